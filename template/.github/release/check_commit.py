@@ -1,0 +1,168 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["packaging==26.3"]
+# ///
+"""Check that the checked-out commit is the one that the tag releases, and that git says so clearly.
+
+Each of these would otherwise give a wrong version without a word: a shallow clone, a tag that moved,
+two version tags on one commit, a changed file. Run it from the root of the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+
+from step import Settings, Stop, git, load_settings, output, step
+
+READ = "RELEASING.md, 'When it stops'"
+NAMED = 20  # changed files that a message names; more would hide the message
+
+
+def check_complete() -> None:
+    """Check that the clone has its whole history.
+
+    Raises:
+        Stop: The clone is shallow: the version of its commits cannot be known.
+    """
+    if git("rev-parse", "--is-shallow-repository") != "false":
+        raise Stop(
+            "This clone is shallow: it lacks the history that a version is counted from",
+            expected="the full history and every tag (actions/checkout: fetch-depth: 0)",
+            mend="git fetch --unshallow --tags",
+            read="CONTRIBUTING.md, 'Set up'",
+        )
+
+
+def check_clean() -> None:
+    """Check that the tree is the commit, with nothing changed or added.
+
+    Raises:
+        Stop: Files differ from the commit, or are neither committed nor ignored; they are named.
+    """
+    changed = git("status", "--porcelain", "--untracked-files=all").splitlines()
+    if changed:
+        names = ", ".join(line[3:] for line in changed[:NAMED])
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise Stop(
+            f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
+            expected="exactly the files of the commit",
+            mend="git stash --include-untracked (or commit the changes and tag that commit)",
+            read=READ,
+        )
+
+
+def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
+    """Check that the tag stands on the checked-out commit, alone, and has not moved.
+
+    Args:
+        tag: Name of the tag.
+        settings: The project's settings.
+        pushed: Full id of the commit that the run was started for, if known.
+
+    Returns:
+        The full id of the commit.
+
+    Raises:
+        Stop: The tag is missing here, stands elsewhere, has moved since the run began, has a second
+            version tag beside it, or its version was tagged before under another spelling.
+    """
+    head = git("rev-parse", "HEAD^{commit}")
+    here = git("for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
+    if not here:
+        raise Stop(
+            f"The tag {tag} is not in this clone",
+            expected="every tag of the repository",
+            mend="git fetch --tags",
+            read=READ,
+        )
+    if here[-1] != head:
+        raise Stop(
+            f"The tag {tag} stands on {here[-1][:12]}, but {head[:12]} is checked out",
+            expected=f"the commit that {tag} stands on",
+            mend=f"git checkout {tag}",
+            read=READ,
+        )
+    if pushed and pushed != head:
+        raise Stop(
+            f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
+            expected="a tag that stays on its commit for ever",
+            mend=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
+            read=READ,
+        )
+    beside = [name for name in git("tag", "--points-at", "HEAD").splitlines() if name != tag]
+    rivals = [name for name in beside if settings.tagged_version(name)]
+    if rivals:
+        raise Stop(
+            f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",
+            expected="one version tag on a commit; with two, the version is a lottery",
+            mend=f"git commit --allow-empty -m 'Release {tag}' and tag that commit",
+            read=READ,
+        )
+    version = settings.tagged_version(tag)
+    # Only a canonical spelling can have been released (check_tag.py), like v1.2 before v1.2.0.
+    same = [
+        name
+        for name in git("tag").splitlines()
+        if name != tag and version and settings.tagged_version(name) == version
+        if name == settings.tag(str(settings.tagged_version(name)))
+    ]
+    if same:
+        raise Stop(
+            f"The version of {tag} has another tag already: {', '.join(same)}",
+            expected="one tag for a version, because PEP 440 reads both as the same number",
+            mend=f"git push --delete origin {tag} && git tag -d {tag}, then tag the next version",
+            read="CONTRIBUTING.md, 'Version tags'",
+        )
+    return head
+
+
+def check_branch(settings: Settings) -> None:
+    """Check that the commit is part of a release branch of the remote.
+
+    Raises:
+        Stop: No release branch has the commit.
+    """
+    if not settings.release_branches:
+        return
+    names = git("branch", "--remotes", "--format=%(refname:lstrip=3)", "--contains", "HEAD")
+    on = [name for name in names.splitlines() if name != "HEAD"]
+    if not any(branch_pattern(p).fullmatch(name) for p in settings.release_branches for name in on):
+        raise Stop(
+            f"The tagged commit is on {', '.join(on) or 'no branch'}, not on a release branch",
+            expected=f"a commit of {' or '.join(settings.release_branches)} that is pushed",
+            mend=f"merge it into {settings.release_branches[0]} and push that branch first",
+            read=READ,
+        )
+
+
+def branch_pattern(pattern: str) -> re.Pattern[str]:
+    """A branch filter as GitHub reads it: ``*`` stops at ``/``, ``**`` does not."""
+    parts = re.split(r"(\*\*|\*)", pattern)
+    return re.compile("".join({"**": ".*", "*": "[^/]*"}.get(p, re.escape(p)) for p in parts))
+
+
+def check_commit(tag: str, settings: Settings, pushed: str | None = None) -> str:
+    """All of the above, in the order in which one hides the next. Returns the commit's full id."""
+    check_complete()
+    commit = check_tagged(tag, settings, pushed)
+    check_branch(settings)
+    check_clean()
+    return commit
+
+
+def main() -> None:
+    """Check the commit in the current folder against the tag."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tag", nargs="?", default=os.environ.get("TAG"), help="default: $TAG")
+    tag = parser.parse_args().tag
+    if not tag:
+        parser.error("name a tag, or set TAG")
+    by_push = os.environ.get("GITHUB_EVENT_NAME") == "push"
+    pushed = os.environ.get("GITHUB_SHA") if by_push else os.environ.get("COMMIT")
+    output(commit=check_commit(tag, load_settings(), pushed))
+
+
+if __name__ == "__main__":
+    step(main)

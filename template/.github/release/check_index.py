@@ -1,0 +1,83 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Ask an index what it has of the built version, before anything is uploaded to it.
+
+Uploads skip files that are there already, by name and without a look at the bytes. So the bytes are
+compared here first: absent, partial and identical go on; a conflict stops the release.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+from pathlib import Path
+
+from index import (
+    INDEXES,
+    OPEN_FOR,
+    Comparison,
+    Index,
+    State,
+    compare,
+    published,
+    read_checksums,
+    refuse_conflict,
+    version_of,
+)
+from packaging.version import Version
+from step import Stop, load_settings, step, summary
+
+WHAT_FOLLOWS = {
+    State.ABSENT: "nothing is there yet; all files will be uploaded",
+    State.PARTIAL: "an earlier upload was interrupted; the missing files will be uploaded",
+    State.IDENTICAL: "all files are there with the same bytes; the upload will skip them",
+}
+
+
+def refuse_late_upload(index: Index, version: Version, found: Comparison, now: dt.datetime) -> None:
+    """Stop if files are missing on a release that takes no new files any more.
+
+    Args:
+        index: The index.
+        version: The version.
+        found: What the index has of it.
+        now: The time, with a time zone.
+
+    Raises:
+        Stop: The first file is older than 14 days.
+    """
+    late = found.first_upload is not None and now - found.first_upload > OPEN_FOR
+    if found.state is State.PARTIAL and late:
+        raise Stop(
+            f"{index.title} has only a part of {version}, lacks {', '.join(found.missing)}, and takes no "
+            f"new files on a release older than {OPEN_FOR.days} days",
+            expected="an interrupted upload to be finished within 14 days",
+            mend="yank this version on the web, with the reason 'incomplete', and release the next one",
+            read="RELEASING.md, 'A part of the files is there'",
+        )
+
+
+def main() -> None:
+    """Ask one index about the version in the list of hashes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("index", choices=sorted(INDEXES))
+    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    options = parser.parse_args()
+    index, settings = INDEXES[options.index], load_settings()
+    built = read_checksums(options.checksums)
+    version = version_of(next(iter(built))) or Version("0")
+    found = compare(built, published(index, settings.distribution, version))
+    refuse_conflict(index, settings.distribution, version, found)
+    refuse_late_upload(index, version, found, dt.datetime.now(dt.UTC))
+    summary(
+        f"**{settings.distribution} {version} on {index.title}: {found.state.value}** - "
+        f"{WHAT_FOLLOWS[found.state]}"
+    )
+
+
+if __name__ == "__main__":
+    step(main)

@@ -1,0 +1,71 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["packaging==26.3"]
+# ///
+"""Ask GitHub whether CI has passed on a commit, so that the test suite does not run twice for it.
+
+It fails closed: whatever is not plainly a passed run of this commit means that the suite runs. A run of
+a pull request does not count, because it tested a merge and not the commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from urllib.parse import urlencode
+
+from step import Stop, annotate, load_settings, output, run, step
+
+COUNTED_EVENTS = {"push", "schedule", "workflow_dispatch"}
+
+
+def ci_verdict(repository: str, workflow: str, commit: str) -> str:
+    """The address of the newest CI run of a commit if that run passed, else an empty text.
+
+    Args:
+        repository: ``owner/name``.
+        workflow: File name of the CI workflow.
+        commit: Full commit id.
+
+    Raises:
+        Stop: GitHub could not be asked.
+    """
+    query = urlencode({"head_sha": commit, "per_page": 100})
+    answer = run("gh", "api", f"repos/{repository}/actions/workflows/{workflow}/runs?{query}")
+    runs = [
+        item
+        for item in json.loads(answer)["workflow_runs"]
+        if item["head_sha"] == commit and item["event"] in COUNTED_EVENTS
+    ]
+    newest = max(runs, key=lambda item: (item["run_number"], item["run_attempt"]), default=None)
+    if newest and newest["status"] == "completed" and newest["conclusion"] == "success":
+        return str(newest["html_url"])
+    return ""
+
+
+def main() -> None:
+    """Say ``passed`` or ``absent``."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("commit", nargs="?", default=os.environ.get("COMMIT"), help="default: $COMMIT")
+    parser.add_argument("--workflow", default="ci.yml", help="file name of the CI workflow")
+    options = parser.parse_args()
+    if not options.commit:
+        parser.error("name a commit, or set COMMIT")
+    repository = os.environ.get("GITHUB_REPOSITORY") or load_settings().repository
+    try:
+        passed = ci_verdict(repository, options.workflow, options.commit)
+    except (Stop, ValueError, KeyError, TypeError) as error:
+        annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
+        passed = ""
+    if passed:
+        annotate(
+            "notice", "CI verdict", f"CI has passed on this commit, so its suite is not run again: {passed}"
+        )
+    else:
+        annotate("notice", "CI verdict", "No passed CI run of this commit: the whole suite runs now")
+    output(ci="passed" if passed else "absent")
+
+
+if __name__ == "__main__":
+    step(main)

@@ -1,0 +1,131 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Make the GitHub Release of a tag, as a draft that a person edits and publishes.
+
+What an interrupted run left is finished: missing and broken files are uploaded again, notes that a person
+has edited stay. It is done when every file, downloaded again, has the hash that the build listed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from check_tag import check_tag
+from index import read_checksums, sha256_of
+from packaging.version import Version
+from step import Stop, load_settings, run, step, summary
+
+READ = "RELEASING.md, 'github-release'"
+
+
+def find_release(tag: str) -> dict[str, Any] | None:
+    """The release of a tag, draft or published, or None.
+
+    Raises:
+        Stop: GitHub could not be asked.
+    """
+    listed = json.loads(run("gh", "release", "list", "--limit", "1000", "--json", "tagName"))
+    if not any(item["tagName"] == tag for item in listed):
+        return None
+    release: dict[str, Any] = json.loads(run("gh", "release", "view", tag, "--json", "isDraft,assets,url"))
+    return release
+
+
+def create_draft(tag: str, version: Version, title: str, notes: Path) -> None:
+    """Create the draft; pre-releases (PEP 440) are marked and never become "latest".
+
+    Raises:
+        Stop: GitHub refused, or the tag is gone.
+    """
+    options = ["--draft", "--verify-tag", "--title", title, "--notes-file", str(notes)]
+    if version.is_prerelease:
+        options += ["--prerelease", "--latest=false"]
+    run("gh", "release", "create", tag, *options)
+
+
+def upload_missing(tag: str, release: dict[str, Any], folder: Path, hashes: dict[str, str]) -> list[str]:
+    """Upload the files that the release lacks or has with other bytes.
+
+    Returns:
+        Names of the uploaded files.
+
+    Raises:
+        Stop: The release is published already and therefore must not be changed.
+    """
+    there = {asset["name"]: asset for asset in release["assets"]}
+    wanted = [n for n, sha256 in hashes.items() if there.get(n, {}).get("digest") != f"sha256:{sha256}"]
+    if wanted and not release["isDraft"]:
+        raise Stop(
+            f"The GitHub Release of {tag} is published, and lacks or changes {', '.join(wanted)}",
+            expected="a draft, or a published release that is complete",
+            mend=f"gh release download {tag} --dir released (shows what is there)",
+            read=READ,
+        )
+    for name in wanted:
+        run("gh", "release", "upload", tag, folder / name, "--clobber")
+    return wanted
+
+
+def check_assets(tag: str, hashes: dict[str, str]) -> None:
+    """Download every file of the release and compare the bytes.
+
+    Raises:
+        Stop: A file is missing, is more than was built, or has other bytes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run("gh", "release", "download", tag, "--dir", folder)
+        found = {p.name: sha256_of(p.read_bytes()) for p in Path(folder).iterdir()}
+    wrong = sorted(n for n in hashes | found if hashes.get(n) != found.get(n))
+    if wrong:
+        raise Stop(
+            f"The GitHub Release of {tag} does not serve what was built: {', '.join(wrong)}",
+            expected="every built file with the hash of SHA256SUMS, and no other file",
+            mend=f"gh release delete-asset {tag} {wrong[0]}, then `gh run rerun --failed` this run",
+            read=READ,
+        )
+
+
+def main() -> None:
+    """Draft the release of a tag, or finish the draft that is there."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tag", nargs="?", default=os.environ.get("TAG"), help="default: $TAG")
+    parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
+    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    parser.add_argument("--notes", type=Path, required=True, help="the release notes, Markdown")
+    options = parser.parse_args()
+    if not options.tag:
+        parser.error("name a tag, or set TAG")
+    settings = load_settings()
+    version = check_tag(options.tag, settings)
+    hashes = read_checksums(options.checksums)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in hashes:
+            (Path(folder) / name).write_bytes((options.dist / name).read_bytes())
+        (Path(folder) / "SHA256SUMS").write_bytes(options.checksums.read_bytes())
+        hashes["SHA256SUMS"] = sha256_of(options.checksums.read_bytes())
+        release = find_release(options.tag)
+        if release is None:
+            create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes)
+            release = find_release(options.tag) or {"assets": [], "isDraft": True, "url": ""}
+        upload_missing(options.tag, release, Path(folder), hashes)
+    check_assets(options.tag, hashes)
+    if release["isDraft"]:
+        summary(
+            f"**The draft of {settings.distribution} {version} is complete** with {len(hashes)} files. "
+            f"Read and edit its notes, then publish it: {release['url']}"
+        )
+    else:
+        summary(f"**The GitHub Release of {settings.distribution} {version} is published and complete**")
+
+
+if __name__ == "__main__":
+    step(main)

@@ -1,0 +1,182 @@
+"""What the release steps know about an index: its address, and the state of one version on it.
+
+Indexes are read the way installers read them, through the simple API in JSON (PEP 691, PEP 700).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
+from step import Stop
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+    from pypi_simple import DistributionPackage
+
+# New files on an older release are refused by both indexes (since July 2026).
+OPEN_FOR = dt.timedelta(days=14)
+ATTEMPTS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """An index.
+
+    Attributes:
+        title: Its name, for people.
+        simple: Address of its simple API.
+    """
+
+    title: str
+    simple: str
+
+
+INDEXES = {
+    "testpypi": Index("TestPyPI", "https://test.pypi.org/simple/"),
+    "pypi": Index("PyPI", PYPI_SIMPLE_ENDPOINT),
+}
+
+
+class State(enum.Enum):
+    """How a version on an index compares with the built distributions."""
+
+    ABSENT = "absent"
+    PARTIAL = "partial"
+    IDENTICAL = "identical"
+    CONFLICT = "conflict"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A version on an index beside the built distributions.
+
+    Attributes:
+        state: The verdict.
+        missing: Built files that the index does not have.
+        differing: Files that both have, with different bytes, or that only the index has.
+        first_upload: When the first file was uploaded, if the index says so.
+    """
+
+    state: State
+    missing: tuple[str, ...]
+    differing: tuple[str, ...]
+    first_upload: dt.datetime | None
+
+
+def read_checksums(path: Path) -> dict[str, str]:
+    """The hashes that the build listed, by file name.
+
+    Raises:
+        Stop: The list is missing or is no list of SHA-256 hashes.
+    """
+    try:
+        pairs = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line]
+        hashes = {name: sha256 for sha256, name in pairs}
+    except (OSError, ValueError):
+        hashes = {}
+    if not hashes or any(len(sha256) != 64 for sha256 in hashes.values()):  # noqa: PLR2004
+        raise Stop(
+            f"{path} is not a list of SHA-256 hashes",
+            expected="SHA256SUMS as check_distributions.py writes it",
+            mend="uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
+            read="RELEASING.md, 'When it stops'",
+        )
+    return hashes
+
+
+def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:
+    """The files of one version that an index serves, by file name.
+
+    Args:
+        index: The index.
+        project: Name of the project, in any spelling.
+        version: The version, compared by PEP 440 equality.
+
+    Raises:
+        Stop: The index did not answer, several times over.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
+                page = client.get_project_page(project, timeout=30.0, headers={"Cache-Control": "no-cache"})
+        except NoSuchProjectError:
+            return {}
+        except (requests.RequestException, ValueError) as error:
+            if attempt == ATTEMPTS:
+                raise Stop(
+                    f"{index.title} did not answer {ATTEMPTS} times: {error}",
+                    expected="the list of the project's files",
+                    mend="see whether the index is up, then `gh run rerun --failed` this run",
+                    read="RELEASING.md, 'When it stops'",
+                ) from error
+            time.sleep(2**attempt / 4)
+        else:
+            return {p.filename: p for p in page.packages if version_of(p.filename) == version}
+    raise AssertionError("unreachable")
+
+
+def version_of(filename: str) -> Version | None:
+    """The version in a file name; None for names that no longer can be uploaded."""
+    try:
+        return parse_wheel_filename(filename)[1]
+    except InvalidWheelFilename:
+        pass
+    try:
+        return parse_sdist_filename(filename)[1]
+    except InvalidSdistFilename:
+        return None
+
+
+def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:
+    """Compare what was built with what an index serves of the same version.
+
+    Args:
+        built: SHA-256 of the built files, by file name.
+        served: The index's files, by file name.
+    """
+    missing = tuple(sorted(set(built) - set(served)))
+    differing = tuple(
+        sorted(n for n, p in served.items() if (p.digests or {}).get("sha256") != built.get(n, "-"))
+    )
+    if differing:
+        state = State.CONFLICT
+    elif not served:
+        state = State.ABSENT
+    else:
+        state = State.PARTIAL if missing else State.IDENTICAL
+    times = [p.upload_time for p in served.values() if p.upload_time]
+    return Comparison(state, missing, differing, min(times, default=None))
+
+
+def refuse_conflict(index: Index, project: str, version: Version, found: Comparison) -> None:
+    """Stop if the index has other bytes for this version.
+
+    Raises:
+        Stop: It has; the files are named.
+    """
+    if found.state is State.CONFLICT:
+        raise Stop(
+            f"{index.title} already has other files for {project} {version}: {', '.join(found.differing)}",
+            expected="nothing of this version there, or exactly the bytes that were built",
+            mend="release the next version: a file name is never free again, not even after deletion",
+            read="RELEASING.md, 'The version is there with other bytes'",
+        )
+
+
+def sha256_of(data: bytes) -> str:
+    """SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

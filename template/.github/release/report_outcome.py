@@ -1,0 +1,107 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Open an issue when a release stopped: where, the state of each index, and the runbook's row.
+
+One issue a tag: a second failure adds a comment to it, and a run that ends well closes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+
+from index import INDEXES, published
+from step import Settings, Stop, load_settings, run, step
+
+
+def stopped_at(needs: dict[str, Any]) -> str | None:
+    """The first job, in the workflow's order, that did not succeed; None if all did."""
+    results = {job: fact["result"] for job, fact in needs.items()}
+    for verdict in ("failure", "cancelled", "skipped"):
+        for job, result in results.items():
+            if result == verdict:
+                return job
+    return None
+
+
+def index_states(settings: Settings, tag: str) -> list[str]:
+    """One line an index: how many files of the version it serves."""
+    version = settings.tagged_version(tag)
+    lines = []
+    for index in INDEXES.values():
+        try:
+            files = published(index, settings.distribution, version) if version else {}
+            state = ", ".join(sorted(files)) or "nothing of this version"
+        except Stop as stop:
+            state = f"unknown ({stop})"
+        lines.append(f"- {index.title}: {state}")
+    return lines
+
+
+def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
+    """The text of the issue, in Markdown."""
+    runbook = f"https://github.com/{settings.repository}/blob/HEAD/RELEASING.md#{stage}"
+    return "\n".join(
+        [
+            f"The release `{tag}` stopped at **{stage}**: {run_url}",
+            "",
+            "State of the indexes:",
+            *index_states(settings, tag),
+            "",
+            f"What to do: [{stage} in the runbook]({runbook}).",
+            "Do not upload by hand, and do not delete the tag once a file is on PyPI.",
+        ]
+    )
+
+
+def find_issue(tag: str) -> str | None:
+    """Number of the open issue about a tag, or None."""
+    listed = run("gh", "issue", "list", "--state", "open", "--limit", "500", "--json", "number,title")
+    start = f"Release {tag} stopped at "
+    return next((str(i["number"]) for i in json.loads(listed) if i["title"].startswith(start)), None)
+
+
+def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) -> None:
+    """Open, add to, or close the issue about a tag.
+
+    Args:
+        needs: The workflow's ``needs`` context: result of each job, in order.
+        tag: The release tag.
+        settings: The project's settings.
+        run_url: Address of the workflow run.
+
+    Raises:
+        Stop: GitHub refused.
+    """
+    stage, number = stopped_at(needs), find_issue(tag)
+    if stage is None:
+        if number:
+            run("gh", "issue", "close", number, "--comment", f"Released by {run_url}")
+        print(f"{tag} is released up to its draft")
+        return
+    text = body_of(stage, tag, settings, run_url)
+    if number:
+        run("gh", "issue", "comment", number, "--body", text)
+    else:
+        run("gh", "issue", "create", "--title", f"Release {tag} stopped at {stage}", "--body", text)
+    print(text)
+
+
+def main() -> None:
+    """Report on the jobs in $NEEDS."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tag", nargs="?", default=os.environ.get("TAG"), help="default: $TAG")
+    options = parser.parse_args()
+    if not options.tag:
+        parser.error("name a tag, or set TAG")
+    report(json.loads(os.environ["NEEDS"]), options.tag, load_settings(), os.environ["RUN_URL"])
+
+
+if __name__ == "__main__":
+    step(main)

@@ -1,0 +1,99 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["packaging==26.3"]
+# ///
+"""Run the project's checks on what was built: lint, types, tests, as settings.toml names them.
+
+They run in the unpacked sdist, in a fresh environment where the built wheel is installed, so that they see
+what users will get and nothing that only the repository has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from check_distributions import distributions
+from environment import fresh_environment
+from install_distribution import wheel_for_here
+from step import Settings, Stop, load_settings, step
+
+READ = "CONTRIBUTING.md, 'Checks'"
+
+
+def run_check(check: str, settings: Settings, wheel: Path, source: Path) -> None:
+    """Run the commands of one check.
+
+    Args:
+        check: Name of the check and of its dependency group.
+        settings: The project's settings.
+        wheel: The built wheel; it is installed.
+        source: The unpacked sdist; the commands run there.
+
+    Raises:
+        Stop: A command is missing or fails.
+    """
+    with fresh_environment() as environment:
+        environment.install("--quiet", wheel, "--group", f"{source / 'pyproject.toml'}:{check}")
+        path = os.pathsep.join([str(environment.scripts), os.environ.get("PATH", "")])
+        for command in settings.checks[check]:
+            words = shlex.split(command)
+            program = shutil.which(words[0], path=path)
+            if program is None:
+                raise Stop(
+                    f"The check {check!r} needs {words[0]}, which is not installed",
+                    expected=f"{words[0]} in the dependency group {check!r}",
+                    mend=f"add it to [dependency-groups] {check} in pyproject.toml",
+                    read=READ,
+                )
+            print(f"$ {command}", flush=True)
+            # Programs of the environment first, as in an activated one.
+            variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(environment.scripts.parent)}
+            done = subprocess.run([program, *words[1:]], cwd=source, env=variables, check=False)
+            if done.returncode:
+                raise Stop(
+                    f"The check {check!r} failed: `{command}` ended with status {done.returncode}",
+                    expected="status 0; its report is in the log above",
+                    mend=f"run `uv run --group {check} {command}` in a clone, and mend what it says",
+                    read=READ,
+                )
+
+
+def unpack(sdist: Path, folder: Path) -> Path:
+    """Unpack an sdist and return the folder with its contents."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / sdist.name.removesuffix(".tar.gz")
+
+
+def main() -> None:
+    """Run the named checks, or all of them."""
+    settings = load_settings()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("check", nargs="*", help=f"of {', '.join(settings.checks)}; default: all")
+    parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
+    options = parser.parse_args()
+    unknown = [name for name in options.check if name not in settings.checks]
+    if unknown:
+        raise Stop(
+            f"There is no check named {', '.join(unknown)}",
+            expected=f"one of {', '.join(settings.checks)}",
+            mend="uv run .github/release/run_checks.py --help",
+            read=READ,
+        )
+    wheels, sdist = distributions(options.dist)
+    wheel = wheel_for_here(wheels).resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        for check in options.check or settings.checks:
+            # Unpacked anew for each, so that no check sees what another one left.
+            run_check(check, settings, wheel, unpack(sdist, Path(folder) / check))
+
+
+if __name__ == "__main__":
+    step(main)

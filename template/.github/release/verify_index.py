@@ -1,0 +1,169 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Verify that an index serves exactly the bytes that were built, and that installing from it works.
+
+It waits, with growing pauses and a stated end, until every file is listed; downloads each one and
+compares its hash with the build's list; then installs from the index and imports the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import requests
+from check_distributions import distributions
+from environment import fresh_environment
+from index import (
+    INDEXES,
+    Index,
+    State,
+    compare,
+    published,
+    read_checksums,
+    refuse_conflict,
+    sha256_of,
+    version_of,
+)
+from packaging.metadata import Metadata
+from packaging.version import Version
+from step import Settings, Stop, load_settings, step, summary
+
+if TYPE_CHECKING:
+    from pypi_simple import DistributionPackage
+
+RERUN = "gh run rerun --failed RUN (the number of this run; nothing is uploaded twice)"
+LONGEST_PAUSE = 60.0
+
+
+def wait_until_listed(
+    index: Index, project: str, version: Version, built: dict[str, str], patience: float
+) -> dict[str, DistributionPackage]:
+    """Wait until an index lists every built file.
+
+    Args:
+        index: The index.
+        project: Name of the project.
+        version: The version.
+        built: SHA-256 of the built files, by file name.
+        patience: How long to wait, in seconds.
+
+    Raises:
+        Stop: Time is up, or the index lists other bytes.
+    """
+    end, pause = time.monotonic() + patience, 1.0
+    while True:
+        served = published(index, project, version)
+        found = compare(built, served)
+        refuse_conflict(index, project, version, found)
+        if found.state is State.IDENTICAL:
+            return served
+        left = end - time.monotonic()
+        if left <= 0:
+            raise Stop(
+                f"{project} {version} was uploaded to {index.title}, but {', '.join(found.missing)} is "
+                f"not listed after {patience:.0f} seconds",
+                expected="every file to be listed within minutes",
+                mend=RERUN,
+                read="RELEASING.md, 'Uploaded but not listed'",
+            )
+        print(f"{index.title} does not list {', '.join(found.missing)} yet; asking again in {pause:.0f} s")
+        time.sleep(min(pause, left))
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def download(index: Index, served: dict[str, DistributionPackage], built: dict[str, str], to: Path) -> None:
+    """Download every file and compare the bytes that arrive with the build's hashes.
+
+    Raises:
+        Stop: A file does not arrive, or arrives with other bytes.
+    """
+    for name, package in sorted(served.items()):
+        try:
+            data = requests.get(package.url, timeout=60.0).content
+        except requests.RequestException as error:
+            raise Stop(
+                f"{index.title} lists {name} but does not deliver it: {error}",
+                expected="the file",
+                mend=RERUN,
+                read="RELEASING.md, 'When it stops'",
+            ) from error
+        if sha256_of(data) != built[name]:
+            raise Stop(
+                f"{index.title} delivers {name} with SHA-256 {sha256_of(data)}",
+                expected=f"the bytes that were built and tested, SHA-256 {built[name]}",
+                mend=RERUN + "; if it stays, yank the version and report it to the index",
+                read="RELEASING.md, 'The version is there with other bytes'",
+            )
+        (to / name).write_bytes(data)
+
+
+def runtime_dependencies(wheel: Path) -> list[str]:
+    """What the wheel itself says that it needs, extras left out."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        metadata = Metadata.from_email(archive.read(name))
+    return [str(r) for r in metadata.requires_dist or () if not (r.marker and "extra ==" in str(r.marker))]
+
+
+def install_from(index: Index, settings: Settings, version: Version, folder: Path) -> None:
+    """Install the version from an index into a fresh environment and import it.
+
+    From TestPyPI comes this package alone (--no-deps): anybody can register a name there that is a
+    dependency's name here. The dependencies come from PyPI, as the wheel's own metadata lists them.
+
+    Args:
+        index: The index.
+        settings: The project's settings.
+        version: The version.
+        folder: Where the downloaded distributions are.
+
+    Raises:
+        Stop: It does not install, or does not work.
+    """
+    wheels, _ = distributions(folder)
+    requirement = f"{settings.distribution}=={version}"
+    with fresh_environment() as environment:
+        fresh = ("--refresh-package", settings.distribution)
+        if index is INDEXES["pypi"]:
+            environment.install(*fresh, requirement)
+        else:
+            if needed := runtime_dependencies(wheels[0]):
+                environment.install(*needed)
+            environment.install(*fresh, "--no-deps", "--default-index", index.simple, requirement)
+        environment.smoke_test(settings.distribution, settings.import_name, str(version))
+
+
+def main() -> None:
+    """Verify the version in the list of hashes on one index."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("index", choices=sorted(INDEXES))
+    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    parser.add_argument(
+        "--patience", type=float, help="seconds to wait for the files to be listed; see settings.toml"
+    )
+    options = parser.parse_args()
+    index, settings = INDEXES[options.index], load_settings()
+    built = read_checksums(options.checksums)
+    version = version_of(next(iter(built))) or Version("0")
+    patience = options.patience if options.patience is not None else settings.patience
+    served = wait_until_listed(index, settings.distribution, version, built, patience)
+    with tempfile.TemporaryDirectory() as folder:
+        download(index, served, built, Path(folder))
+        install_from(index, settings, version, Path(folder))
+    summary(
+        f"**{settings.distribution} {version} is on {index.title}**: {len(built)} files downloaded, every "
+        "hash as built, installed and imported in a fresh environment"
+    )
+
+
+if __name__ == "__main__":
+    step(main)
