@@ -1,0 +1,47 @@
+"""What every test stands on: no setting of the developer's reaches it, and the template to render."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from rendering import commit_all, copy_template, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# Variables that change what git, pip, uv, Copier or a release script do; a test sets what it needs.
+FOREIGN = ("GIT_", "GITHUB_", "GH_", "RUNNER_", "UV_PROJECT", "SETUPTOOLS_SCM_", "COPIER_", "TAG", "COMMIT")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give git and Copier settings of the tests' own, and drop what would steer a release script."""
+    settings = tmp_path_factory.mktemp("settings")
+    gitconfig = settings / "gitconfig"  # a real file: git renames a new one over it
+    gitconfig.write_text("[user]\n\tname = Tester\n\temail = tester@example.org\n[init]\n\tdefaultBranch = main\n")
+    (settings / "copier.yml").write_text("{}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(FOREIGN):
+                patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", str(gitconfig))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("COPIER_SETTINGS_PATH", str(settings / "copier.yml"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as a plain folder."""
+    return copy_template(tmp_path_factory.mktemp("template") / "source")
+
+
+@pytest.fixture(scope="session")
+def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package rendered with the default answers, committed and tagged v0.1.0; not to be changed."""
+    package = render(template, tmp_path_factory.mktemp("default") / "demo-pkg")
+    commit_all(package, tag="v0.1.0")
+    return package
