@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of test_generated_docs.py."""
+    parser.addoption(
+        "--refresh-docs", action="store_true", help="write the documents made from product and tests"
+    )
+    parser.addoption(
+        "--list-marks", action="store_true", help="print the rows that each collected test proves"
+    )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Print, as one line of JSON, what each test proves."""
+    if session.config.getoption("--list-marks"):
+        listed = [
+            {
+                "module": item.nodeid.partition("::")[0],
+                "name": item.name,
+                "rows": [str(row) for mark in item.iter_markers("requirement") for row in mark.args],
+            }
+            for item in session.items
+        ]
+        print("MARKS " + json.dumps(listed))
+
+
 # Variables that change what git, pip, uv, Copier or a release script do; a test sets what it needs.
 FOREIGN = ("GIT_", "GITHUB_", "GH_", "RUNNER_", "UV_PROJECT", "SETUPTOOLS_SCM_", "COPIER_", "TAG", "COMMIT")
 
@@ -21,7 +47,9 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give git and Copier settings of the tests' own, and drop what would steer a release script."""
     settings = tmp_path_factory.mktemp("settings")
     gitconfig = settings / "gitconfig"  # a real file: git renames a new one over it
-    gitconfig.write_text("[user]\n\tname = Tester\n\temail = tester@example.org\n[init]\n\tdefaultBranch = main\n")
+    gitconfig.write_text(
+        "[user]\n\tname = Tester\n\temail = tester@example.org\n[init]\n\tdefaultBranch = main\n"
+    )
     (settings / "copier.yml").write_text("{}\n")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):

@@ -1,0 +1,82 @@
+"""Documents made from the product and from the tests are up to date.
+
+``uv run pytest tests/test_generated_docs.py --refresh-docs`` writes them again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from rendering import ROOT
+
+DOCS = ROOT / "docs"
+EXAMPLE = ("RELEASING.md", ".github/workflows/ci.yml", ".github/workflows/release.yml")
+
+
+@pytest.fixture
+def up_to_date(request: pytest.FixtureRequest):  # noqa: ANN201  (a closure)
+    """Compare a document with what it should be, or write it when --refresh-docs is given."""
+
+    def check(path: Path, wanted: str) -> None:
+        if request.config.getoption("--refresh-docs"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        assert found == wanted, f"refresh it: uv run pytest {Path(__file__).name} --refresh-docs"
+
+    return check
+
+
+@pytest.fixture(scope="module")
+def marked() -> list[dict[str, object]]:
+    """Every test of this repository: its name, its rows, its first line (see `conftest.py`)."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--collect-only",
+        "--quiet",
+        "--list-marks",
+        str(ROOT / "tests"),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    listed: list[dict[str, object]] = json.loads(done.stdout.rpartition("MARKS ")[2].splitlines()[0])
+    return listed
+
+
+@pytest.mark.parametrize("name", EXAMPLE)
+def test_example(default_package: Path, up_to_date, name: str) -> None:  # noqa: ANN001
+    """The example in docs/ is what a package with default answers gets."""
+    up_to_date(DOCS / "example" / Path(name).name, (default_package / name).read_text(encoding="utf-8"))
+
+
+def test_every_mark_names_a_row(marked: list[dict[str, object]]) -> None:
+    rows = set(
+        re.findall(r"^\| ([A-Z]+\d+(?:\.\d+)?) \|", (DOCS / "requirements.md").read_text(), re.MULTILINE)
+    )
+    named = {row for test in marked for row in test["rows"]}  # type: ignore[attr-defined]
+    assert not named - rows
+
+
+def test_requirements(marked: list[dict[str, object]], up_to_date) -> None:  # noqa: ANN001
+    """docs/requirements.md names the tests that prove each row."""
+    proved: dict[str, set[str]] = defaultdict(set)
+    for test in marked:
+        for row in test["rows"]:  # type: ignore[attr-defined]
+            proved[str(row)].add(str(test["module"]).removeprefix("tests/").removesuffix(".py"))
+    path = DOCS / "requirements.md"
+
+    def with_proof(match: re.Match[str]) -> str:
+        modules = sorted(proved[match[1]])
+        links = ", ".join(f"[{m.replace('test_', '', 1)}](../tests/{m}.py)" for m in modules)
+        return f"| {match[1]} | {match[2]} | {links} |".replace("|  |", "| |")
+
+    pattern = re.compile(r"^\| ([A-Z]+\d+(?:\.\d+)?) \| (.*) \| .*\|$", re.MULTILINE)
+    up_to_date(path, pattern.sub(with_proof, path.read_text(encoding="utf-8")))
