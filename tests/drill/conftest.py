@@ -1,0 +1,138 @@
+"""Fixtures of the drills: a filled wheelhouse, a shared uv cache, worlds, and projects at checkpoints.
+
+A checkpoint is a world's folder, copied where a release has come to a certain point. Each scenario
+continues a copy of its own.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from rendering import ROOT, render
+
+from drill.project import OWNER, Project
+from drill.wheelhouse import fill
+from drill.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_CACHE = ROOT / ".cache"
+_SCRIPTS = ROOT / "template/.github/release"
+_TOOLS = ("twine==7.*",)  # what the publish action brings
+
+
+def script_requirements() -> set[str]:
+    """What the release scripts install: inline metadata (PEP 723), the build backend, git-cliff."""
+    found = set()
+    for script in _SCRIPTS.glob("*.py"):
+        text = script.read_text(encoding="utf-8")
+        if block := re.search(r"^# /// script\n((?:#.*\n)+?)# ///$", text, re.MULTILINE):
+            found |= set(tomllib.loads(re.sub("^# ?", "", block[1], flags=re.MULTILINE))["dependencies"])
+    constraints = (_SCRIPTS / "build-constraints.txt").read_text(encoding="utf-8")
+    found |= set(re.findall(r"^[\w.-]+==[\w.]+", constraints, re.MULTILINE))
+    notes = ast.parse((_SCRIPTS / "release_notes.py").read_text(encoding="utf-8"))
+    constants = [node.value for node in ast.walk(notes) if isinstance(node, ast.Constant)]
+    return found | {
+        text for text in constants if isinstance(text, str) and re.fullmatch(r"[\w-]+==[\w.]+", text)
+    }
+
+
+def group_requirements(package: Path) -> set[str]:
+    """What the checks of a rendered package install: its dependency groups (PEP 735)."""
+    groups = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return {entry for group in groups.values() for entry in group if isinstance(entry, str)}
+
+
+@pytest.fixture(scope="session")
+def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a package with default answers, owned by the drill's organisation.
+
+    It claims support of one Python, because this machine has no other: four legs of the test matrix
+    less in every scenario. test_variants.py releases one with all of them.
+    """
+    folder = render(template, tmp_path_factory.mktemp("rendered") / "demo-pkg", {"repository_owner": OWNER})
+    here = f'  "Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}",\n'
+    pyproject = folder / "pyproject.toml"
+    lines = pyproject.read_text(encoding="utf-8").splitlines(keepends=True)
+    other = re.compile(r'  "Programming Language :: Python :: 3[.]\d+",\n')
+    pyproject.write_text(
+        "".join(line for line in lines if line == here or not other.fullmatch(line)), "utf-8"
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(package: Path) -> Path:
+    """A folder of wheels with what a release installs: "the rest of the index"."""
+    requirements = script_requirements() | group_requirements(package) | set(_TOOLS)
+    return fill(requirements, _CACHE / "wheelhouse")
+
+
+@pytest.fixture(scope="session")
+def uv_cache() -> Path:
+    """The cache of uv, shared by all worlds and kept between sessions."""
+    folder = _CACHE / "uv"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, uv_cache: Path) -> Iterator[World]:
+    """Give the tests of a module one world with the rest of the index."""
+    root = tmp_path_factory.mktemp("world")
+    with World(root, wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+        yield world
+
+
+@pytest.fixture
+def new_world(tmp_path: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[World]:
+    """A world in which nothing has happened yet, for one test."""
+    with World(tmp_path / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+        yield world
+
+
+# -- checkpoints: what has happened before a scenario begins ---------------------------------------
+
+
+@pytest.fixture(scope="session")
+def _ready(tmp_path_factory: pytest.TempPathFactory, package: Path, wheelhouse: Path, uv_cache: Path) -> Path:
+    """Everything is set up, the first commit is pushed, and CI has passed on it."""
+    root = tmp_path_factory.mktemp("ready")
+    with World(root / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+        Project.create(world, package).wait()
+        world.checkpoint(root / "checkpoint")
+    return root / "checkpoint"
+
+
+@pytest.fixture(scope="session")
+def _built(tmp_path_factory: pytest.TempPathFactory, _ready: Path, wheelhouse: Path, uv_cache: Path) -> Path:
+    """v0.1.0 is tagged, built and tested; publishing to TestPyPI waits for a reviewer."""
+    root = tmp_path_factory.mktemp("built")
+    with World.from_checkpoint(_ready, root / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+        project = Project(world)
+        project.set_reviewer("testpypi")
+        project.release()
+        assert project.run["status"] == "waiting", project.run["results"]
+        world.checkpoint(root / "checkpoint")
+    return root / "checkpoint"
+
+
+@pytest.fixture
+def ready(tmp_path: Path, _ready: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Project]:
+    """A project that is set up, with CI green on its only commit, and no tag yet."""
+    with World.from_checkpoint(_ready, tmp_path / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+        yield Project(world)
+
+
+@pytest.fixture
+def built(tmp_path: Path, _built: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Project]:
+    """A project whose v0.1.0 is built and tested; `approve` lets it go on to TestPyPI and PyPI."""
+    with World.from_checkpoint(_built, tmp_path / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+        yield Project(world)

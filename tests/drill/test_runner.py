@@ -1,0 +1,722 @@
+"""The runner treats workflows as GitHub documents it, on small samples."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drill.clone import PINS, Bench, Clone
+from drill.github.act import assert_faithful, job_copy, literal
+from drill.github.store import ApiError
+from drill.github.triggers import admits, dispatch_inputs, glob, load, permissions, push_starts
+from drill.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ON = "ubuntu-24.04"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One world for all tests of the module; each makes a repository of its own."""
+    with World(tmp_path_factory.mktemp("runner") / "world") as world:
+        yield world
+
+
+def job(*steps: str | dict[str, Any], **keys: object) -> dict[str, Any]:
+    """Return a job; a step given as text is a script."""
+    full = [{"run": step} if isinstance(step, str) else step for step in steps]
+    return {"runs-on": ON, "steps": full, **keys}
+
+
+def results(run: dict[str, Any]) -> dict[str, str]:
+    """Return the result of each job as later jobs see it."""
+    return {key: value["result"] for key, value in run["results"].items()}
+
+
+class TestJobs:
+    """Order, outputs, conditions, matrices."""
+
+    def test_outputs_travel(self, world: World) -> None:
+        """Outputs reach later jobs as they were, whatever is in them."""
+        bench = Bench(world, "outputs")
+        nasty = 'it\'s ${{ github.actor }} "q" $HOME `x` %0A ü'
+        first = job(
+            {"id": "s", "env": {"V": literal(nasty)}, "run": 'echo "v=$V" >> "$GITHUB_OUTPUT"'},
+            outputs={"v": "${{ steps.s.outputs.v }}", "list": '["a", "b"]'},
+        )
+        second = job(
+            {"env": {"V": "${{ needs.first.outputs.v }}"}, "run": 'echo "got=$V"'},
+            needs="first",
+            strategy={"matrix": {"x": "${{ fromJSON(needs.first.outputs.list) }}"}},
+        )
+        bench.workflow({"first": first, "second": second})
+        run = bench.result()
+        assert run["conclusion"] == "success", bench.world.github.log(run["id"])
+        assert run["results"]["first"]["outputs"]["v"] == nasty
+        assert [j["name"] for j in run["jobs"]] == ["first", "second (a)", "second (b)"]
+        assert all(f"got={nasty}" in j["log"] for j in run["jobs"][1:])
+
+    @pytest.mark.requirement("P8.3", "P1.1")
+    def test_failure_stops_what_follows(self, world: World) -> None:
+        """What needs a failed job is skipped, on and on, unless it says `always()`."""
+        bench = Bench(world, "failure")
+        bench.workflow(
+            {
+                "ok": job("true"),
+                "bad": job("exit 7", "echo never", needs="ok"),
+                "after": job("echo never", needs="bad"),
+                "later": job("echo never", needs="after"),
+                "report": job(
+                    "echo saw ${{ needs.bad.result }} ${{ needs.later.result }}",
+                    needs=["bad", "later"],
+                    **{"if": "always()"},
+                ),
+                "alarm": job("echo alarm", needs="later", **{"if": "failure()"}),
+            }
+        )
+        run = bench.result()
+        assert run["conclusion"] == "failure"
+        assert results(run) == {
+            "ok": "success",
+            "bad": "failure",
+            "after": "skipped",
+            "later": "skipped",
+            "report": "success",
+            "alarm": "success",
+        }
+        bad = next(j for j in run["jobs"] if j["key"] == "bad")
+        assert [s["conclusion"] for s in bad["steps"]] == [*("success", "failure", "skipped", "success")]
+        assert bad["annotations"][0]["message"] == "Process completed with exit code 7."
+        assert "saw failure skipped" in world.github.log(run["id"])
+
+    def test_success_looks_at_all_ancestors(self, world: World) -> None:
+        """A job behind one that ran in spite of a failure is skipped all the same."""
+        bench = Bench(world, "ancestors")
+        bench.workflow(
+            {
+                "bad": job("false"),
+                "anyway": job("true", needs="bad", **{"if": "always()"}),
+                "plain": job("true", needs="anyway"),
+                "explicit": job("true", needs="anyway", **{"if": "${{ success() }}"}),
+                "failed": job("true", needs="anyway", **{"if": "failure()"}),
+            }
+        )
+        assert results(bench.result()) == {
+            "bad": "failure",
+            "anyway": "success",
+            "plain": "skipped",
+            "explicit": "skipped",
+            "failed": "success",
+        }
+
+    def test_matrix_legs_have_their_own_results(self, world: World) -> None:
+        """One bad leg fails the job; the others show what they did."""
+        bench = Bench(world, "matrix")
+        matrix = {"os": [ON, "windows-2025", "macos-15"], "py": ["3.11"]}
+        legs = job(
+            "test ${{ matrix.os }} != windows-2025",
+            strategy={"fail-fast": False, "matrix": matrix},
+            **{"runs-on": "${{ matrix.os }}", "name": "test on ${{ matrix.os }}"},
+        )
+        bench.workflow({"legs": legs, "next": job("true", needs="legs")})
+        run = bench.result()
+        assert world.github.conclusions(run["id"]) == {
+            "test on ubuntu-24.04": "success",
+            "test on windows-2025": "failure",
+            "test on macos-15": "success",
+            "next": "skipped",
+        }
+        assert run["jobs"][1]["matrix"] == {"os": "windows-2025", "py": "3.11"}
+
+    def test_step_outcomes_summaries_annotations(self, world: World) -> None:
+        """What a job shows: summaries in order, annotations with titles, masked values."""
+        bench = Bench(world, "shown")
+        bench.steps(
+            {"name": "one", "run": 'echo "# One" >> "$GITHUB_STEP_SUMMARY"'},
+            {"name": "two", "run": "exit 1", "continue-on-error": True},
+            {"name": "three", "if": "false", "run": "true"},
+            {"run": "echo '::error title=Bad tag,file=a.py,line=3::no%0Ayes'"},
+            {"run": "echo '::add-mask::hush'; echo hush hush"},
+            {"run": 'echo "# Two" >> "$GITHUB_STEP_SUMMARY"; echo ${{ github.token }}'},
+        )
+        run = bench.result()
+        only = run["jobs"][0]
+        assert (run["conclusion"], only["summary"]) == ("success", "# One\n# Two\n")
+        shown = {step["name"]: step["conclusion"] for step in only["steps"]}
+        assert (shown["one"], shown["two"], shown["three"]) == ("success", "success", "skipped")
+        note = next(n for n in only["annotations"] if n["title"] == "Bad tag")
+        assert (note["message"], note["path"], note["start_line"]) == ("no\nyes", "a.py", 3)
+        assert "hush" not in only["log"].replace("::add-mask::hush", "")
+        assert "ghs_" not in only["log"]
+
+    def test_unknown_label_is_no_success(self, world: World) -> None:
+        """A label that no runner has fails; act alone would skip it and exit 0."""
+        bench = Bench(world, "label")
+        bench.workflow({"only": job("true", **{"runs-on": "ubuntu-9999"})})
+        assert bench.result()["conclusion"] == "failure"
+
+    def test_time_limit(self, world: World) -> None:
+        """`timeout-minutes` kills the job with all its processes."""
+        bench = Bench(world, "limit")
+        script = 'sleep 600 & echo "pid=$!"; wait'
+        bench.workflow({"only": job(script, **{"timeout-minutes": 0.02})})
+        run = bench.result()
+        assert run["jobs"][0]["conclusion"] == "cancelled"
+        assert "maximum execution time" in run["jobs"][0]["annotations"][-1]["message"]
+        assert world.run(["pgrep", "-f", "sleep 600"], check=False).stdout == ""
+
+    def test_defaults_do_not_reach_the_harness(self, world: World) -> None:
+        """`defaults:` of a workflow apply to its own steps, not to what stands in for other jobs."""
+        bench = Bench(world, "defaults")
+        jobs = {"a": job("pwd", defaults={"run": {"working-directory": "/"}})}
+        jobs["b"] = job({"run": "true", "working-directory": "/"}, needs="a")
+        defaults = {"run": {"shell": "python", "working-directory": "no/such/folder"}}
+        jobs["a"]["defaults"]["run"]["shell"] = jobs["b"]["steps"][0]["shell"] = "bash"
+        text = json.dumps({"on": "push", "defaults": defaults, "jobs": jobs})
+        bench.clone.commit({".github/workflows/try.yml": text})
+        run = bench.result()
+        assert run["conclusion"] == "success", world.github.log(run["id"])
+
+    def test_copy_for_act_is_compared_with_its_source(self, tmp_path: Path) -> None:
+        """A copy whose job, or whose heading, is not the source's is refused."""
+        source = {"on": "push", "jobs": {"a": job("true")}}
+        given = tmp_path / "workflow.yml"
+        for change in ({"env": {"X": "1"}}, {"jobs": {"a": job("false")}}):
+            given.write_text(json.dumps({**source, **change}), encoding="utf-8")
+            with pytest.raises(AssertionError, match="differs from its source"):
+                assert_faithful(json.dumps(source), given, "a", None, {})
+        given.write_text(json.dumps(job_copy(source, "a", {}, None)), encoding="utf-8")
+        assert_faithful(json.dumps(source), given, "a", None, {})
+
+    def test_github_context_is_complete(self, world: World) -> None:
+        """Values of the `github` context that act leaves empty are there."""
+        bench = Bench(world, "context")
+        names = ("workflow_sha", "workflow_ref", "triggering_actor", "sha", "ref", "run_attempt")
+        bench.steps({"run": "\n".join(f"echo {n}=${{{{ github.{n} }}}}" for n in names)})
+        log = bench.log()
+        head = bench.clone.head()
+        assert f"workflow_sha={head}" in log
+        assert f"sha={head}" in log
+        assert "workflow_ref=octo/context/.github/workflows/try.yml@refs/heads/main" in log
+        assert "triggering_actor=octo" in log
+
+    @pytest.mark.parametrize(
+        ("step", "why"),
+        [
+            ({"uses": "actions/checkout@v7"}, "not pinned to a full commit SHA"),
+            ({"uses": f"some/action@{'0' * 40}"}, "no stand-in for"),
+            ({"uses": "$/.github/actions/x"}, "pinned actions"),
+            ({"uses": PINS["checkout"], "with": {"depth": 1}}, "no such input"),
+        ],
+    )
+    def test_what_cannot_be_stood_in_for(self, world: World, step: dict[str, Any], why: str) -> None:
+        """An action that the drill does not know is a sentence, never a silent success."""
+        bench = Bench(world, f"unknown-{len(why)}")
+        bench.steps(step)
+        run = bench.result()
+        assert run["conclusion"] == "startup_failure"
+        assert why in run["problem"]
+
+
+class TestRights:
+    """Per-job credentials."""
+
+    @pytest.mark.requirement("P2.5", "X6")
+    def test_permissions_are_enforced(self, world: World) -> None:
+        """A job's token can do what `permissions:` grants it, and nothing else."""
+        bench = Bench(world, "rights")
+        ask = "gh api -X {} repos/$GITHUB_REPOSITORY/{} 2>&1 || true"
+        env = {"env": {"GH_TOKEN": "${{ github.token }}"}}
+        asks = {
+            "read": ask.format("GET", "contents/x"),
+            "write": ask.format("POST", "issues -f title=x"),
+            "admin": ask.format("PUT", "immutable-releases"),
+        }
+        steps = [{"name": name, "run": text, **env} for name, text in asks.items()]
+        bench.clone.commit({"x": "1"})
+        bench.workflow(
+            {
+                "none": job(*steps, permissions={}),
+                "reader": job(*steps, permissions={"contents": "read"}),
+                "writer": job(*steps, permissions={"contents": "read", "issues": "write"}),
+            }
+        )
+        run = bench.result()
+        refused = "Resource not accessible by integration"
+        counts = {j["key"]: j["log"].count(refused) for j in run["jobs"]}
+        # Each refusal is printed twice: as JSON, and as gh's own sentence.
+        assert counts == {"none": 6, "reader": 4, "writer": 2}
+        assert [issue["author"] for issue in world.github.issues(bench.repo)] == ["github-actions[bot]"]
+
+    def test_token_ends_with_its_job(self, world: World) -> None:
+        """A token that leaks is worth nothing when its job is over."""
+        bench = Bench(world, "leak")
+        bench.steps({"run": 'echo "token=$(echo ${{ github.token }} | rev)"'})
+        run = bench.result()
+        token = run["jobs"][0]["log"].partition("token=")[2].split()[0][::-1]
+        assert token.startswith("ghs_")
+        answer = world.run(["gh", "api", f"repos/{bench.repo}"], env={"GH_TOKEN": token}, check=False)
+        assert "Bad credentials" in answer.stderr
+        assert world.github.job_tokens() == []
+
+    @pytest.mark.requirement("P2.1", "X1")
+    def test_identity_only_with_the_permission(self, world: World) -> None:
+        """The request URL and token are there with `id-token: write` alone; claims are exact."""
+        bench = Bench(world, "identity")
+        fetch = (
+            'test -n "$ACTIONS_ID_TOKEN_REQUEST_URL" || { echo claims=none; exit 0; }\n'
+            'curl -sf -H "Authorization: Bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" '
+            '"$ACTIONS_ID_TOKEN_REQUEST_URL&audience=pypi" | jq -r .value | cut -d. -f2 '
+            "| tr _- /+ | base64 -d 2>/dev/null | sed 's/^/claims=/'"
+        )
+        bench.workflow(
+            {
+                "without": job(fetch),
+                "with": job(fetch, permissions={"id-token": "write"}, environment="pypi"),
+            }
+        )
+        run = bench.result()
+        logs = {j["key"]: j["log"] for j in run["jobs"]}
+        assert "claims=none" in logs["without"]
+        text = logs["with"].partition("claims=")[2].partition("\n")[0]
+        claims = json.loads(text + ("" if text.endswith("}") else "}"))
+        file = "octo/identity/.github/workflows/try.yml@refs/heads/main"
+        wanted = {
+            "aud": "pypi",
+            "sub": "repo:octo/identity:environment:pypi",
+            "repository_owner_id": str(world.github.ids(bench.repo)["owner"]),
+            "job_workflow_ref": file,
+            "environment": "pypi",
+            "sha": bench.clone.head(),
+        }
+        assert {key: claims[key] for key in wanted} == wanted
+
+    @pytest.mark.requirement("X4")
+    def test_pull_request_from_a_fork(self, world: World) -> None:
+        """A fork's pull request gets a read-only token, no identity and no secrets."""
+        bench = Bench(world, "fork")
+        world.github.settings(bench.repo, secrets={"KEY": "sesame"})
+        show = (
+            'echo "key=[${{ secrets.KEY }}] url=[$ACTIONS_ID_TOKEN_REQUEST_URL] $GITHUB_REF"\n'
+            "gh api repos/$GITHUB_REPOSITORY/issues -f title=x 2>&1 || true"
+        )
+        only = job({"run": show, "env": {"GH_TOKEN": "${{ github.token }}"}})
+        only["permissions"] = {"id-token": "write", "issues": "write"}
+        bench.workflow({"only": only}, on="pull_request")
+        bench.clone.push("main")
+        bench.clone.git("switch", "--quiet", "--create", "topic")
+        bench.clone.commit({"y": "1"})
+        bench.clone.push("topic")
+        number = world.github.pull_request(bench.repo, "topic", fork=True)
+        world.wait_idle(60)
+        log = world.github.log(world.github.runs(bench.repo)[-1]["id"])
+        assert f"key=[] url=[] refs/pull/{number}/merge" in log
+        assert "Resource not accessible by integration" in log
+
+    def test_tokens_trigger_nothing(self, world: World) -> None:
+        """A tag that a job pushes with its own token starts no workflow; a person's tag does."""
+        bench = Bench(world, "no-loop")
+        bench.steps(
+            {"uses": PINS["checkout"]},
+            {"run": "git tag v1 && git push origin v1"},
+            on={"push": {"branches": ["main"]}},
+            permissions={"contents": "write"},
+        )
+        tagged = {"name": "tagged", "on": {"push": {"tags": ["v*"]}}, "jobs": {"a": job("true")}}
+        bench.clone.commit({".github/workflows/tag.yml": json.dumps(tagged)})
+        bench.log()
+        assert "refs/tags/v1" in world.github.refs(bench.repo)
+        assert world.github.runs(bench.repo, workflow="tag.yml") == []
+        bench.clone.tag("v2")
+        world.wait_idle(60)
+        assert len(world.github.runs(bench.repo, workflow="tag.yml")) == 1
+
+
+class TestTriggers:
+    """What starts a workflow."""
+
+    @pytest.mark.parametrize(
+        ("pattern", "name", "matches"),
+        [
+            ("v[0-9]*", "v1.0", True),
+            ("v[0-9]*", "v1/x", False),
+            ("v[0-9]*", "vx", False),
+            ("**", "a/b", True),
+            ("*", "a/b", False),
+            ("v[0-9]+.[0-9]+", "v10.2", True),
+            ("v[0-9]+.[0-9]+", "v10x2", False),
+            ("*.jsx?", "page.js", True),
+            ("releases/**-alpha", "releases/10-alpha", True),
+        ],
+    )
+    def test_filter_language(self, pattern: str, name: str, *, matches: bool) -> None:
+        """The rows of GitHub's cheat sheet."""
+        assert bool(glob(pattern).fullmatch(name)) is matches
+
+    def test_exclusion(self) -> None:
+        """A later pattern overrules an earlier one."""
+        assert admits(["v*", "!v1*"], "v2")
+        assert not admits(["v*", "!v1*"], "v1.0")
+        assert admits(["v*", "!v1*", "v1.5"], "v1.5")
+
+    @pytest.mark.parametrize(
+        ("filters", "ref", "starts"),
+        [
+            ({}, "refs/heads/x", True),
+            ({}, "refs/tags/x", True),
+            ({"tags": ["v*"]}, "refs/tags/v1", True),
+            ({"tags": ["v*"]}, "refs/tags/nightly-3", False),
+            ({"tags": ["v*"]}, "refs/heads/v1", False),
+            ({"branches": ["main"]}, "refs/tags/main", False),
+            ({"branches-ignore": ["main"]}, "refs/heads/main", False),
+            ({"branches-ignore": ["main"]}, "refs/heads/x", True),
+            ({"branches": ["main"], "tags": ["v*"]}, "refs/tags/v1", True),
+            ({"branches": ["main"], "paths": ["src/**"]}, "refs/heads/main", False),
+        ],
+    )
+    def test_push_filters(self, filters: dict[str, Any], ref: str, *, starts: bool) -> None:
+        """A filter on branches bars tags, and the other way round."""
+        assert push_starts(filters, ref, ["docs/x"]) is starts
+
+    def test_yaml_is_read_as_1_2(self) -> None:
+        """`on` is a key, `no` a word."""
+        assert load("on: push\njobs: {a: {name: no}}")["jobs"]["a"]["name"] == "no"
+
+    @pytest.mark.parametrize(
+        ("given", "why"),
+        [
+            ({}, "Required input 'tag' not provided"),
+            ({"tag": "v1", "x": "1"}, 'Unexpected inputs provided: ["x"]'),
+            ({"tag": "v1", "dry": "maybe"}, "is not a boolean"),
+            ({"tag": "v1", "kind": "c"}, "not in the list of allowed values"),
+        ],
+    )
+    def test_bad_inputs(self, given: dict[str, str], why: str) -> None:
+        """Inputs are checked before anything runs."""
+        choice = {"type": "choice", "options": ["a", "b"], "default": "a"}
+        declared = {"tag": {"required": True}, "dry": {"type": "boolean"}, "kind": choice}
+        with pytest.raises(ApiError, match=why.replace("[", r"\[")):
+            dispatch_inputs(declared, given)
+
+    def test_default_permissions(self) -> None:
+        """A workflow that says nothing gets the repository's default; one that says `{}` nothing."""
+        said = {"contents": "read", "packages": "read"}
+        assert permissions({}, {}, "read", fork=False) == said
+        assert permissions({"permissions": {}}, {}, "write", fork=False) == {}
+        assert "id-token" not in permissions({}, {}, "write", fork=False)
+        assert permissions({}, {"permissions": "write-all"}, "read", fork=True)["issues"] == "read"
+
+    @pytest.mark.requirement("X4")
+    def test_only_the_tag_starts_it(self, world: World) -> None:
+        """With a tag filter, branches and noise tags start nothing; nor does deleting a tag."""
+        bench = Bench(world, "tags-only")
+        bench.steps({"run": "true"}, on={"push": {"tags": ["v[0-9]*"]}})
+        bench.clone.push("main")
+        bench.clone.tag("nightly-3")
+        assert world.github.runs(bench.repo) == []
+        bench.clone.tag("v1.0")
+        world.wait_idle(60)
+        bench.clone.push(":v1.0")
+        runs = world.github.runs(bench.repo)
+        assert [(run["ref"], run["sha"]) for run in runs] == [("refs/tags/v1.0", bench.clone.head())]
+
+    @pytest.mark.requirement("P8.6")
+    def test_more_than_three_tags_start_nothing(self, world: World) -> None:
+        """Four tags in one push make no run; three make three."""
+        bench = Bench(world, "many-tags")
+        bench.steps({"run": "true"}, on={"push": {"tags": ["v*"]}})
+        bench.clone.push("main")
+        for name in ("v1", "v2", "v3", "v4", "v5", "v6", "v7"):
+            bench.clone.git("tag", name)
+        bench.clone.push("v1", "v2", "v3", "v4")
+        assert world.github.runs(bench.repo) == []
+        bench.clone.push("v5", "v6", "v7")
+        world.wait_idle(60)
+        assert len(world.github.runs(bench.repo)) == 3
+
+    @pytest.mark.requirement("P8.6")
+    def test_dispatch(self, world: World) -> None:
+        """A dispatch runs the file of the ref it names, with checked inputs."""
+        bench = Bench(world, "dispatch")
+        on = {"workflow_dispatch": {"inputs": {"tag": {"type": "string", "required": True}}}}
+        bench.steps({"run": "echo tag=${{ inputs.tag }} ${{ github.event.inputs.tag }}"}, on=on)
+        bench.clone.push("main")
+        bench.clone.gh("workflow", "run", "try.yml", "-f", "tag=v1.2.3")
+        world.wait_idle(60)
+        run = world.github.runs(bench.repo)[-1]
+        assert (run["event"], run["ref"], run["conclusion"]) == (
+            *("workflow_dispatch", "refs/heads/main"),
+            "success",
+        )
+        assert "tag=v1.2.3 v1.2.3" in world.github.log(run["id"])
+        refused = bench.clone.gh("workflow", "run", "try.yml", check=False)
+        assert "Required input 'tag' not provided" in refused.stderr
+
+    def test_schedule(self, world: World) -> None:
+        """The clock starts the default branch's file."""
+        bench = Bench(world, "schedule")
+        bench.steps({"run": "echo ref=$GITHUB_REF"}, on={"schedule": [{"cron": "0 4 * * 1"}]})
+        bench.clone.push("main")
+        run = world.github.schedule(bench.repo, "try.yml")
+        world.wait_idle(60)
+        assert "ref=refs/heads/main" in world.github.log(run)
+
+    def test_invalid_workflow(self, world: World) -> None:
+        """A file that is no workflow makes a failed run, as on GitHub."""
+        bench = Bench(world, "invalid")
+        bench.clone.commit({".github/workflows/bad.yml": "on: push\njobs: ["})
+        run = bench.result()
+        assert (run["conclusion"], run["jobs"]) == ("startup_failure", [])
+
+
+class TestConcurrency:
+    """Groups; runs that meet in one."""
+
+    HOLD = 'until test -e "$GATE"; do read -rt 0.05 <> <(:) || :; done'
+
+    def bench(self, world: World, name: str, **concurrency: str) -> tuple[Bench, Path]:
+        """Return a bench whose runs last until a file appears."""
+        bench = Bench(world, name)
+        gate = world.root / "home" / f"gate-{name}"
+        jobs = {"only": job({"run": self.HOLD, "env": {"GATE": str(gate)}})}
+        text = {"on": {"push": {"tags": ["*"]}}, "concurrency": concurrency, "jobs": jobs}
+        bench.clone.commit({".github/workflows/try.yml": json.dumps(text)})
+        bench.clone.push("main")
+        return bench, gate
+
+    @pytest.mark.requirement("P5.4")
+    def test_one_group_one_run(self, world: World) -> None:
+        """A second run of a group waits; a third takes its place; other groups are free."""
+        bench, gate = self.bench(world, "group", group="release-${{ github.ref_name }}")
+        bench.clone.tag("a", annotated=False)
+        for _ in range(2):
+            bench.clone.commit({})
+            bench.clone.git("tag", "--force", "a")
+            bench.clone.push("a", force=True)
+        bench.clone.tag("b", annotated=False)
+        ids = [run["id"] for run in world.github.runs(bench.repo)]
+        world.github.wait_status(ids[1], "completed", timeout=30)
+        world.github.wait_status(ids[3], "in_progress", timeout=30)
+        shown = [(run["status"], run["group"]) for run in world.github.runs(bench.repo)]
+        assert shown == [
+            ("in_progress", "release-a"),
+            ("completed", "release-a"),
+            ("pending", "release-a"),
+            ("in_progress", "release-b"),
+        ]
+        gate.touch()
+        world.wait_idle(60)
+        ends = [run["conclusion"] for run in world.github.runs(bench.repo)]
+        assert ends == ["success", "cancelled", "success", "success"]
+
+    def test_cancel(self, world: World) -> None:
+        """`gh run cancel` ends a run and its processes."""
+        bench, _ = self.bench(world, "cancel", group="x")
+        bench.clone.tag("a", annotated=False)
+        run = world.github.runs(bench.repo)[0]["id"]
+        world.github.wait_status(run, "in_progress", timeout=30)
+        bench.clone.gh("run", "cancel", str(run))
+        ended = world.github.wait_status(run, "completed", timeout=30)
+        assert (ended["conclusion"], ended["jobs"][0]["conclusion"]) == ("cancelled", "cancelled")
+
+
+class TestEnvironments:
+    """Reviewers, ref policy, and environments that are not there."""
+
+    def bench(self, world: World, name: str, **keys: object) -> Bench:
+        """Return a bench with jobs before, in and behind the environment `pypi`."""
+        bench = Bench(world, name)
+        bench.workflow(
+            {
+                "build": job("echo built"),
+                "publish": job("echo published", needs="build", environment="pypi", **keys),
+                "after": job("echo after", needs="publish"),
+                "report": job("true", needs="publish", **{"if": "always()"}),
+            },
+            on={"push": {"tags": ["*"]}, "workflow_dispatch": {}},
+        )
+        bench.clone.push("main")
+        return bench
+
+    def test_missing_environment_is_made_unprotected(self, world: World) -> None:
+        """A job that names an environment that is not there creates it, without protection."""
+        bench = self.bench(world, "made")
+        assert bench.log(ref="HEAD:refs/tags/v1")
+        made = world.github.environments(bench.repo)["pypi"]
+        assert (made["reviewers"], made["deployment_branch_policy"]) == ([], None)
+
+    @pytest.mark.requirement("P2.3", "X2")
+    def test_reviewers_hold_the_job(self, world: World) -> None:
+        """The run waits before the job; an approval lets it go on."""
+        bench = self.bench(world, "approved")
+        world.github.add_collaborator(bench.repo, "rita", "write")
+        world.github.set_environment(bench.repo, "pypi", reviewers=("rita",))
+        run = bench.result("HEAD:refs/tags/v1")
+        assert run["status"] == "waiting"
+        assert results(run) == {"build": "success"}
+        rita = Clone(world, bench.repo, "rita")
+        path = f"repos/{bench.repo}/actions/runs/{run['id']}/pending_deployments"
+        asked = json.loads(rita.gh("api", path).stdout)
+        assert asked[0]["current_user_can_approve"] is True
+        number = asked[0]["environment"]["id"]
+        args = ["-F", f"environment_ids[]={number}", "-f", "state=approved", "-f", "comment=ok"]
+        refused = bench.clone.gh("api", path, *args, check=False)
+        assert "not a required reviewer" in refused.stdout
+        rita.gh("api", path, *args)
+        world.wait_idle(60)
+        assert world.github.run(run["id"])["conclusion"] == "success"
+
+    def test_rejection_fails_the_job(self, world: World) -> None:
+        """After a rejection the job has failed and what needs it is skipped."""
+        bench = self.bench(world, "rejected")
+        world.github.set_environment(bench.repo, "pypi", reviewers=("octo",))
+        run = bench.result("HEAD:refs/tags/v1")["id"]
+        world.github.reject(run, "pypi", comment="not today")
+        world.wait_idle(60)
+        ended = world.github.run(run)
+        assert results(ended) == {
+            "build": "success",
+            "publish": "failure",
+            "after": "skipped",
+            "report": "success",
+        }
+        assert "published" not in world.github.log(run)
+        world.github.rerun(run, failed=True)
+        world.wait_idle(60)
+        assert world.github.run(run)["status"] == "waiting"
+        world.github.approve(run, "pypi")
+        world.wait_idle(60)
+        assert world.github.run(run)["conclusion"] == "success"
+
+    def test_self_review_can_be_prevented(self, world: World) -> None:
+        """`prevent_self_review` locks out who started the run."""
+        bench = self.bench(world, "self")
+        world.github.set_environment(bench.repo, "pypi", reviewers=("octo",), prevent_self_review=True)
+        run = bench.result("HEAD:refs/tags/v1")["id"]
+        with pytest.raises(ApiError, match="may not review it"):
+            world.github.approve(run, "pypi")
+
+    @pytest.mark.requirement("X7")
+    def test_ref_policy(self, world: World) -> None:
+        """A ref that the environment does not admit fails the job, before anything in it runs."""
+        bench = self.bench(world, "policy")
+        world.github.set_environment(bench.repo, "pypi", tags=("v*",), reviewers=("octo",))
+        run = world.github.dispatch(bench.repo, "try.yml")
+        world.wait_idle(60)
+        publish = world.github.run(run)["jobs"][1]
+        assert publish["conclusion"] == "failure"
+        assert 'Branch "main" is not allowed to deploy to pypi' in publish["log"]
+        assert "published" not in publish["log"]
+        assert bench.result("HEAD:refs/tags/v1")["status"] == "waiting"
+
+    def test_condition_comes_before_review(self, world: World) -> None:
+        """A job that its `if:` skips asks nobody."""
+        bench = self.bench(world, "skipped", **{"if": "github.ref_name == 'other'"})
+        world.github.set_environment(bench.repo, "pypi", reviewers=("octo",))
+        run = bench.result("HEAD:refs/tags/v1")
+        assert (run["status"], results(run)["publish"]) == ("completed", "skipped")
+
+    def test_waiting_survives_a_checkpoint(self, tmp_path: Path) -> None:
+        """A copy of the world goes on from where the original waits."""
+        with World(tmp_path / "one") as one:
+            bench = self.bench(one, "copied")
+            one.github.set_environment(bench.repo, "pypi", reviewers=("octo",))
+            run = bench.result("HEAD:refs/tags/v1")["id"]
+            one.checkpoint(tmp_path / "saved")
+        with World.from_checkpoint(tmp_path / "saved", tmp_path / "two") as two:
+            two.github.approve(run, "pypi")
+            two.wait_idle(60)
+            assert two.github.run(run)["conclusion"] == "success"
+
+
+class TestReruns:
+    """Re-run failed, re-run all."""
+
+    def bench(self, world: World, name: str) -> Bench:
+        """Return a bench whose middle job fails until a file is there."""
+        bench = Bench(world, name)
+        flag = world.root / "home" / f"flag-{name}"
+        build = job(
+            {"id": "s", "run": 'echo "stamp=$RANDOM$RANDOM" | tee -a "$GITHUB_OUTPUT" > out'},
+            {"uses": PINS["upload"], "with": {"name": "dist", "path": "out"}},
+            outputs={"stamp": "${{ steps.s.outputs.stamp }}"},
+        )
+        publish = job(
+            {"uses": PINS["download"], "with": {"name": "dist"}},
+            {"run": 'echo "seen=${{ needs.build.outputs.stamp }} try=$GITHUB_RUN_ATTEMPT"; cat out'},
+            {"run": f"test -e {flag}"},
+            needs="build",
+        )
+        report = job("true", needs="publish", **{"if": "always()"})
+        bench.workflow({"build": build, "publish": publish, "report": report})
+        return bench
+
+    @pytest.mark.requirement("P8.3", "P5.1", "P1.4")
+    def test_failed_jobs_only(self, world: World) -> None:
+        """Same run, next attempt: the build is not repeated, its outputs and artifact are used."""
+        bench = self.bench(world, "again")
+        first = bench.result()
+        assert results(first) == {"build": "success", "publish": "failure", "report": "success"}
+        (world.root / "home" / "flag-again").touch()
+        bench.clone.gh("run", "rerun", str(first["id"]), "--failed")
+        world.wait_idle(60)
+        second = world.github.run(first["id"])
+        assert (second["attempt"], second["conclusion"]) == (2, "success")
+        stamp = first["results"]["build"]["outputs"]["stamp"]
+        publish = next(j for j in second["jobs"] if j["key"] == "publish")
+        assert f"seen={stamp} try=2" in publish["log"]
+        assert f"stamp={stamp}" in publish["log"]
+        attempts = {j["key"]: j["attempt"] for j in second["jobs"]}
+        assert attempts == {"build": 1, "publish": 2, "report": 2}
+        assert [a["id"] for a in second["artifacts"]] == [a["id"] for a in first["artifacts"]]
+
+    @pytest.mark.requirement("P3.6")
+    def test_everything(self, world: World) -> None:
+        """Re-run all: original commit, original file, artifacts made anew."""
+        bench = self.bench(world, "all")
+        first = bench.result()
+        head = bench.clone.head()
+        (world.root / "home" / "flag-all").touch()
+        bench.steps({"run": "echo other"}, on={"push": {"tags": ["x"]}})
+        bench.clone.push("main")
+        bench.clone.gh("run", "rerun", str(first["id"]))
+        world.wait_idle(60)
+        second = world.github.run(first["id"])
+        assert (second["attempt"], second["conclusion"], second["sha"]) == (2, "success", head)
+        assert second["results"]["build"] != first["results"]["build"]
+        assert [a["id"] for a in second["artifacts"]] != [a["id"] for a in first["artifacts"]]
+        assert [past["conclusion"] for past in second["previous"]] == ["failure"]
+
+    def test_one_leg(self, world: World) -> None:
+        """Of a matrix only the failed legs are repeated."""
+        bench = Bench(world, "leg")
+        flag = world.root / "home" / "flag-leg"
+        legs = job(f"test ${{{{ matrix.n }}}} = 1 -o -e {flag}", strategy={"matrix": {"n": [1, 2]}})
+        bench.workflow({"legs": legs, "next": job("true", needs="legs")})
+        run = bench.result()["id"]
+        flag.touch()
+        world.github.rerun(run, failed=True)
+        world.wait_idle(60)
+        ended = world.github.run(run)
+        assert {j["name"]: j["attempt"] for j in ended["jobs"]} == {
+            "legs (1)": 1,
+            "legs (2)": 2,
+            "next": 2,
+        }
+        assert ended["conclusion"] == "success"
+
+    def test_what_cannot_be_repeated(self, world: World) -> None:
+        """A run with nothing failed, and one older than 30 days."""
+        bench = Bench(world, "old")
+        bench.steps({"run": "true"})
+        run = str(bench.result()["id"])
+        nothing = bench.clone.gh("run", "rerun", run, "--failed", check=False)
+        assert nothing.returncode == 1
+        world.github.age_run(int(run), 31)
+        late = bench.clone.gh("run", "rerun", run, check=False)
+        assert "cannot be rerun" in late.stderr or "over a month ago" in late.stderr
