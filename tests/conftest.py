@@ -31,6 +31,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             {
                 "module": item.nodeid.partition("::")[0],
                 "name": item.name,
+                "says": (getattr(item, "function", item).__doc__ or "").strip().partition("\n")[0],
                 "rows": [str(row) for mark in item.iter_markers("requirement") for row in mark.args],
             }
             for item in session.items

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,11 @@ DOCS = ROOT / "docs"
 EXAMPLE = ("RELEASING.md", ".github/workflows/ci.yml", ".github/workflows/release.yml")
 
 
+UpToDate = Callable[[Path, str], None]
+
+
 @pytest.fixture
-def up_to_date(request: pytest.FixtureRequest):  # noqa: ANN201  (a closure)
+def up_to_date(request: pytest.FixtureRequest) -> UpToDate:
     """Compare a document with what it should be, or write it when --refresh-docs is given."""
 
     def check(path: Path, wanted: str) -> None:
@@ -52,7 +56,7 @@ def marked() -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("name", EXAMPLE)
-def test_example(default_package: Path, up_to_date, name: str) -> None:  # noqa: ANN001
+def test_example(default_package: Path, up_to_date: UpToDate, name: str) -> None:
     """The example in docs/ is what a package with default answers gets."""
     up_to_date(DOCS / "example" / Path(name).name, (default_package / name).read_text(encoding="utf-8"))
 
@@ -65,7 +69,7 @@ def test_every_mark_names_a_row(marked: list[dict[str, object]]) -> None:
     assert not named - rows
 
 
-def test_requirements(marked: list[dict[str, object]], up_to_date) -> None:  # noqa: ANN001
+def test_requirements(marked: list[dict[str, object]], up_to_date: UpToDate) -> None:
     """docs/requirements.md names the tests that prove each row."""
     proved: dict[str, set[str]] = defaultdict(set)
     for test in marked:
@@ -80,3 +84,18 @@ def test_requirements(marked: list[dict[str, object]], up_to_date) -> None:  # n
 
     pattern = re.compile(r"^\| ([A-Z]+\d+(?:\.\d+)?) \| (.*) \| .*\|$", re.MULTILINE)
     up_to_date(path, pattern.sub(with_proof, path.read_text(encoding="utf-8")))
+
+
+def test_scenarios(marked: list[dict[str, object]], up_to_date: UpToDate) -> None:
+    """docs/drill.md has the table of scenarios, from the tests' first lines and marks."""
+    rows: dict[str, str] = {}
+    for test in marked:
+        if test["module"] in {"tests/drill/test_scenarios.py", "tests/drill/test_guards.py"}:
+            name = str(test["name"]).partition("[")[0]
+            proves = ", ".join(dict.fromkeys(test["rows"]))  # type: ignore[call-overload]
+            rows[name] = f"| {test['says']} | `{name}` | {proves} |"
+    path = DOCS / "drill.md"
+    before, _, rest = path.read_text(encoding="utf-8").partition("| Scenario |")
+    after = rest.partition("\n\n")[2]
+    table = "\n".join(["| Scenario | Test | Proves |", "|---|---|---|", *rows.values()])
+    up_to_date(path, f"{before}{table}\n\n{after}".rstrip("\n") + "\n")

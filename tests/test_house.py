@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +16,9 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from rendering import ROOT, git
 from ruamel.yaml import YAML
 from twine.utils import DEFAULT_REPOSITORY
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SCRIPTS = ROOT / "template/.github/release"
 PINS = ROOT / "extensions/pins"
@@ -153,4 +156,4 @@ def test_every_dependency_says_why_it_is_there() -> None:
         for number, line in enumerate(lines)
         if f'"{entry}"' in line and "#" not in line and not lines[number - 1].startswith("#")
     ]
-    assert [entry for entry in silent if Requirement(entry).name not in {"pytest"}] == []
+    assert [entry for entry in silent if Requirement(entry).name != "pytest"] == []

@@ -1,0 +1,1 @@
+"""Tests of the rendered release scripts, one module a script."""

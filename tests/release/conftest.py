@@ -1,0 +1,224 @@
+"""Fixtures of the tests of the release scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import build_distributions
+import index
+import pytest
+import step
+import verify_index
+from rendering import git
+
+from release.kit import Outcome, Repository, hashes_of, write_checksums
+from release.serving import LocalIndex, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _tools() -> Iterator[None]:
+    """Put the programs of this environment (uv, above all) on PATH, however pytest was started."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
+        yield
+
+
+@pytest.fixture(scope="session")
+def settings(default_package: Path) -> step.Settings:
+    """The settings of the default package."""
+    return step.load_settings(default_package / ".github/release/settings.toml")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reach the servers of this machine without a detour."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """A clone, the current folder, and its bare origin."""
+    made = Repository(tmp_path / "repository")
+    monkeypatch.chdir(made.folder)
+    return made
+
+
+class RunStep(Protocol):
+    """Run a step in this process, as its script would run."""
+
+    def __call__(self, module: ModuleType, *arguments: str | Path) -> Outcome:
+        """Run it with arguments, and return what it did."""
+
+
+@pytest.fixture
+def run_step(
+    settings: step.Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> RunStep:
+    """Run a step in this process, with the default package's settings unless the test has put others."""
+
+    def run(module: ModuleType, *arguments: str | Path) -> Outcome:
+        outputs, summary = tmp_path / "GITHUB_OUTPUT", tmp_path / "GITHUB_STEP_SUMMARY"
+        with monkeypatch.context() as patch:
+            for path in (outputs, summary):
+                path.write_text("")
+                patch.setenv(path.name, str(path))
+            if module.load_settings is step.load_settings:
+                patch.setattr(module, "load_settings", lambda: settings)
+            patch.setattr(sys, "argv", [f"{module.__name__}.py", *map(str, arguments)])
+            capsys.readouterr()
+            try:
+                step.step(module.main)
+                status: str | int | None = 0
+            except SystemExit as end:
+                status = end.code
+        assert isinstance(status, int)
+        pairs = [line.partition("=") for line in outputs.read_text().splitlines()]
+        shown = capsys.readouterr()
+        return Outcome(status, {k: v for k, _, v in pairs}, summary.read_text(), shown.out, shown.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def package_clone(default_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the default package at its tag, with its remote branch; not to be changed."""
+    clone = tmp_path_factory.mktemp("clone") / "demo-pkg"
+    git(default_package, "clone", "--quiet", str(default_package), str(clone))
+    return clone
+
+
+@pytest.fixture(scope="session")
+def built(package_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with both distributions of the default package, 0.1.0; not to be changed."""
+    folder = tmp_path_factory.mktemp("built") / "dist"
+    build_distributions.build_distributions(package_clone, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    """The wheel of the default package."""
+    return next(built.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def sdist(built: Path) -> Path:
+    """The sdist of the default package."""
+    return next(built.glob("*.tar.gz"))
+
+
+@pytest.fixture
+def dist(wheel: Path, sdist: Path, tmp_path: Path) -> Path:
+    """A folder with both distributions, to be tampered with."""
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    for path in (wheel, sdist):
+        shutil.copy(path, folder)
+    return folder
+
+
+@pytest.fixture
+def checksums(wheel: Path, sdist: Path, tmp_path: Path) -> Path:
+    """The list of the hashes of both distributions."""
+    return write_checksums(tmp_path / "SHA256SUMS", hashes_of(wheel, sdist))
+
+
+class Clock:
+    """A clock that goes on only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        """Seconds since some time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self.now += seconds
+        self.pauses.append(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that the release scripts live by."""
+    made = Clock()
+    monkeypatch.setattr(index, "time", made)
+    monkeypatch.setattr(verify_index, "time", made)
+    return made
+
+
+@pytest.fixture
+def indexes(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, LocalIndex]]:
+    """TestPyPI and PyPI, on this machine, with time under control."""
+    assert clock.now
+    with serving("TestPyPI") as testpypi, serving("PyPI") as pypi:
+        made = {"testpypi": testpypi, "pypi": pypi}
+        for name, local in made.items():
+            monkeypatch.setitem(index.INDEXES, name, local.index)
+        yield made
+
+
+class Gh:
+    """The stand-in for gh, and what it was told.
+
+    Args:
+        state: Its folder.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.assets = state / "assets"
+        self.assets.mkdir(parents=True)
+
+    def answers(self, **by_command: object) -> None:
+        """Set what a command prints, as JSON, by its first two words joined by '_'."""
+        self._write("answers.json", {k.replace("_", " ", 1): json.dumps(v) for k, v in by_command.items()})
+
+    def fails(self, command: str, text: str) -> None:
+        """Let a command fail with a text."""
+        self._write("failures.json", {command: text})
+
+    def has_release(self, tag: str, *, draft: bool, assets: tuple[Path, ...] = ()) -> None:
+        """Let a release be there already."""
+        self._write("release.json", {"tagName": tag, "isDraft": draft})
+        for path in assets:
+            shutil.copy(path, self.assets)
+
+    @property
+    def calls(self) -> list[list[str]]:
+        """The arguments of every call, oldest first."""
+        path = self.state / "calls"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def _write(self, name: str, value: object) -> None:
+        (self.state / name).write_text(json.dumps(value))
+
+
+@pytest.fixture
+def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gh:
+    """A stand-in for gh on PATH."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    program = programs / "gh"
+    program.write_text(f"#!{sys.executable} -SE\n" + (HERE / "fake_gh.py").read_text())
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(programs), os.environ["PATH"]]))
+    monkeypatch.setenv("FAKE_GH", str(tmp_path / "gh"))
+    return Gh(tmp_path / "gh")

@@ -1,0 +1,50 @@
+"""A stand-in for gh: it records its arguments, and answers from the folder in FAKE_GH.
+
+The folder has `answers.json` (what a command prints, by its first two words), `failures.json` (what it fails
+with), and the assets of a release in `assets/`. The real gh is tried in the drills.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import sys
+from typing import Any
+
+state = pathlib.Path(os.environ["FAKE_GH"])
+arguments = sys.argv[1:]
+command = " ".join(arguments[:2])
+with (state / "calls").open("a") as calls:
+    calls.write(json.dumps(arguments) + "\n")
+
+
+def read(name: str, otherwise: Any) -> Any:  # noqa: ANN401  (JSON)
+    """What a file of the folder says."""
+    path = state / name
+    return json.loads(path.read_text()) if path.exists() else otherwise
+
+
+failures = read("failures.json", {})
+if command in failures:
+    sys.exit(failures[command])
+answers = read("answers.json", {})
+release = read("release.json", None)
+assets = state / "assets"
+if command in answers:
+    print(answers[command])
+elif command == "release create":
+    (state / "release.json").write_text(json.dumps({"tagName": arguments[2], "isDraft": True}))
+    (state / "notes").write_text(pathlib.Path(arguments[arguments.index("--notes-file") + 1]).read_text())
+elif command == "release list":
+    print(json.dumps([{"tagName": release["tagName"]}] if release else []))
+elif command == "release view":
+    listed = [
+        {"name": p.name, "digest": "sha256:" + hashlib.sha256(p.read_bytes()).hexdigest()}
+        for p in assets.iterdir()
+    ]
+    print(json.dumps({**release, "assets": listed, "url": "https://github.example/the-draft"}))
+elif command == "release upload":
+    shutil.copy(arguments[3], assets)
+elif command == "release download":
+    shutil.copytree(assets, arguments[arguments.index("--dir") + 1], dirs_exist_ok=True)

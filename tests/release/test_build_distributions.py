@@ -1,0 +1,207 @@
+"""build_distributions.py: the same commit gives the same bytes, from an unchanged tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import build_distributions
+import pytest
+from rendering import commit_all, git
+from step import HERE
+
+from release.kit import WHEN_IT_STOPS, hashes_of, mend, shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from release.conftest import RunStep
+
+RANDOM_FILE = """
+import os
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class Hook(BuildHookInterface):
+    def initialize(self, version, build_data):
+        path = os.path.join(self.root, "src", "demo_pkg", "noise.txt")
+        with open(path, "w") as file:
+            file.write(os.urandom(8).hex())
+"""
+
+
+@pytest.fixture
+def clone(package_clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone of the default package at v0.1.0, with its remote branch; the current folder."""
+    folder = shutil.copytree(package_clone, tmp_path / "clone", symlinks=True)
+    git(folder, "clean", "--quiet", "-fdx")
+    git(folder, "reset", "--quiet", "--hard")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.mark.requirement("P1.4", "P3.3", "P6.1")
+def test_both_distributions_are_built_and_listed(built: Path) -> None:
+    names = {path.name for path in built.iterdir() if not path.name.startswith(".")}
+    assert names == {"demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"}
+
+
+@pytest.mark.requirement("P5.5", "P5.2")
+def test_another_clone_at_another_place_and_time_gives_the_same_bytes(
+    built: Path, clone: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in clone.rglob("*"):
+        if ".git" not in path.parts[len(clone.parts) :]:
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+            path.chmod(0o700 if path.is_dir() else 0o600)
+    git(clone, "config", "core.fileMode", "false")
+    for name, value in {"TZ": "Asia/Tokyo", "LC_ALL": "C", "PYTHONHASHSEED": "7", "TAG": "v0.1.0"}.items():
+        monkeypatch.setenv(name, value)
+    done = run_step(build_distributions, "--out", "../dist")
+    assert done.status == 0, done.errors
+    first = hashes_of(*built.glob("demo*"))
+    assert done.printed.splitlines() == [f"{first[name]}  {name}" for name in sorted(first)]
+    assert hashes_of(*(clone.parent / "dist").glob("demo*")) == first
+
+
+@pytest.mark.requirement("P5.5", "B4")
+def test_a_package_that_builds_other_bytes_each_time_is_caught(clone: Path, run_step: RunStep) -> None:
+    (clone / "hatch_build.py").write_text(RANDOM_FILE)
+    with (clone / "pyproject.toml").open("a") as pyproject:
+        pyproject.write('\n[tool.hatch.build.hooks.custom]\n[tool.hatch.build]\nartifacts = ["noise.txt"]\n')
+    with (clone / ".gitignore").open("a") as ignored:
+        ignored.write("noise.txt\n")
+    commit_all(clone)
+    done = run_step(build_distributions, "--out", "../dist", "--twice")
+    assert (done.status, *done.sentences) == (
+        1,
+        "Two builds of one commit differ: "
+        + ", ".join(path.name for path in sorted((clone.parent / "dist").glob("demo*"))),
+        "Expected: the same bytes, or a re-run of a release could never finish it",
+        "To mend it: take what changes between builds (times, random order, paths) out of the build",
+        "Read on: https://reproducible-builds.org/docs/",
+    )
+
+
+@pytest.mark.requirement("P1.4", "P5.5")
+def test_a_folder_with_files_is_refused_and_can_be_mended(clone: Path, run_step: RunStep) -> None:
+    (clone.parent / "dist").mkdir()
+    (clone.parent / "dist/demo_pkg-0.0.9.tar.gz").touch()
+    done = run_step(build_distributions, "--out", "../dist")
+    assert done.sentences == (
+        "The folder ../dist already has files in it",
+        "Expected: an empty folder, so that only this build's files are published",
+        "To mend it: rm -r ../dist",
+        WHEN_IT_STOPS,
+    )
+    shell(mend(done.sentences), clone)
+    (clone.parent / "dist").mkdir()
+    (clone.parent / "dist/.gitignore").write_text("*")  # what uv leaves there is no file of an earlier build
+    assert run_step(build_distributions, "--out", "../dist", "--twice").status == 0
+    assert git(clone, "status", "--porcelain") == ""
+
+
+@pytest.mark.requirement("P3.8")
+@pytest.mark.parametrize("tag", ["v0.1.0", None], ids=["release", "rehearsal"])
+def test_a_changed_tree_is_not_built(
+    tag: str | None, clone: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tag:
+        monkeypatch.setenv("TAG", tag)
+    (clone / "src/demo_pkg/forgotten.py").touch()
+    done = run_step(build_distributions)
+    assert done.sentences[0] == "The tree differs from its commit in 1 file(s): src/demo_pkg/forgotten.py"
+    assert not (clone / "dist").exists()
+
+
+@pytest.mark.requirement("P3.1", "P3.10")
+def test_a_shallow_clone_is_not_built(
+    clone: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shallow = clone.parent / "shallow"
+    git(clone, "clone", "--quiet", "--depth=1", f"file://{clone}", str(shallow))
+    (shallow / ".git/shallow").touch()
+    if git(shallow, "rev-parse", "--is-shallow-repository") == "false":  # one commit is the whole history
+        (shallow / ".git/shallow").write_text(git(shallow, "rev-parse", "HEAD") + "\n")
+    monkeypatch.chdir(shallow)
+    assert run_step(build_distributions).sentences[0].startswith("This clone is shallow: ")
+
+
+@pytest.mark.requirement("P3.2", "P3.6")
+def test_another_commit_than_the_gates_is_not_built(
+    clone: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAG", "v0.1.0")
+    monkeypatch.setenv("COMMIT", "c0ffee" * 6 + "c0ff")
+    head = git(clone, "rev-parse", "HEAD")
+    assert run_step(build_distributions).sentences[0] == (
+        f"The tag v0.1.0 has moved: this run was started for c0ffeec0ffee, now it is {head[:12]}"
+    )
+
+
+@pytest.mark.requirement("X11")
+def test_a_backend_with_other_bytes_than_pinned_is_refused(
+    clone: Path, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (HERE / "build-constraints.txt").read_text().splitlines()
+    pinned = [line if "--hash" not in line else f"    --hash=sha256:{'0' * 64}" for line in lines]
+    (tmp_path / "build-constraints.txt").write_text(
+        "\n".join(line for number, line in enumerate(pinned) if number == 0 or line != pinned[number - 1])
+    )
+    monkeypatch.setattr(build_distributions, "HERE", tmp_path)
+    done = run_step(build_distributions)
+    assert done.status == 1
+    assert done.sentences[0].startswith("`uv build --build-constraint ")
+    assert "sha256:" + "0" * 64 in done.sentences[0]
+    assert done.sentences[1:] == (
+        "Expected: status 0",
+        "To mend it: read the lines above, then run this step again",
+        WHEN_IT_STOPS,
+    )
+    assert not list(clone.glob("dist/demo*"))
+
+
+@pytest.mark.requirement("X11")
+def test_a_backend_that_is_not_pinned_is_refused(clone: Path, run_step: RunStep) -> None:
+    text = (clone / "pyproject.toml").read_text()
+    (clone / "pyproject.toml").write_text(text.replace('"hatch-vcs>=0.5"', '"hatch-vcs>=0.5", "flit-core"'))
+    commit_all(clone)
+    done = run_step(build_distributions)
+    assert done.status == 1
+    assert "flit-core" in done.sentences[0]
+
+
+@pytest.mark.requirement("P6.3")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[project", "TOML"),
+        ('[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n', "project"),
+        ('[build-system]\nrequires = []\nbuild-backend = "nothing"\n', "nothing"),
+    ],
+)
+def test_a_broken_pyproject_ends_in_a_sentence(text: str, said: str, clone: Path, run_step: RunStep) -> None:
+    (clone / "pyproject.toml").write_text(text)
+    commit_all(clone)
+    done = run_step(build_distributions)
+    assert done.status == 1
+    assert done.sentences[0].startswith("`uv build --build-constraint ")
+    assert said in done.sentences[0]
+    assert len(done.sentences) == 4
+
+
+@pytest.mark.requirement("P3.3")
+def test_the_time_of_the_files_is_that_of_the_commit(
+    clone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, str] = {}
+
+    def run(*_: object, env: dict[str, str]) -> str:
+        seen.update(env)
+        (tmp_path / "dist").mkdir()
+        return ""
+
+    monkeypatch.setattr(build_distributions, "run", run)
+    build_distributions.build_distributions(clone, tmp_path / "dist")
+    assert seen == {"SOURCE_DATE_EPOCH": git(clone, "log", "-1", "--format=%ct")}

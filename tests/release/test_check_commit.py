@@ -1,0 +1,417 @@
+"""check_commit.py: the checked-out commit is the one that the tag releases."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from typing import TYPE_CHECKING
+
+import check_commit
+import pytest
+from rendering import git
+
+from release.kit import VERSION_TAGS, WHEN_IT_STOPS, Repository, mend, refusal, shell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from step import Settings
+
+    from release.conftest import RunStep
+
+ANNOTATED = ("--annotate", "--message", "the release")
+
+
+@pytest.mark.requirement("P3.2", "P3.9")
+@pytest.mark.parametrize("options", [(), ANNOTATED], ids=["lightweight", "annotated"])
+def test_a_tagged_commit_of_a_release_branch_passes(
+    options: tuple[str, ...], repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag("v1.0.0", *options)
+    done = run_step(check_commit, "v1.0.0")
+    assert (done.status, done.outputs) == (0, {"commit": repository.git("rev-parse", "HEAD")})
+
+
+@pytest.mark.requirement("P3.2")
+def test_a_detached_checkout_of_an_older_tag_passes(repository: Repository, run_step: RunStep) -> None:
+    repository.tag("v1.0.0")
+    repository.commit()
+    repository.tag("v1.1.0")
+    repository.git("push", "--quiet", "origin", "main")
+    repository.git("checkout", "--quiet", "v1.0.0")
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.1", "P3.10")
+def test_a_shallow_clone_is_refused_and_can_be_mended(
+    repository: Repository, tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit()
+    repository.tag("v1.0.0")
+    repository.git("push", "--quiet", "origin", "main")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository.origin}", str(shallow))
+    monkeypatch.chdir(shallow)
+    done = run_step(check_commit, "v1.0.0")
+    assert done.sentences == (
+        "This clone is shallow: it lacks the history that a version is counted from",
+        "Expected: the full history and every tag (actions/checkout: fetch-depth: 0)",
+        "To mend it: git fetch --unshallow --tags",
+        "Read on: CONTRIBUTING.md, 'Set up'",
+    )
+    shell(mend(done.sentences), shallow)
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.2")
+def test_a_tag_that_is_not_fetched_is_refused_and_can_be_mended(
+    repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag("v1.0.0")
+    repository.git("tag", "--delete", "v1.0.0")
+    done = run_step(check_commit, "v1.0.0")
+    assert done.sentences == (
+        "The tag v1.0.0 is not in this clone",
+        "Expected: every tag of the repository",
+        "To mend it: git fetch --tags",
+        WHEN_IT_STOPS,
+    )
+    shell(mend(done.sentences), repository.folder)
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.2", "P3.6")
+@pytest.mark.parametrize("options", [(), ANNOTATED], ids=["lightweight", "annotated"])
+def test_a_newer_commit_than_the_tags_is_refused_and_can_be_mended(
+    options: tuple[str, ...], repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag("v1.0.0", *options)
+    tagged = repository.git("rev-parse", "HEAD")
+    head = repository.commit()
+    done = run_step(check_commit, "v1.0.0")
+    assert done.sentences == (
+        f"The tag v1.0.0 stands on {tagged[:12]}, but {head[:12]} is checked out",
+        "Expected: the commit that v1.0.0 stands on",
+        "To mend it: git checkout v1.0.0",
+        WHEN_IT_STOPS,
+    )
+    shell(mend(done.sentences), repository.folder)
+    assert run_step(check_commit, "v1.0.0").outputs == {"commit": tagged}
+
+
+@pytest.mark.requirement("P3.2", "P3.6")
+@pytest.mark.parametrize("known_by", ["a push", "the gate"])
+def test_a_tag_that_moved_since_the_run_began_is_refused_and_can_be_put_back(
+    known_by: str, repository: Repository, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed = repository.git("rev-parse", "HEAD")
+    repository.tag("v1.0.0")
+    head = repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    repository.git("tag", "--force", "v1.0.0")
+    if known_by == "a push":
+        monkeypatch.setenv("GITHUB_EVENT_NAME", "push")
+        monkeypatch.setenv("GITHUB_SHA", pushed)
+    else:
+        monkeypatch.setenv("COMMIT", pushed)
+    done = run_step(check_commit, "v1.0.0")
+    assert done.sentences == (
+        f"The tag v1.0.0 has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
+        "Expected: a tag that stays on its commit for ever",
+        f"To mend it: git tag -f v1.0.0 {pushed} && git push -f origin v1.0.0, or release a new version",
+        WHEN_IT_STOPS,
+    )
+    shell(mend(done.sentences), repository.folder)
+    shell("git checkout v1.0.0", repository.folder)
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P8.6")
+def test_a_start_by_hand_does_not_compare_the_branch_it_was_started_from(
+    repository: Repository, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.tag("v1.0.0")
+    monkeypatch.setenv("GITHUB_EVENT_NAME", "workflow_dispatch")
+    monkeypatch.setenv("GITHUB_SHA", "0" * 40)
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.7")
+@pytest.mark.parametrize(
+    ("rivals", "named"),
+    [(("v1.0.1",), "v1.0.1"), (("v1.0.0rc1",), "v1.0.0rc1"), (("v2", "v1.0.0-1"), "v1.0.0-1, v2")],
+)
+def test_a_second_version_tag_on_the_commit_is_refused_and_can_be_mended(
+    rivals: tuple[str, ...], named: str, repository: Repository, run_step: RunStep
+) -> None:
+    for tag in (*rivals, "v1.0.0"):
+        repository.tag(tag)
+    done = run_step(check_commit, "v1.0.0")
+    head = repository.git("rev-parse", "HEAD")
+    assert done.sentences == (
+        f"The commit {head[:12]} has more than one version tag: v1.0.0 and {named}",
+        "Expected: one version tag on a commit; with two, the version is a lottery",
+        (
+            "To mend it: git push --delete origin v1.0.0 && git tag -d v1.0.0, then git commit --allow-empty "
+            "-m 'Release v1.0.0', push, and tag that commit"
+        ),
+        "Read on: RELEASING.md, 'Making a tag again'",
+    )
+    shell(mend(done.sentences), repository.folder)
+    shell("git commit --allow-empty -m 'Release v1.0.0' && git push", repository.folder)
+    repository.tag("v1.0.0")
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.7", "P4.4")
+@pytest.mark.parametrize(
+    ("prefix", "noise"),
+    [
+        (
+            "v",
+            (
+                "nightly-3",
+                "docs-2026",
+                "latest",
+                "1.0.0",
+                "vnext",
+                "v1.x",
+                "release-1.0.0",
+                "v1.0.0-deployed",
+            ),
+        ),
+        ("", ("nightly-3", "docs-2026", "v9", "2026-nightly")),
+        ("my-package/v", ("v1.0.0", "other/v1.0.0")),
+    ],
+)
+def test_tags_that_are_no_versions_of_this_project_do_not_count(
+    *,
+    prefix: str,
+    noise: tuple[str, ...],
+    repository: Repository,
+    settings: Settings,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        check_commit, "load_settings", lambda: dataclasses.replace(settings, tag_prefix=prefix)
+    )
+    for tag in (*noise, f"{prefix}1.0.0"):
+        repository.tag(tag)
+    assert run_step(check_commit, f"{prefix}1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.7", "P4.2")
+@pytest.mark.parametrize(("old", "new"), [("v1.2", "v1.2.0"), ("v1.2.0", "v1.2"), ("v1rc1", "v1.0rc1")])
+def test_a_version_that_was_tagged_before_under_another_spelling_is_refused(
+    old: str, new: str, repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag(old)
+    repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag(new)
+    done = run_step(check_commit, new)
+    assert done.sentences == (
+        f"The version of {new} has another tag already: {old}",
+        "Expected: one tag for a version, because PEP 440 reads both as the same number",
+        f"To mend it: git push --delete origin {new} && git tag -d {new}, then tag the next version",
+        VERSION_TAGS,
+    )
+    shell(mend(done.sentences), repository.folder)
+    repository.tag("v1.3.0")
+    assert run_step(check_commit, "v1.3.0").status == 0
+
+
+@pytest.mark.requirement("P4.2")
+def test_an_older_tag_in_a_spelling_that_was_never_released_does_not_count(
+    repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag("v1.2-beta1")
+    repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag("v1.2b1")
+    assert run_step(check_commit, "v1.2b1").status == 0
+
+
+@pytest.mark.requirement("P3.9")
+def test_a_commit_that_is_not_pushed_to_a_release_branch_is_refused_and_can_be_mended(
+    repository: Repository, run_step: RunStep
+) -> None:
+    repository.git("checkout", "--quiet", "-b", "feature")
+    repository.commit()
+    repository.tag("v1.0.0")
+    done = run_step(check_commit, "v1.0.0")
+    assert done.sentences == (
+        "The tagged commit is on no branch, not on a release branch",
+        "Expected: a commit of main that is pushed",
+        "To mend it: merge it into main and push that branch first",
+        WHEN_IT_STOPS,
+    )
+    repository.git("push", "--quiet", "origin", "feature")
+    assert run_step(check_commit, "v1.0.0").sentences[0] == (
+        "The tagged commit is on feature, not on a release branch"
+    )
+    shell("git checkout main && git merge --ff-only feature && git push", repository.folder)
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.9")
+@pytest.mark.parametrize(
+    ("patterns", "branch", "passes"),
+    [
+        (("main", "release/*"), "release/1.0", True),
+        (("main", "release/*"), "release/1.0/hotfix", False),
+        (("main", "release/*"), "release", False),
+        (("main", "release/*"), "prerelease/1.0", False),
+        (("main", "release/**"), "release/1.0/hotfix", True),
+        (("main", "*.x"), "1.x", True),
+        (("main", "*.x"), "1yx", False),
+        (("main", "*.x"), "old/1.x", False),
+        (("main", "**.x"), "old/1.x", True),
+        (("main", "v*-maint*"), "v1-maintained", True),
+        (("trunk",), "main-2", False),
+        ((), "anything", True),
+    ],
+)
+def test_branch_patterns_are_read_as_github_reads_them(
+    patterns: tuple[str, ...],
+    branch: str,
+    *,
+    passes: bool,
+    repository: Repository,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    run_step: RunStep,
+) -> None:
+    chosen = dataclasses.replace(settings, release_branches=patterns)
+    monkeypatch.setattr(check_commit, "load_settings", lambda: chosen)
+    repository.git("checkout", "--quiet", "-b", branch)
+    repository.commit()
+    repository.git("push", "--quiet", "origin", branch)
+    repository.tag("v1.0.0")
+    done = run_step(check_commit, "v1.0.0")
+    assert (done.status == 0) is passes, done.errors
+
+
+@pytest.mark.requirement("P3.9")
+def test_a_commit_below_the_head_of_a_release_branch_is_on_it(
+    repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag("v1.0.0")
+    repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    repository.git("checkout", "--quiet", "v1.0.0")
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.9")
+def test_the_remotes_default_branch_pointer_is_no_branch(
+    repository: Repository, settings: Settings, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = dataclasses.replace(settings, release_branches=("*EAD",))
+    monkeypatch.setattr(check_commit, "load_settings", lambda: chosen)
+    repository.git("remote", "set-head", "origin", "main")
+    repository.tag("v1.0.0")
+    assert run_step(check_commit, "v1.0.0").sentences[0] == (
+        "The tagged commit is on main, not on a release branch"
+    )
+
+
+@pytest.mark.requirement("P3.8")
+@pytest.mark.parametrize(
+    "change", ["changed", "staged", "untracked", "untracked in a folder", "deleted", "renamed"]
+)
+def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_mended(
+    change: str, repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag("v1.0.0")
+    readme, new = repository.folder / "README.md", repository.folder / "new" / "file.txt"
+    named = "README.md"
+    if change in {"changed", "staged"}:
+        readme.write_text("second\n")
+    elif change == "deleted":
+        readme.unlink()
+    elif change == "renamed":
+        repository.git("mv", "README.md", "READ ME.md")
+        named = 'README.md -> "READ ME.md"'
+    else:
+        named = "new/file.txt" if change.endswith("folder") else "new.txt"
+        new.parent.mkdir()
+        (repository.folder / named).write_text("new\n")
+    if change == "staged":
+        repository.git("add", "--all")
+    done = run_step(check_commit, "v1.0.0")
+    assert done.sentences == (
+        f"The tree differs from its commit in 1 file(s): {named}",
+        "Expected: exactly the files of the commit",
+        "To mend it: git stash --include-untracked (or commit the changes and tag that commit)",
+        WHEN_IT_STOPS,
+    )
+    shell(mend(done.sentences).partition(" (")[0], repository.folder)
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.8")
+def test_many_changed_files_are_counted_and_the_first_ones_named(
+    repository: Repository, run_step: RunStep
+) -> None:
+    repository.tag("v1.0.0")
+    for number in range(25):
+        (repository.folder / f"file{number:02}").touch()
+    names = ", ".join(f"file{number:02}" for number in range(20))
+    assert run_step(check_commit, "v1.0.0").sentences[0] == (
+        f"The tree differs from its commit in 25 file(s): {names} and 5 more"
+    )
+
+
+@pytest.mark.requirement("P3.8")
+def test_the_users_own_settings_hide_no_untracked_file(repository: Repository, run_step: RunStep) -> None:
+    repository.tag("v1.0.0")
+    repository.git("config", "status.showUntrackedFiles", "no")
+    (repository.folder / "new.txt").touch()
+    assert run_step(check_commit, "v1.0.0").status == 1
+
+
+@pytest.mark.requirement("P3.8")
+def test_ignored_files_do_not_count(repository: Repository, run_step: RunStep) -> None:
+    repository.commit(**{".gitignore": "/dist/\n"})
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag("v1.0.0")
+    (repository.folder / "dist").mkdir()
+    (repository.folder / "dist/old.whl").touch()
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+def test_a_folder_that_is_no_repository_ends_in_a_sentence(
+    tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", os.fspath(tmp_path.parent))
+    done = run_step(check_commit, "v1.0.0")
+    assert done.sentences[0].startswith(
+        "`git rev-parse --is-shallow-repository` failed with status 128: fatal: not a git repository"
+    )
+    assert done.sentences[1:] == (
+        "Expected: status 0",
+        "To mend it: read the lines above, then run this step again",
+        WHEN_IT_STOPS,
+    )
+
+
+def test_a_repository_without_a_commit_ends_in_a_sentence(
+    tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "--quiet", "empty")
+    monkeypatch.chdir(tmp_path / "empty")
+    assert run_step(check_commit, "v1.0.0").sentences[1:] == (
+        "Expected: status 0",
+        "To mend it: read the lines above, then run this step again",
+        WHEN_IT_STOPS,
+    )
+
+
+def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: Settings) -> None:
+    (repository.folder / "new.txt").touch()
+    check_commit.check_complete()
+    check_commit.check_branch(settings)
+    assert refusal(check_commit.check_clean)[0] == "The tree differs from its commit in 1 file(s): new.txt"

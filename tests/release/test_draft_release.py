@@ -1,0 +1,203 @@
+"""draft_release.py: the draft of a GitHub Release, complete with every file that was built."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import draft_release
+import pytest
+
+from release.kit import hashes_of, write_checksums
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from release.conftest import Gh, RunStep
+    from release.kit import Outcome
+
+WHEEL, SDIST, SUMS = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz", "SHA256SUMS"
+READ = "Read on: RELEASING.md, 'github-release'"
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    """The release notes."""
+    path = tmp_path / "release-notes.md"
+    path.write_text("### Features\n\n- New.\n")
+    return path
+
+
+def draft(run_step: RunStep, dist: Path, notes: Path, *, tag: str = "v0.1.0") -> Outcome:
+    """Draft the release of the distributions in a folder."""
+    sums = write_checksums(dist.parent / SUMS, hashes_of(*dist.iterdir()))
+    return run_step(draft_release, tag, "--dist", dist, "--checksums", sums, "--notes", notes)
+
+
+def uploads(gh: Gh) -> list[str]:
+    """Names of the uploaded files, in order."""
+    return [call[3].rpartition("/")[2] for call in gh.calls if call[:2] == ["release", "upload"]]
+
+
+def created(gh: Gh) -> list[list[str]]:
+    """The calls that create a release, without the path of the notes."""
+    return [call[:-1] if call[-2] == "--notes-file" else call for call in gh.calls if call[1] == "create"]
+
+
+COMPLETE = (
+    "**The draft of demo-pkg 0.1.0 is complete** with 3 files. Read and edit its notes, then publish it: "
+    "https://github.example/the-draft\n\n"
+)
+
+
+@pytest.mark.requirement("P7.1", "P8.1", "P8.7")
+def test_a_draft_is_made_with_notes_files_and_hashes(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    done = draft(run_step, dist, notes)
+    assert (done.status, done.summary) == (0, COMPLETE)
+    assert created(gh) == [
+        [
+            "release",
+            "create",
+            "v0.1.0",
+            "--draft",
+            "--verify-tag",
+            "--title",
+            "demo-pkg 0.1.0",
+            "--notes-file",
+        ]
+    ]
+    assert (gh.state / "notes").read_text() == notes.read_text()
+    assert sorted(uploads(gh)) == sorted([WHEEL, SDIST, SUMS])
+    assert hashes_of(*gh.assets.iterdir()) == hashes_of(*dist.iterdir(), dist.parent / SUMS)
+    assert gh.calls[-1][:3] == ["release", "download", "v0.1.0"]
+
+
+@pytest.mark.requirement("U5")
+@pytest.mark.parametrize(
+    ("tag", "marked"), [("v0.1.0rc1", True), ("v0.1.dev0", True), ("v0.1.0.post1", False)]
+)
+def test_a_prerelease_is_marked_and_never_the_latest(
+    tag: str, gh: Gh, dist: Path, notes: Path, run_step: RunStep, *, marked: bool
+) -> None:
+    draft(run_step, dist, notes, tag=tag)
+    (call,) = (call for call in gh.calls if call[1] == "create")
+    assert ("--prerelease" in call and "--latest=false" in call) is marked
+    assert ("--prerelease" in call or "--latest=false" in call) is marked
+
+
+@pytest.mark.requirement("P8.8", "P8.3", "R11")
+def test_a_draft_that_was_interrupted_is_finished(gh: Gh, dist: Path, notes: Path, run_step: RunStep) -> None:
+    broken = dist.parent / SDIST
+    broken.write_bytes(b"the first half")
+    gh.has_release("v0.1.0", draft=True, assets=(dist / WHEEL, broken))
+    done = draft(run_step, dist, notes)
+    assert (done.status, done.summary) == (0, COMPLETE)
+    assert sorted(uploads(gh)) == sorted([SDIST, SUMS])
+    assert all("--clobber" in call for call in gh.calls if call[1] == "upload")
+    assert created(gh) == []  # the notes that a person has edited stay
+
+
+@pytest.mark.requirement("P8.8")
+def test_a_complete_draft_is_left_alone(gh: Gh, dist: Path, notes: Path, run_step: RunStep) -> None:
+    assert draft(run_step, dist, notes).status == 0
+    before = len(gh.calls)
+    assert draft(run_step, dist, notes).summary == COMPLETE
+    assert [call[1] for call in gh.calls[before:]] == ["list", "view", "download"]
+
+
+@pytest.mark.requirement("P8.8")
+def test_a_published_release_that_is_complete_is_a_success(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    sums = write_checksums(dist.parent / SUMS, hashes_of(*dist.iterdir()))
+    gh.has_release("v0.1.0", draft=False, assets=(dist / WHEEL, dist / SDIST, sums))
+    done = draft(run_step, dist, notes)
+    assert (done.status, done.summary) == (
+        0,
+        "**The GitHub Release of demo-pkg 0.1.0 is published and complete**\n\n",
+    )
+
+
+@pytest.mark.requirement("P8.8")
+def test_a_published_release_that_lacks_files_is_refused(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    gh.has_release("v0.1.0", draft=False, assets=(dist / WHEEL,))
+    done = draft(run_step, dist, notes)
+    assert done.sentences == (
+        f"The GitHub Release of v0.1.0 is published, and lacks or changes {SDIST}, {SUMS}",
+        "Expected: a draft, or a published release that is complete",
+        "To mend it: gh release download v0.1.0 --dir released (shows what is there)",
+        READ,
+    )
+    assert uploads(gh) == []
+
+
+@pytest.mark.requirement("P8.7")
+def test_a_file_too_many_is_refused(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep, tmp_path: Path
+) -> None:
+    (tmp_path / "extra.exe").write_bytes(b"from somebody")
+    gh.has_release("v0.1.0", draft=True, assets=(tmp_path / "extra.exe",))
+    assert draft(run_step, dist, notes).sentences == (
+        "The GitHub Release of v0.1.0 does not serve what was built: extra.exe",
+        "Expected: every built file with the hash of SHA256SUMS, and no other file",
+        "To mend it: gh release delete-asset v0.1.0 extra.exe, then `gh run rerun --failed` this run",
+        READ,
+    )
+
+
+@pytest.mark.requirement("P8.7")
+def test_other_bytes_than_the_build_listed_are_refused(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    sums = write_checksums(dist.parent / SUMS, hashes_of(*dist.iterdir()))
+    (dist / SDIST).write_bytes(b"changed on the way")
+    done = run_step(draft_release, "v0.1.0", "--dist", dist, "--checksums", sums, "--notes", notes)
+    assert done.status == 1
+    assert done.sentences[0] == f"The GitHub Release of v0.1.0 does not serve what was built: {SDIST}"
+    assert gh.calls
+
+
+@pytest.mark.requirement("P8.8")
+def test_a_release_of_another_tag_does_not_count(gh: Gh, dist: Path, notes: Path, run_step: RunStep) -> None:
+    gh.has_release("v0.1.0rc1", draft=False)
+    draft(run_step, dist, notes)
+    assert len(created(gh)) == 1
+
+
+@pytest.mark.requirement("P8.8", "P8.3")
+@pytest.mark.parametrize("command", ["release list", "release create", "release upload", "release download"])
+def test_whatever_gh_cannot_do_ends_in_a_sentence(
+    command: str, gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    gh.fails(command, "HTTP 502: Server Error\ntry again")
+    done = draft(run_step, dist, notes)
+    assert done.status == 1
+    assert done.sentences[0].startswith(f"`gh {command}")
+    assert done.sentences[0].endswith(" failed with status 1: HTTP 502: Server Error | try again")
+    assert len(done.sentences) == 4
+
+
+@pytest.mark.requirement("P4.2")
+def test_a_tag_that_is_not_canonical_has_no_release(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    assert draft(run_step, dist, notes, tag="v0.1-rc1").status == 1
+    assert gh.calls == []
+
+
+@pytest.mark.requirement("P8.8")
+def test_a_missing_file_is_never_reported_done(gh: Gh, dist: Path, notes: Path, run_step: RunStep) -> None:
+    sums = write_checksums(dist.parent / SUMS, hashes_of(dist / WHEEL, dist / SDIST))
+    shutil.rmtree(dist)
+    done = run_step(draft_release, "v0.1.0", "--dist", dist, "--checksums", sums, "--notes", notes)
+    assert done.sentences == (
+        f"The folder {dist} lacks {WHEEL}, {SDIST}",
+        "Expected: the files that SHA256SUMS lists",
+        f"To mend it: gh run download --name distributions --dir {dist}",
+        READ,
+    )
+    assert gh.calls == []

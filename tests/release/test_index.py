@@ -1,0 +1,224 @@
+"""index.py: what an index has of a version, read the way installers read it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING
+
+import index
+import pytest
+from index import State
+from packaging.version import Version
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, refusal, write_checksums
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from release.conftest import Clock
+    from release.serving import LocalIndex
+
+V = Version("0.1.0")
+NO_LIST = (
+    "Expected: SHA256SUMS as check_distributions.py writes it",
+    "To mend it: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
+    WHEN_IT_STOPS,
+)
+
+
+@pytest.mark.requirement("P8.1", "P5.6")
+def test_the_indexes_are_the_real_ones() -> None:
+    assert {name: known.simple for name, known in index.INDEXES.items()} == {
+        "testpypi": "https://test.pypi.org/simple/",
+        "pypi": PYPI_SIMPLE_ENDPOINT,
+    }
+
+
+@pytest.mark.requirement("P5.6", "P8.2")
+def test_the_files_of_one_version_are_found_among_others(
+    indexes: dict[str, LocalIndex], wheel: Path, sdist: Path, tmp_path: Path
+) -> None:
+    local = indexes["pypi"]
+    local.add(
+        wheel, sdist, make_wheel(tmp_path, "demo-pkg", "0.1.1"), make_wheel(tmp_path, "demo-pkg", "0.1.0rc1")
+    )
+    (tmp_path / "demo_pkg-0.1.0-py3.11.egg").write_bytes(b"of old")
+    found = index.published(local.index, "Demo.Pkg", V)
+    assert set(found) == {wheel.name, sdist.name}
+    assert local.asked == ["/simple/demo-pkg/"]
+
+
+@pytest.mark.requirement("P5.6")
+@pytest.mark.parametrize("same", ["0.1", "0.1.0.0"])
+def test_a_version_is_compared_as_a_version(same: str, indexes: dict[str, LocalIndex], wheel: Path) -> None:
+    indexes["pypi"].add(wheel)
+    assert set(index.published(indexes["pypi"].index, "demo-pkg", Version(same))) == {wheel.name}
+
+
+@pytest.mark.requirement("P5.6")
+def test_a_project_that_is_not_there_has_no_files(indexes: dict[str, LocalIndex], clock: Clock) -> None:
+    assert index.published(indexes["pypi"].index, "demo-pkg", V) == {}
+    assert clock.pauses == []
+
+
+@pytest.mark.requirement("P5.6", "P8.2")
+@pytest.mark.parametrize("failures", [[503], [500, 502, 429, 504]])
+def test_an_index_that_is_down_for_a_moment_is_asked_again(
+    failures: list[int], indexes: dict[str, LocalIndex], clock: Clock, wheel: Path
+) -> None:
+    local = indexes["pypi"]
+    local.add(wheel)
+    local.failures = list(failures)
+    assert set(index.published(local.index, "demo-pkg", V)) == {wheel.name}
+    assert clock.pauses == sorted(clock.pauses)
+    assert len(clock.pauses) == len(failures)
+
+
+@pytest.mark.requirement("P5.6", "P8.2")
+def test_an_index_that_stays_down_is_given_up(indexes: dict[str, LocalIndex], clock: Clock) -> None:
+    local = indexes["testpypi"]
+    local.failures = [503] * 99
+    lines = refusal(lambda: index.published(local.index, "demo-pkg", V))
+    assert lines == (
+        (
+            "TestPyPI did not answer 5 times: 503 Server Error: Service Unavailable for url: "
+            f"{local.address}/simple/demo-pkg/"
+        ),
+        "Expected: the list of the project's files",
+        "To mend it: see whether the index is up, then `gh run rerun --failed` this run",
+        WHEN_IT_STOPS,
+    )
+    assert len(local.asked) == 5
+    assert sum(clock.pauses) < 60
+
+
+@pytest.mark.requirement("P5.6", "P8.2")
+def test_an_index_that_cannot_be_reached_ends_in_a_sentence(clock: Clock) -> None:
+    assert clock.now
+    nowhere = index.Index("PyPI", "http://127.0.0.1:9/simple/")
+    lines = refusal(lambda: index.published(nowhere, "demo-pkg", V))
+    assert lines[0].startswith("PyPI did not answer 5 times: ")
+    assert len(lines) == 4
+
+
+@pytest.mark.requirement("P5.6")
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"meta": {}}', b"\xff"])
+def test_an_answer_that_is_no_list_ends_in_a_sentence_of_four_lines(
+    body: bytes, indexes: dict[str, LocalIndex], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = indexes["pypi"]
+    monkeypatch.setattr(local, "answer", lambda _: (200, "application/vnd.pypi.simple.v1+json", body))
+    lines = refusal(lambda: index.published(local.index, "demo-pkg", V))
+    assert lines[0].startswith("PyPI did not answer 5 times: ")
+    assert all("\n" not in line for line in lines)
+
+
+@pytest.mark.requirement("P5.2", "P5.3", "P5.6")
+@pytest.mark.parametrize(
+    ("served", "changed", "state", "missing", "differing"),
+    [
+        ((), (), State.ABSENT, ("sdist", "wheel"), ()),
+        (("wheel",), (), State.PARTIAL, ("sdist",), ()),
+        (("wheel", "sdist"), (), State.IDENTICAL, (), ()),
+        (("wheel", "sdist"), ("wheel",), State.CONFLICT, (), ("wheel",)),
+        (("wheel",), ("wheel",), State.CONFLICT, ("sdist",), ("wheel",)),
+        (("wheel", "sdist", "other"), (), State.CONFLICT, (), ("other",)),
+        (("other",), (), State.CONFLICT, ("sdist", "wheel"), ("other",)),
+    ],
+)
+def test_what_is_served_is_compared_with_what_was_built(
+    *,
+    served: tuple[str, ...],
+    changed: tuple[str, ...],
+    state: State,
+    missing: tuple[str, ...],
+    differing: tuple[str, ...],
+    indexes: dict[str, LocalIndex],
+    wheel: Path,
+    sdist: Path,
+) -> None:
+    names = {
+        "wheel": wheel.name,
+        "sdist": sdist.name,
+        "other": wheel.name.replace("py3-none-any", "cp311-cp311-win_amd64"),
+    }
+    local = indexes["pypi"]
+    for kind in served:
+        data = {"wheel": wheel, "sdist": sdist}.get(kind, wheel).read_bytes()
+        local.files[names[kind]] = data + (b"!" if kind in changed else b"")
+        local.uploaded[names[kind]] = f"2026-11-2{len(local.uploaded)}T10:00:00Z"
+    found = index.compare(hashes_of(wheel, sdist), index.published(local.index, "demo-pkg", V))
+    assert found.state is state
+    assert found.missing == tuple(sorted(names[kind] for kind in missing))
+    assert found.differing == tuple(sorted(names[kind] for kind in differing))
+    assert found.first_upload == (dt.datetime(2026, 11, 20, 10, tzinfo=dt.UTC) if served else None)
+
+
+@pytest.mark.requirement("P5.2")
+def test_a_file_without_a_sha256_is_a_conflict(
+    indexes: dict[str, LocalIndex], wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = indexes["pypi"]
+    local.add(wheel)
+    page = local.page("demo-pkg", [wheel.name])
+    page["files"] = [{**f, "hashes": {}} for f in page["files"]]  # type: ignore[attr-defined]
+    monkeypatch.setattr(local, "page", lambda *_: page)
+    found = index.compare(hashes_of(wheel), index.published(local.index, "demo-pkg", V))
+    assert found.state is State.CONFLICT
+
+
+@pytest.mark.requirement("P8.7")
+def test_the_list_of_hashes_is_read_back(tmp_path: Path, wheel: Path, sdist: Path) -> None:
+    hashes = hashes_of(wheel, sdist)
+    assert index.read_checksums(write_checksums(tmp_path / "SHA256SUMS", hashes)) == (V, hashes)
+
+
+@pytest.mark.requirement("P8.7")
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        b"",
+        b"\n\n",
+        b"garbage\n",
+        b"\xff\xfe\x00\x01",
+        b"abc  demo_pkg-0.1.0.tar.gz\n",
+        b"a b c\n",
+        b"g" * 64 + b"  demo_pkg-0.1.0.tar.gz\n",
+        b"A" * 64 + b"  demo_pkg-0.1.0.tar.gz\n",
+        b"a" * 64 + b"  README.md\n",
+        b"a" * 64 + b"  ../../demo_pkg-0.1.0.tar.gz\n",
+        b"a" * 64 + b"  demo_pkg-0.1.0.tar.gz\n" + b"a" * 64 + b"  demo_pkg-0.1.1.tar.gz\n",
+        b"a" * 64 + b"  demo_pkg-0.1.0.tar.gz\nand more\n",
+    ],
+)
+def test_a_list_of_hashes_that_is_none_is_refused(data: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "SHA256SUMS"
+    if data is not None:
+        path.write_bytes(data)
+    assert refusal(lambda: index.read_checksums(path)) == (
+        f"{path} is not a list of SHA-256 hashes",
+        *NO_LIST,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("demo_pkg-0.1.0-py3-none-any.whl", "0.1.0"),
+        ("demo_pkg-0.1.0-1-py3-none-any.whl", "0.1.0"),
+        ("demo-pkg-0.1.0.tar.gz", "0.1.0"),
+        ("demo_pkg-0.1.0.zip", "0.1.0"),
+        ("demo_pkg-0.1.0-py3.11.egg", None),
+        ("demo_pkg-0.1.0.win32.exe", None),
+        ("README.md", None),
+    ],
+)
+def test_the_version_is_read_from_a_file_name(name: str, version: str | None) -> None:
+    assert index.version_of(name) == (Version(version) if version else None)
+
+
+def test_sha256() -> None:
+    assert index.sha256_of(b"bytes") == hashlib.sha256(b"bytes").hexdigest()

@@ -1,0 +1,195 @@
+"""install_distribution.py: what was built installs into a fresh environment and works there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import install_distribution
+import pytest
+
+from release.kit import WHEN_IT_STOPS, make_wheel, member, refusal, rewrite_sdist, rewrite_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from step import Settings
+
+    from release.conftest import RunStep
+
+WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
+# A build hook that fails where a program or repository of git could be found.
+NO_GIT = """
+import os, pathlib, shutil
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class Hook(BuildHookInterface):
+    def initialize(self, version, build_data):
+        folders = [pathlib.Path(self.root), *pathlib.Path(self.root).parents]
+        assert not [f for f in folders if (f / ".git").is_dir()], "there is a repository"
+        assert not shutil.which("git"), "git is on PATH"
+"""
+
+
+def change(dist: Path, name: str, changes: dict[str, bytes | None]) -> None:
+    """Replace members of a distribution in a folder."""
+    rewrite = rewrite_wheel if name.endswith(".whl") else rewrite_sdist
+    shutil.move(rewrite(dist / name, dist.parent / "changed", changes), dist / name)
+
+
+@pytest.mark.requirement("P1.3")
+def test_the_wheel_is_installed_and_imported(dist: Path, run_step: RunStep) -> None:
+    done = run_step(install_distribution, dist)
+    assert (done.status, done.printed) == (0, "demo-pkg 0.1.0 was installed and imported\n")
+
+
+@pytest.mark.requirement("P6.2")
+def test_the_sdist_is_installed_where_there_is_no_git(dist: Path, run_step: RunStep) -> None:
+    hook = b"\n[tool.hatch.build.hooks.custom]\n"
+    pyproject = member(dist / SDIST, "pyproject.toml") + hook
+    change(dist, SDIST, {"pyproject.toml": pyproject, "hatch_build.py": NO_GIT.encode()})
+    done = run_step(install_distribution, "--sdist", dist)
+    assert (done.status, done.printed) == (0, "demo-pkg 0.1.0 was installed and imported\n"), done.errors
+
+
+@pytest.mark.requirement("P6.2")
+def test_an_sdist_that_needs_git_is_refused(dist: Path, run_step: RunStep) -> None:
+    hook = b"\n[tool.hatch.build.hooks.custom]\n"
+    pyproject = member(dist / SDIST, "pyproject.toml") + hook
+    needs = NO_GIT.replace("assert not shutil", "assert shutil").replace("git is on PATH", "git is needed")
+    change(dist, SDIST, {"pyproject.toml": pyproject, "hatch_build.py": needs.encode()})
+    done = run_step(install_distribution, "--sdist", dist)
+    assert done.status == 1
+    assert "git is needed" in done.sentences[0]
+    assert done.sentences[1:] == (
+        "Expected: status 0",
+        "To mend it: read the lines above, then run this step again",
+        WHEN_IT_STOPS,
+    )
+
+
+@pytest.mark.requirement("P1.3", "P3.3")
+@pytest.mark.parametrize(
+    ("path", "code", "said"),
+    [
+        (
+            "demo_pkg/__init__.py",
+            "import numpy_that_is_nowhere\n",
+            "ModuleNotFoundError: No module named 'numpy_that_is_nowhere'",
+        ),
+        ("demo_pkg/__init__.py", "raise RuntimeError('boom\\nand more')\n", "and more"),
+        ("demo_pkg/__init__.py", "def (\n", "SyntaxError: invalid syntax"),
+        (
+            "demo_pkg/__init__.py",
+            "__version__ = '9.9'\n",
+            "AssertionError: demo_pkg.__version__ is 9.9, not 0.1.0",
+        ),
+        (
+            "demo_pkg/_version.py",
+            "__version__ = '9.9'\n",
+            "AssertionError: demo_pkg.__version__ is 9.9, not 0.1.0",
+        ),
+        ("demo_pkg/__init__.py", "import sys; sys.exit(3)\n", "nothing"),
+    ],
+)
+def test_a_package_that_does_not_work_is_refused(
+    path: str, code: str, said: str, dist: Path, run_step: RunStep
+) -> None:
+    change(dist, WHEEL, {path: code.encode()})
+    assert run_step(install_distribution, dist).sentences == (
+        f"demo-pkg 0.1.0 does not work where it is installed: {said}",
+        "Expected: `import demo_pkg` to work and to state version 0.1.0",
+        "To mend it: mend the package and release the next version",
+        WHEN_IT_STOPS,
+    )
+
+
+@pytest.mark.requirement("P1.3")
+@pytest.mark.parametrize("group", ["console_scripts", "gui_scripts"])
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("demo_pkg:main", "AttributeError: module 'demo_pkg' has no attribute 'main'"),
+        ("demo_pkg.cli:main", "ModuleNotFoundError: No module named 'demo_pkg.cli'"),
+        ("demo_pkg:__version__", "AssertionError: the command demo is not callable"),
+    ],
+)
+def test_a_command_that_does_not_load_is_refused(
+    target: str, said: str, group: str, dist: Path, run_step: RunStep
+) -> None:
+    info = "demo_pkg-0.1.0.dist-info/entry_points.txt"
+    change(dist, WHEEL, {info: f"[{group}]\ndemo = {target}\n".encode()})
+    assert run_step(install_distribution, dist).sentences[0] == (
+        f"demo-pkg 0.1.0 does not work where it is installed: {said}"
+    )
+
+
+@pytest.mark.requirement("P1.3")
+def test_a_plugin_that_only_another_program_can_load_does_not_count(dist: Path, run_step: RunStep) -> None:
+    info = "demo_pkg-0.1.0.dist-info/entry_points.txt"
+    change(dist, WHEEL, {info: b"[pytest11]\ndemo = demo_pkg.plugin\n"})
+    assert run_step(install_distribution, dist).status == 0
+
+
+@pytest.mark.requirement("P1.3")
+def test_a_dependency_that_does_not_exist_is_refused(
+    dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    metadata = member(dist / WHEEL, ".dist-info/METADATA")
+    needy = metadata.replace(b"\nName:", b"\nRequires-Dist: demo-nowhere\nName:")
+    change(dist, WHEEL, {".dist-info/METADATA": needy})
+    done = run_step(install_distribution, dist)
+    assert done.status == 1
+    assert "demo-nowhere" in done.sentences[0]
+
+
+@pytest.mark.requirement("P1.3")
+def test_the_package_in_the_current_folder_is_not_the_one_that_is_tested(
+    dist: Path, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo_pkg").mkdir()
+    (tmp_path / "demo_pkg/__init__.py").write_text("__version__ = '7'\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert run_step(install_distribution, dist).status == 0
+
+
+@pytest.mark.requirement("S1")
+def test_the_wheel_that_fits_here_is_taken(tmp_path: Path) -> None:
+    here = make_wheel(tmp_path, "demo-pkg", "0.1.0")
+    other = tmp_path / WHEEL.replace("py3-none-any", "cp27-cp27m-win_arm64")
+    assert install_distribution.wheel_for_here([other, here]) == here
+    assert refusal(lambda: install_distribution.wheel_for_here([other])) == (
+        f"No wheel fits this Python and system: {other.name}",
+        "Expected: a wheel for each system that the workflow tests on",
+        "To mend it: take the system out of the matrix, or build a wheel for it",
+        WHEN_IT_STOPS,
+    )
+
+
+@pytest.mark.requirement("P1.3")
+def test_letters_that_the_console_lacks_end_nothing(
+    dist: Path, default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where Python writes to a pipe in an old code page."""
+    change(dist, WHEEL, {"demo_pkg/__init__.py": "print('→ 漢')\nraise RuntimeError('→ 漢')\n".encode()})
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    script = default_package / ".github/release/install_distribution.py"
+    done = subprocess.run([sys.executable, str(script), str(dist)], capture_output=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: demo-pkg 0.1.0 does not work where it is installed: ")
+    assert b"Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.requirement("P1.3")
+def test_the_environment_is_removed_afterwards(
+    settings: Settings, dist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    install_distribution.try_distribution(dist / WHEEL, settings)
+    assert list((tmp_path / "temporary").iterdir()) == []

@@ -1,0 +1,497 @@
+"""release_notes.py: the notes of one version, from a changelog, joined fragments, or commits."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import pytest
+import release_notes
+from packaging.version import Version
+from rendering import commit_all, git, render
+
+from release.kit import Repository, mend, shell
+
+if TYPE_CHECKING:
+    from step import Settings
+
+    from release.conftest import RunStep
+    from release.kit import Outcome
+
+READ = "Read on: CONTRIBUTING.md, 'Release notes'"
+ALL_SECTIONS = """\
+## Unreleased
+
+### Features
+
+- Not yet.
+
+## 1.2.3
+
+A word before all.
+
+### Known issues
+
+- Slow on Windows.
+
+### Thanks
+
+- To all.
+
+### fixes
+
+- No longer wrong.
+
+### Migration
+
+Rename `a` to `b`.
+
+### Features
+
+- New.
+
+### Fixes
+
+- A second time.
+
+### BREAKING CHANGES
+
+- Gone.
+
+## 1.2.2
+
+### Features
+
+- Old.
+"""
+ARRANGED = """\
+A word before all.
+
+### Breaking changes
+
+- Gone.
+
+### Migration
+
+Rename `a` to `b`.
+
+### Features
+
+- New.
+
+### Fixes
+
+- No longer wrong.
+
+- A second time.
+
+### Known issues
+
+- Slow on Windows.
+
+### Thanks
+
+- To all."""
+
+
+def notes_of(text: str, version: str = "1.2.3") -> str:
+    """The arranged notes of a version in the changelog of the current folder."""
+    Path("CHANGELOG.md").write_text(text, encoding="utf-8")
+    return release_notes.arrange(release_notes.from_changelog(Path("CHANGELOG.md"), Version(version)))
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.requirement("P7.2", "U1", "U2", "U3")
+def test_sections_come_in_the_agreed_order_and_others_after_them() -> None:
+    assert notes_of(ALL_SECTIONS) == ARRANGED
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize(
+    "empty",
+    [
+        "",
+        "\n\n",
+        "<!-- what changed -->",
+        "<!--\n- an example\n\n- and more\n-->",
+        "<!-- a -->\n\n<!-- b -->",
+    ],
+)
+def test_an_empty_section_is_left_out(empty: str) -> None:
+    assert notes_of(f"## 1.2.3\n\n### Features\n{empty}\n### Fixes\n- One.\n") == "### Fixes\n\n- One."
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "## 1.2.3",
+        "## 1.2.3 - 2026-11-22",
+        "## 1.2.3 (2026-11-22)",
+        "## v1.2.3",
+        "## [1.2.3]",
+        "## [1.2.3] - 2026-11-22",
+        "## [v1.2.3](https://github.com/o/r/releases/tag/v1.2.3) (2026-11-22)",
+        "##   1.2.3   ##",
+        "## 1.2.3.0",
+        "1.2.3\n-----",
+        "1.2.3 (2026-11-22)\n------------------",
+    ],
+)
+def test_a_heading_may_spell_the_version_in_many_ways(heading: str) -> None:
+    assert notes_of(f"# Changelog\n\n{heading}\n\n- New.\n\n## 1.2.2\n\n- Old.\n") == "- New."
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize("heading", ["## 1.2.3-rc.1", "## 1.2.3c1", "## [1.2.3rc1]"])
+def test_a_heading_may_spell_a_prerelease_in_many_ways(heading: str) -> None:
+    text = f"## 1.2.3\n\n- Final.\n\n{heading}\n\n- New.\n"
+    assert notes_of(text, "1.2.3rc1") == "- New."
+    assert notes_of(text, "1.2.3") == "- Final."
+
+
+@pytest.mark.requirement("T5")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# Changelog\n",
+        "## 1.2.30\n\n- New.\n",
+        "## 1.2.3.post1\n\n- New.\n",
+        "## Unreleased\n\n- New.\n",
+        "## 1.2.3\n",
+        "## 1.2.3\n\n### Features\n",
+        "## 1.2.3\n\n<!-- later -->\n",
+        "## 1.2.3\n## 1.2.2\n\n- Old.\n",
+        "```\n## 1.2.3\n\n- An example.\n```\n",
+        "<!--\n## 1.2.3\n\n- Hidden.\n-->\n",
+        "    ## 1.2.3\n\n    - Code.\n",
+        "##1.2.3\n\n- No heading.\n",
+        "### 1.2.3\n\n- Too low.\n",
+    ],
+)
+def test_a_version_that_nothing_is_said_about_has_no_notes(text: str) -> None:
+    assert notes_of(text) == ""
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize("fence", ["```", "~~~~", "```markdown"])
+def test_headings_and_comments_in_code_are_code(fence: str) -> None:
+    code = f"{fence}\n## 1.2.2\n### Fixes\n# shell\n<!-- kept -->\n{fence.strip('markdown')}"
+    assert notes_of(f"## 1.2.3\n\n### Features\n\n{code}\n\n- More.\n\n## 1.2.2\n\n- Old.\n") == (
+        f"### Features\n\n{code}\n\n- More."
+    )
+
+
+@pytest.mark.requirement("P7.2")
+def test_a_heading_above_all_versions_ends_a_version() -> None:
+    assert notes_of("## 1.2.3\n\n- New.\n\n# Archive\n\n- Old.\n") == "- New."
+
+
+@pytest.mark.requirement("P7.2")
+def test_headings_in_a_quotation_or_a_list_are_no_sections() -> None:
+    text = "> ### Fixes\n>\n> quoted\n\n- ## 1.2.2\n\n  - in a list"
+    assert notes_of(f"## 1.2.3\n\n### Features\n\n{text}\n") == f"### Features\n\n{text}"
+
+
+@pytest.mark.requirement("P7.2")
+def test_a_fence_within_a_longer_fence_ends_nothing() -> None:
+    code = "````\n```python\n## 1.2.2\n```\n````"
+    assert notes_of(f"## 1.2.3\n\n{code}\n\n- More.\n") == f"{code}\n\n- More."
+
+
+@pytest.mark.requirement("P7.2")
+def test_a_comment_hides_what_is_in_it_and_nothing_else() -> None:
+    text = "## 1.2.3\n\n<!-- from here\n### Fixes\n\n- Hidden.\nto here -->\n\n### Features\n\n- New.\n"
+    assert notes_of(text) == "### Features\n\n- New."
+
+
+def test_strange_line_ends_move_nothing() -> None:
+    assert (
+        notes_of("# x\r\n\r\n## 1.2.3\r\n\r\n- a\x0cb\u2028c\x85d\r\n\r\n## 1.2.2\r\n")
+        == "- a\x0cb\u2028c\x85d"
+    )
+
+
+@pytest.mark.requirement("P7.4")
+def test_the_notes_are_written_to_a_file_and_to_the_summary(run_step: RunStep, tmp_path: Path) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(ALL_SECTIONS)
+    done = run_step(release_notes, "v1.2.3", "--output", "notes/release-notes.md")
+    assert done.status == 0
+    assert (tmp_path / "notes/release-notes.md").read_text() == ARRANGED + "\n"
+    assert done.summary == f"## demo-pkg 1.2.3\n\n{ARRANGED}\n\n"
+
+
+@pytest.mark.requirement("T5", "P7.2")
+@pytest.mark.parametrize("changelog", [None, "# Changelog\n\n## Unreleased\n"], ids=["no file", "no section"])
+def test_a_version_without_a_section_is_refused(
+    changelog: str | None, run_step: RunStep, tmp_path: Path
+) -> None:
+    if changelog:
+        (tmp_path / "CHANGELOG.md").write_text(changelog)
+    done = run_step(release_notes, "v1.2.3", "--output", "notes.md")
+    assert done.sentences == (
+        "There are no release notes for 1.2.3",
+        "Expected: a section '## 1.2.3' in CHANGELOG.md with at least one entry",
+        "To mend it: write a section '## 1.2.3' in CHANGELOG.md, commit, make the tag again",
+        READ,
+    )
+    assert not (tmp_path / "notes.md").exists()
+
+
+@pytest.mark.requirement("P4.2")
+def test_a_tag_that_is_no_canonical_version_has_no_notes(run_step: RunStep) -> None:
+    assert run_step(release_notes, "v1.2-rc1").sentences[1] == "Expected: the canonical spelling, v1.2rc1"
+
+
+# ---- towncrier ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def towncrier_package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package whose notes are joined by towncrier; not to be changed."""
+    folder = tmp_path_factory.mktemp("towncrier") / "demo-pkg"
+    return render(template, folder, {"release_notes": "towncrier"})
+
+
+@pytest.fixture
+def fragments(
+    towncrier_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> Path:
+    """A copy of it with one fragment of each kind; the current folder."""
+    package = shutil.copytree(towncrier_package, tmp_path / "demo-pkg")
+    for kind in ("known-issue", "fix", "feature", "migration", "breaking"):
+        (package / f"changelog.d/+one.{kind}.md").write_text(f"The {kind}.\n")
+    commit_all(package)
+    monkeypatch.chdir(package)
+    chosen = dataclasses.replace(settings, release_notes="towncrier")
+    monkeypatch.setattr(release_notes, "load_settings", lambda: chosen)
+    return package
+
+
+@pytest.mark.requirement("P7.3", "T5")
+def test_fragments_that_are_not_joined_are_refused_and_can_be_joined(
+    fragments: Path, run_step: RunStep
+) -> None:
+    done = run_step(release_notes, "v1.2.3")
+    names = ", ".join(f"+one.{k}.md" for k in ("breaking", "feature", "fix", "known-issue", "migration"))
+    assert done.sentences == (
+        f"5 news fragment(s) are not in CHANGELOG.md yet: {names}",
+        "Expected: an empty changelog.d/; towncrier joins files named ISSUE.KIND.md and no others",
+        (
+            "To mend it: uv run towncrier build --yes --version 1.2.3 && git commit --all --message "
+            "'Release notes of 1.2.3', then make the tag again"
+        ),
+        READ,
+    )
+    # The same towncrier as in the package, without the rest of its tools.
+    shell(mend(done.sentences).replace("uv run", "uv run --only-group notes"), fragments)
+    assert git(fragments, "status", "--porcelain") == ""
+    done = run_step(release_notes, "v1.2.3")
+    assert done.summary == (
+        "## demo-pkg 1.2.3\n\n"
+        "### Breaking changes\n\n- The breaking.\n\n"
+        "### Migration\n\n- The migration.\n\n"
+        "### Features\n\n- The feature.\n\n"
+        "### Fixes\n\n- The fix.\n\n"
+        "### Known issues\n\n- The known-issue.\n\n"
+    )
+
+
+@pytest.mark.requirement("P7.3", "T5")
+@pytest.mark.parametrize("name", ["7.feature", "+x.nonsense.md", "notes.txt", "folder"])
+def test_whatever_waits_among_the_fragments_is_named(name: str, fragments: Path, run_step: RunStep) -> None:
+    for path in fragments.glob("changelog.d/+*"):
+        path.unlink()
+    path = fragments / "changelog.d" / name
+    if name == "folder":
+        path.mkdir()
+    else:
+        path.write_text("Something.\n")
+    assert run_step(release_notes, "v0.1.0").sentences[0] == (
+        f"1 news fragment(s) are not in CHANGELOG.md yet: {name}"
+    )
+
+
+@pytest.mark.requirement("P7.3")
+def test_the_folders_own_files_are_no_fragments(fragments: Path, run_step: RunStep) -> None:
+    for path in fragments.glob("changelog.d/+*"):
+        path.unlink()
+    for name in (".gitignore", ".keep", "README.md", "_template.md"):
+        (fragments / "changelog.d" / name).write_text("")
+    assert run_step(release_notes, "v0.1.0").summary == (
+        "## demo-pkg 0.1.0\n\n### Features\n\n- The first release.\n\n"
+    )
+
+
+@pytest.mark.requirement("T5")
+def test_without_fragments_and_without_a_section_it_is_refused(fragments: Path, run_step: RunStep) -> None:
+    for path in fragments.glob("changelog.d/+*"):
+        path.unlink()
+    assert run_step(release_notes, "v1.2.3").sentences == (
+        "There are no release notes for 1.2.3",
+        "Expected: a section '## 1.2.3' in CHANGELOG.md with at least one entry",
+        (
+            "To mend it: uv run towncrier build --yes --version 1.2.3 && git commit --all --message "
+            "'Release notes of 1.2.3', then make the tag again"
+        ),
+        READ,
+    )
+
+
+# ---- git-cliff ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cliff_toml(template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The configuration of git-cliff that a package brings."""
+    folder = tmp_path_factory.mktemp("git-cliff") / "demo-pkg"
+    package = render(template, folder, {"release_notes": "git-cliff"})
+    return (package / "cliff.toml").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def commits(
+    cliff_toml: str, repository: Repository, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Repository:
+    """A repository whose notes are made by git-cliff; released as v0.1.0 before. The current folder."""
+    monkeypatch.chdir(repository.folder)
+    repository.commit("feat: the first", **{"cliff.toml": cliff_toml})
+    repository.tag("v0.1.0")
+    chosen = dataclasses.replace(settings, release_notes="git-cliff")
+    monkeypatch.setattr(release_notes, "load_settings", lambda: chosen)
+    return repository
+
+
+def notes(done: Outcome) -> str:
+    """The notes in a summary, without its title."""
+    assert done.status == 0, done.errors
+    return done.summary.partition("\n\n")[2].strip()
+
+
+@pytest.mark.requirement("P7.2", "P7.3", "U2", "U3")
+@pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "not tagged yet"])
+def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, tagged: bool) -> None:
+    for message in (
+        "known-issue: slow on Windows",
+        "fix(core): no longer wrong",
+        "feat: new",
+        "perf: faster",
+        "migration: rename a to b\n\nWith sed.",
+        "feat!: bang only",
+        "fix: footer\n\nBREAKING CHANGE: the thing is gone; use the other",
+        "chore: nothing",
+        "docs: nothing",
+        "not conventional",
+    ):
+        commits.commit(message)
+    if tagged:
+        commits.tag("v0.2.0")
+    assert notes(run_step(release_notes, "v0.2.0")) == dedent(
+        """\
+        ### Breaking changes
+
+        - bang only
+
+        - the thing is gone; use the other
+
+        ### Migration
+
+        - Rename a to b
+
+        ### Features
+
+        - New
+
+        ### Fixes
+
+        - **core:** No longer wrong
+
+        - Faster
+
+        ### Known issues
+
+        - Slow on Windows"""
+    )
+
+
+@pytest.mark.requirement("P7.3", "T5")
+@pytest.mark.parametrize("messages", [(), ("chore: nothing", "docs: nothing", "whatever")])
+def test_commits_that_users_do_not_notice_are_refused_and_can_be_mended(
+    messages: tuple[str, ...], commits: Repository, run_step: RunStep
+) -> None:
+    for message in messages:
+        commits.commit(message)
+    done = run_step(release_notes, "v0.2.0")
+    assert done.sentences == (
+        "There are no release notes for 0.2.0",
+        "Expected: at least one feat:, fix:, migration: or known-issue: commit since the tag before v0.2.0",
+        "To mend it: git commit --allow-empty -m 'fix: what users notice', and make the tag again",
+        READ,
+    )
+    shell(mend(done.sentences), commits.folder)
+    assert notes(run_step(release_notes, "v0.2.0")) == "### Fixes\n\n- What users notice"
+
+
+@pytest.mark.requirement("P7.2", "P7.3")
+def test_the_notes_are_those_of_the_tag_that_is_asked_for(commits: Repository, run_step: RunStep) -> None:
+    for version in ("0.2.0", "0.3.0"):
+        commits.commit(f"feat: of {version}")
+        commits.tag(f"v{version}", "--annotate", "--message", version)
+    commits.commit("feat: later")
+    assert notes(run_step(release_notes, "v0.1.0")) == "### Features\n\n- More\n\n- The first"
+    assert notes(run_step(release_notes, "v0.2.0")) == "### Features\n\n- Of 0.2.0"
+    assert notes(run_step(release_notes, "v0.3.0")) == "### Features\n\n- Of 0.3.0"
+    assert notes(run_step(release_notes, "v0.4.0")) == "### Features\n\n- Later"
+
+
+@pytest.mark.requirement("P7.2", "U5")
+def test_a_final_release_tells_what_its_prereleases_told(commits: Repository, run_step: RunStep) -> None:
+    for version in ("0.2.0a1", "0.2.0rc1"):
+        commits.commit(f"feat: of {version}")
+        commits.tag(f"v{version}")
+    commits.commit("chore: nothing")
+    commits.tag("v0.2.0")
+    commits.tag("nightly-3")
+    assert notes(run_step(release_notes, "v0.2.0rc1")) == "### Features\n\n- Of 0.2.0rc1"
+    told = notes(run_step(release_notes, "v0.2.0"))
+    assert sorted(told.splitlines()) == sorted("### Features\n\n- Of 0.2.0a1\n\n- Of 0.2.0rc1".splitlines())
+
+
+@pytest.mark.requirement("P7.2")
+def test_a_maintenance_release_tells_what_is_new_on_its_own_branch(
+    commits: Repository, run_step: RunStep
+) -> None:
+    commits.commit("feat: of 1.0")
+    commits.tag("v1.0.0")
+    commits.git("checkout", "--quiet", "-b", "0.1.x", "v0.1.0")
+    commits.commit("fix: in both")
+    commits.tag("v0.1.1")
+    assert notes(run_step(release_notes, "v0.1.1")) == "### Fixes\n\n- In both"
+
+
+@pytest.mark.requirement("T5")
+def test_a_broken_git_cliff_configuration_ends_in_a_sentence(commits: Repository, run_step: RunStep) -> None:
+    (commits.folder / "cliff.toml").write_text("[[[")
+    done = run_step(release_notes, "v0.1.0")
+    assert "failed with status 1: " in done.sentences[0]
+    assert "TOML parse error" in done.sentences[0]
+    assert "\x1b" not in done.errors
+    assert len(done.sentences) == 4
+
+
+def test_importing_it_needs_no_tool() -> None:
+    """git-cliff and towncrier are run, when they are wanted; a changelog needs neither."""
+    code = "import release_notes, sys; assert not {'towncrier', 'git_cliff'} & set(sys.modules)"
+    folder = release_notes.__file__.removesuffix("/release_notes.py")
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)

@@ -1,0 +1,178 @@
+"""report_outcome.py: a release that stopped opens one issue a tag, and one that went through closes it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import report_outcome
+from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from release.conftest import Gh, RunStep
+    from release.kit import Outcome
+    from release.serving import LocalIndex
+
+JOBS = (
+    "gate",
+    "build",
+    "test",
+    "publish-testpypi",
+    "verify-testpypi",
+    "publish-pypi",
+    "verify-pypi",
+    "github-release",
+)
+RUN = "https://github.example/runs/7"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_on_the_indexes(indexes: dict[str, LocalIndex]) -> None:
+    """Ask this machine's indexes."""
+    assert indexes
+
+
+def report(run_step: RunStep, monkeypatch: pytest.MonkeyPatch, results: dict[str, str]) -> Outcome:
+    """Report a run in which every other job succeeded."""
+    needs = {job: {"result": results.get(job, "success"), "outputs": {}} for job in JOBS}
+    monkeypatch.setenv("NEEDS", json.dumps(needs))
+    monkeypatch.setenv("RUN_URL", RUN)
+    return run_step(report_outcome, "v0.1.0")
+
+
+def stopped(job: str, how: str = "failure") -> dict[str, str]:
+    """The results where a job stopped and what follows was skipped."""
+    return {job: how} | dict.fromkeys(JOBS[JOBS.index(job) + 1 :], "skipped")
+
+
+def body(stage: str, testpypi: str = "nothing of this version", pypi: str = "nothing of this version") -> str:
+    """The text of the issue."""
+    return f"""\
+The release `v0.1.0` stopped at **{stage}**: {RUN}
+
+State of the indexes:
+- TestPyPI: {testpypi}
+- PyPI: {pypi}
+
+What to do: [{stage} in the runbook](https://github.com/demo-pkg/demo-pkg/blob/HEAD/RELEASING.md#{stage}).
+Do not upload by hand, and do not delete the tag once a file is on PyPI."""
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize("job", JOBS)
+def test_a_failure_opens_an_issue_that_names_the_stage_the_indexes_and_the_runbook(
+    job: str, gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh.answers(issue_list=[])
+    done = report(run_step, monkeypatch, stopped(job))
+    assert (done.status, done.printed) == (0, body(job) + "\n")
+    title = f"Release v0.1.0 stopped at {job}"
+    assert gh.calls[-1] == ["issue", "create", "--title", title, "--body", body(job)]
+
+
+@pytest.mark.requirement("B7")
+def test_the_issue_says_what_each_index_has(
+    *,
+    indexes: dict[str, LocalIndex],
+    wheel: Path,
+    sdist: Path,
+    gh: Gh,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gh.answers(issue_list=[])
+    indexes["testpypi"].add(wheel, sdist)
+    indexes["pypi"].failures = [503] * 9
+    report(run_step, monkeypatch, stopped("publish-pypi"))
+    unknown = (
+        "unknown (PyPI did not answer 5 times: 503 Server Error: Service Unavailable for url: "
+        f"{indexes['pypi'].address}/simple/demo-pkg/)"
+    )
+    assert gh.calls[-1][-1] == body("publish-pypi", f"{wheel.name}, {sdist.name}", unknown)
+
+
+@pytest.mark.requirement("B7")
+def test_a_second_failure_is_a_comment(gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    gh.answers(
+        issue_list=[
+            {"number": 3, "title": "Release v0.1.0rc1 stopped at build"},
+            {"number": 4, "title": "Re: Release v0.1.0 stopped at build"},
+            {"number": 5, "title": "Release v0.1.0 stopped at gate"},
+        ]
+    )
+    report(run_step, monkeypatch, stopped("build"))
+    assert gh.calls[-1] == ["issue", "comment", "5", "--body", body("build")]
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize("failed_before", [True, False])
+def test_a_success_closes_the_issue_if_there_is_one(
+    gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch, *, failed_before: bool
+) -> None:
+    issues = [{"number": 5, "title": "Release v0.1.0 stopped at gate"}]
+    gh.answers(issue_list=issues if failed_before else [])
+    done = report(run_step, monkeypatch, {})
+    assert (done.status, done.printed) == (0, "v0.1.0 is released up to its draft\n")
+    close = ["issue", "close", "5", "--comment", f"Released by {RUN}"]
+    assert gh.calls[1:] == ([close] if failed_before else [])
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize(
+    ("results", "stage"),
+    [
+        (stopped("publish-pypi", "cancelled"), "publish-pypi"),
+        ({"build": "cancelled", "test": "failure", **dict.fromkeys(JOBS[3:], "skipped")}, "test"),
+        ({"test": "failure", "build": "failure"}, "build"),
+        (dict.fromkeys(JOBS[5:], "skipped"), "publish-pypi"),
+        (dict.fromkeys(JOBS, "skipped"), "gate"),
+        ({}, None),
+    ],
+)
+def test_the_stage_is_the_first_that_failed_else_was_cancelled_else_skipped(
+    results: dict[str, str], stage: str | None
+) -> None:
+    needs = {job: {"result": results.get(job, "success")} for job in JOBS}
+    assert report_outcome.stopped_at(needs) == stage
+
+
+@pytest.mark.requirement("B7")
+def test_a_refusal_of_github_ends_in_a_sentence(
+    gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh.answers(issue_list=[])
+    gh.fails("issue create", "the 'demo-pkg/demo-pkg' repository has disabled issues")
+    done = report(run_step, monkeypatch, stopped("gate"))
+    assert done.status == 1
+    assert done.sentences[0].endswith("the 'demo-pkg/demo-pkg' repository has disabled issues")
+    assert done.sentences[0].startswith("`gh issue create --title Release v0.1.0 stopped at gate ")
+    assert len(done.sentences) == 4
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize(("name", "value"), [("NEEDS", None), ("NEEDS", "{"), ("RUN_URL", None)])
+def test_a_missing_fact_about_the_run_is_named(
+    name: str, value: str | None, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEEDS", "{}")
+    monkeypatch.setenv("RUN_URL", RUN)
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+    done = run_step(report_outcome, "v0.1.0")
+    assert done.status == 2
+    assert "set NEEDS to the results of the jobs, and RUN_URL to the run's address" in done.errors
+
+
+@pytest.mark.requirement("B7", "P8.4")
+def test_every_job_of_the_release_has_its_row_in_the_runbook(default_package: Path) -> None:
+    release = YAML(typ="safe").load((default_package / ".github/workflows/release.yml").read_text())
+    assert tuple(release["jobs"]["report"]["needs"]) == JOBS
+    runbook = (default_package / "RELEASING.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", runbook, re.MULTILINE)
+    assert set(JOBS) <= set(headings)

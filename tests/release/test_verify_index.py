@@ -1,0 +1,246 @@
+"""verify_index.py: an index serves the bytes that were built, and installing from it works."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import verify_index
+from index import sha256_of
+from packaging.version import Version
+
+from release.kit import (
+    WHEN_IT_STOPS,
+    hashes_of,
+    make_wheel,
+    member,
+    refusal,
+    rewrite_wheel,
+    write_checksums,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from step import Settings
+
+    from release.conftest import Clock, RunStep
+    from release.serving import LocalIndex
+
+WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
+V = Version("0.1.0")
+RERUN = "gh run rerun --failed RUN (the number of this run; nothing is uploaded twice)"
+
+
+@pytest.fixture
+def served(
+    indexes: dict[str, LocalIndex],
+    wheel: Path,
+    sdist: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, LocalIndex]:
+    """Both indexes with 0.1.0; installers take PyPI's as theirs, and remember nothing of other tests."""
+    for local in indexes.values():
+        local.add(wheel, sdist)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", indexes["pypi"].index.simple)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    return indexes
+
+
+@pytest.mark.requirement("P8.2", "P8.7", "P10.1", "P10.3", "P5.3")
+@pytest.mark.parametrize("name", ["testpypi", "pypi"])
+def test_what_is_served_is_downloaded_compared_installed_and_imported(
+    name: str, served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+) -> None:
+    done = run_step(verify_index, name, "--checksums", checksums)
+    assert done.status == 0, done.errors
+    assert done.summary == (
+        f"**demo-pkg 0.1.0 is on {served[name].index.title}**: 2 files downloaded, every hash as built, "
+        "installed and imported in a fresh environment\n\n"
+    )
+    assert done.printed.startswith("demo-pkg 0.1.0 was installed and imported\n")
+    assert clock.pauses == []
+    asked, others = served[name].asked, served["pypi" if name == "testpypi" else "testpypi"].asked
+    assert {f"/files/{WHEEL}", f"/files/{SDIST}"} <= set(asked)
+    assert others == []
+
+
+@pytest.mark.requirement("P8.2")
+def test_a_file_that_is_listed_late_is_waited_for(
+    served: dict[str, LocalIndex], wheel: Path, sdist: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = served["testpypi"]
+    local.hidden = {WHEEL: 4, SDIST: 2}
+    local.failures = [503]
+    found = verify_index.wait_until_listed(local.index, "demo-pkg", V, hashes_of(wheel, sdist), 60.0)
+    assert set(found) == {WHEEL, SDIST}
+    assert clock.pauses == [0.5, 1, 2, 4, 8]  # the first one is the 503's
+    assert capsys.readouterr().out.splitlines() == [
+        f"TestPyPI does not list {WHEEL}, {SDIST} yet; asking again in 1 s",
+        f"TestPyPI does not list {WHEEL}, {SDIST} yet; asking again in 2 s",
+        f"TestPyPI does not list {WHEEL} yet; asking again in 4 s",
+        f"TestPyPI does not list {WHEEL} yet; asking again in 8 s",
+    ]
+
+
+@pytest.mark.requirement("P8.2", "R5")
+def test_patience_has_an_end_that_is_said(
+    served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+) -> None:
+    served["pypi"].hidden = {SDIST: 9999}
+    began = clock.now
+    done = run_step(verify_index, "pypi", "--checksums", checksums, "--patience", "1000")
+    assert done.sentences == (
+        f"demo-pkg 0.1.0 was uploaded to PyPI, but {SDIST} is not listed after 1000 seconds",
+        "Expected: every file to be listed within minutes",
+        f"To mend it: {RERUN}",
+        "Read on: RELEASING.md, 'Uploaded but not listed'",
+    )
+    assert clock.now - began == pytest.approx(1000)
+    assert max(clock.pauses) == 60
+
+
+@pytest.mark.requirement("P8.2")
+def test_the_settings_say_how_long_the_patience_is(
+    served: dict[str, LocalIndex], checksums: Path, settings: Settings, run_step: RunStep
+) -> None:
+    served["pypi"].hidden = {SDIST: 9999}
+    done = run_step(verify_index, "pypi", "--checksums", checksums)
+    assert done.sentences[0].endswith(f" is not listed after {settings.patience:.0f} seconds")
+    assert settings.patience >= 30 * 60  # the longest that PyPI has needed
+
+
+@pytest.mark.requirement("P8.2")
+def test_without_patience_it_is_asked_once(
+    served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+) -> None:
+    served["pypi"].files.clear()
+    done = run_step(verify_index, "pypi", "--checksums", checksums, "--patience", "0")
+    assert done.sentences[0] == (
+        f"demo-pkg 0.1.0 was uploaded to PyPI, but {WHEEL}, {SDIST} is not listed after 0 seconds"
+    )
+    assert clock.pauses == []
+
+
+@pytest.mark.requirement("P5.2", "P8.7")
+def test_other_bytes_are_refused_without_waiting(
+    served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+) -> None:
+    served["pypi"].files[WHEEL] += b"!"
+    served["pypi"].hidden = {SDIST: 9999}
+    done = run_step(verify_index, "pypi", "--checksums", checksums)
+    assert done.sentences == (
+        f"PyPI already has other files for demo-pkg 0.1.0: {WHEEL}",
+        "Expected: nothing of this version there, or exactly the bytes that were built",
+        "To mend it: release the next version: a file name is never free again, not even after deletion",
+        "Read on: RELEASING.md, 'The version is there with other bytes'",
+    )
+    assert clock.pauses == []
+
+
+@pytest.mark.requirement("P8.7", "P8.2")
+def test_bytes_that_differ_from_the_listed_hash_are_refused(
+    served: dict[str, LocalIndex], checksums: Path, sdist: Path, run_step: RunStep
+) -> None:
+    served["testpypi"].delivered[SDIST] = b"something else"
+    done = run_step(verify_index, "testpypi", "--checksums", checksums)
+    assert done.sentences == (
+        f"TestPyPI delivers {SDIST} with SHA-256 {sha256_of(b'something else')}",
+        f"Expected: the bytes that were built and tested, SHA-256 {hashes_of(sdist)[SDIST]}",
+        f"To mend it: {RERUN}; if it stays, yank the version and report it to the index",
+        "Read on: RELEASING.md, 'The version is there with other bytes'",
+    )
+
+
+@pytest.mark.requirement("P8.2")
+@pytest.mark.parametrize("status", [404, 500, 503])
+def test_a_file_that_does_not_arrive_is_not_called_a_wrong_one(
+    status: int, served: dict[str, LocalIndex], wheel: Path, sdist: Path, tmp_path: Path
+) -> None:
+    local, hashes = served["pypi"], hashes_of(wheel, sdist)
+    listed = verify_index.wait_until_listed(local.index, "demo-pkg", V, hashes, 0)
+    local.failures = [status]
+    lines = refusal(lambda: verify_index.download(local.index, listed, hashes, tmp_path))
+    assert lines[0].startswith(f"PyPI lists {WHEEL} but does not deliver it: {status} ")
+    assert lines[1:] == ("Expected: the file", f"To mend it: {RERUN}", WHEN_IT_STOPS)
+    assert not (tmp_path / WHEEL).exists()
+
+
+@pytest.mark.requirement("P10.1", "P10.2")
+def test_from_testpypi_comes_the_package_alone_and_from_pypi_what_it_needs(
+    *,
+    indexes: dict[str, LocalIndex],
+    wheel: Path,
+    sdist: Path,
+    tmp_path: Path,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Anybody can register the name of a dependency on TestPyPI, with a higher version."""
+    needs = b'\nRequires-Dist: helper-lib>=1\nRequires-Dist: never-lib; extra == "more"\nName:'
+    metadata = member(wheel, ".dist-info/METADATA").replace(b"\nName:", needs)
+    needy = rewrite_wheel(
+        wheel,
+        tmp_path / wheel.name,
+        {".dist-info/METADATA": metadata, "demo_pkg/__init__.py": b"import helper_lib\n"},
+    )
+    for name, version in (("pypi", "1.0"), ("testpypi", "99.0")):
+        folder = tmp_path / name
+        folder.mkdir()
+        indexes[name].add(make_wheel(folder, "helper-lib", version), needy, sdist)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", indexes["pypi"].index.simple)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    checksums = write_checksums(tmp_path / "SHA256SUMS", hashes_of(needy, sdist))
+
+    done = run_step(verify_index, "testpypi", "--checksums", checksums)
+    assert done.status == 0, done.errors
+    assert not [path for path in indexes["testpypi"].asked if "helper" in path]
+    assert "/files/helper_lib-1.0-py3-none-any.whl" in indexes["pypi"].asked
+    assert not [path for path in indexes["pypi"].asked if "never" in path or "demo" in path]
+
+    done = run_step(verify_index, "pypi", "--checksums", checksums)
+    assert done.status == 0, done.errors
+
+
+@pytest.mark.requirement("P10.3", "R7")
+def test_a_package_that_lacks_a_dependency_is_refused_on_pypi(
+    *,
+    indexes: dict[str, LocalIndex],
+    wheel: Path,
+    sdist: Path,
+    tmp_path: Path,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    needy = rewrite_wheel(wheel, tmp_path / wheel.name, {"demo_pkg/__init__.py": b"import helper_lib\n"})
+    indexes["pypi"].add(needy, sdist)
+    monkeypatch.setenv("UV_DEFAULT_INDEX", indexes["pypi"].index.simple)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv-cache"))
+    done = run_step(
+        verify_index, "pypi", "--checksums", write_checksums(tmp_path / "SUMS", hashes_of(needy, sdist))
+    )
+    assert done.sentences[0] == (
+        "demo-pkg 0.1.0 does not work where it is installed: "
+        "ModuleNotFoundError: No module named 'helper_lib'"
+    )
+    assert done.summary.startswith("### :x: Verify index\n\n")
+
+
+@pytest.mark.requirement("P10.2")
+@pytest.mark.parametrize(
+    ("requires", "wanted"),
+    [
+        ((), []),
+        (("helper-lib",), ["helper-lib"]),
+        (("helper-lib[fast]>=1,<2",), ["helper-lib[fast]<2,>=1"]),
+        (('helper-lib; extra == "more"', "other"), ["other"]),
+        (('helper-lib; python_version < "4" and extra == "more"',), []),
+        (('helper-lib; sys_platform == "win32"',), ['helper-lib; sys_platform == "win32"']),
+    ],
+)
+def test_what_a_wheel_needs_is_read_from_its_own_metadata(
+    requires: tuple[str, ...], wanted: list[str], tmp_path: Path
+) -> None:
+    wheel = make_wheel(tmp_path, "demo-pkg", "0.1.0", requires=requires)
+    assert verify_index.runtime_dependencies(wheel) == wanted

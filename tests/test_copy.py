@@ -1,0 +1,327 @@
+"""Copier's own commands on this template, as a person runs them: copy, update, recopy."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import shlex
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from copier import run_copy
+from packaging.version import Version
+from rendering import ROOT, commit_all, copy_template, git, questions_of, render
+
+if TYPE_CHECKING:
+    from pytest_copier.plugin import CopierFixture
+
+HERE = Path(sys.executable).parent
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")  # colours and movements of a terminal
+AWKWARD = {
+    "description": """{= 1 / 0 =} {% raw %} ${{ github.token }} "quoted" C:\\new 📅 לוח #1 *x* <b> & 'y'""",
+    "author_name": 'Zoë "O\'Neil" \\',
+    "tag_prefix": "my-package/v",
+    "release_branches": "main release/**",
+    "pypi_environment": "Release (PyPI)",
+}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as a git checkout with two versions, the second of which changes two files."""
+    repository = copy_template(tmp_path_factory.mktemp("git") / "template")
+    commit_all(repository, tag="v1.0.0")
+    for name in ("SECURITY.md.jinja", "pyproject.toml.jinja"):
+        with (repository / "template" / name).open("a", encoding="utf-8") as file:
+            file.write("# Newer\n")
+    commit_all(repository, "fix: newer", tag="v1.1.0")
+    return repository
+
+
+def copier(
+    *arguments: str | Path, cwd: Path, status: int = 0, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run Copier as a process with nobody at the keyboard; it must end with the status."""
+    command = [sys.executable, "-m", "copier", *arguments]
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return done
+
+
+def data(answers: dict[str, str]) -> list[str]:
+    """Answers as options of Copier's command line."""
+    return [word for name, answer in answers.items() for word in ("--data", f"{name}={answer}")]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """The files of a package by their paths, without git's own."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    inside = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    return {path: content for path, content in inside.items() if not path.startswith(".git/")}
+
+
+# ---- Copy -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("B5")
+def test_a_copy_from_a_git_checkout_needs_no_trust(checkout: Path, template: Path, tmp_path: Path) -> None:
+    copier("copy", "--defaults", "--vcs-ref", "v1.0.0", checkout, "demo-pkg", cwd=tmp_path)
+    copied, rendered = files(tmp_path / "demo-pkg"), files(render(template, tmp_path / "plain"))
+    stored, expected = (
+        yaml.safe_load(copied.pop(".copier-answers.yml")),
+        rendered.pop(".copier-answers.yml"),
+    )
+    assert copied == rendered
+    assert stored.pop("_commit") == "v1.0.0"
+    assert stored == {**yaml.safe_load(expected), "_src_path": str(checkout)}
+
+
+@pytest.mark.requirement("B5")
+def test_the_template_asks_copier_for_nothing_that_runs_code() -> None:
+    config = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))
+    assert {key for key in config if key.startswith("_")} == {
+        "_answers_file",
+        "_envops",
+        "_message_after_copy",
+        "_min_copier_version",
+        "_subdirectory",
+        "_templates_suffix",
+    }
+
+
+def test_the_oldest_copier_that_is_declared_renders_the_same(template: Path, tmp_path: Path) -> None:
+    oldest = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))["_min_copier_version"]
+    assert Version(oldest) >= Version("9.18"), "older ones ignore some patterns of _exclude"
+    command = ["uv", "tool", "run", "--quiet", f"copier=={oldest}", "copy", "--quiet", "--defaults"]
+    subprocess.run([*command, *data(AWKWARD), template, "demo-pkg"], cwd=tmp_path, env=path(), check=True)
+    assert files(tmp_path / "demo-pkg") == files(render(template, tmp_path / "new", AWKWARD))
+
+
+def path() -> dict[str, str]:
+    """The environment, with the programs beside this Python on PATH."""
+    return {**os.environ, "PATH": f"{HERE}{os.pathsep}{os.environ['PATH']}"}
+
+
+@pytest.mark.requirement("B3")
+def test_two_copies_are_the_same_bytes(template: Path, tmp_path: Path) -> None:
+    """A value that differs for every copy would be a conflict in every update."""
+    one, two = (files(render(template, tmp_path / name, AWKWARD)) for name in ("one", "two folders/deep"))
+    assert one == two
+
+
+def test_personal_settings_of_copier_give_defaults_and_no_more(checkout: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.yml"
+    settings.write_text(
+        "defaults: {author_name: 'Ada, or not', repository_owner: octo-org}\n", encoding="utf-8"
+    )
+    variables = {"COPIER_SETTINGS_PATH": str(settings)}
+    refused = copier("copy", "--defaults", checkout, "demo-pkg", cwd=tmp_path, status=1, env=variables)
+    assert refused.stderr.splitlines()[-1].endswith("expected one name, for example Ada or not")
+    assert [file.name for file in tmp_path.iterdir()] == ["settings.yml"]
+    settings.write_text(
+        "defaults: {author_name: Ada Lovelace, repository_owner: octo-org}\n", encoding="utf-8"
+    )
+    copier("copy", "--defaults", checkout, "demo-pkg", cwd=tmp_path, env=variables)
+    stored = yaml.safe_load((tmp_path / "demo-pkg/.copier-answers.yml").read_text(encoding="utf-8"))
+    assert (stored["author_name"], stored["repository_owner"]) == ("Ada Lovelace", "octo-org")
+
+
+def test_a_copy_over_a_package_stops_before_it_changes_a_file(checkout: Path, tmp_path: Path) -> None:
+    """Without --overwrite Copier asks for each differing file; with nobody to ask it stops there."""
+    package = tmp_path / "demo-pkg"
+    run_copy(str(checkout), package, defaults=True, quiet=True, vcs_ref="v1.0.0")
+    for name in ("README.md", "pyproject.toml", "src/demo_pkg/__init__.py"):
+        (package / name).write_text("# mine\n", encoding="utf-8")
+    mine = files(package)
+    done = copier(
+        "copy", "--quiet", "--defaults", "--vcs-ref", "v1.0.0", checkout, package, cwd=tmp_path, status=1
+    )
+    assert "--overwrite" in done.stderr
+    assert files(package) == mine
+
+
+def test_pytest_copier_gets_what_a_checkout_gives(
+    copier: CopierFixture, template: Path, tmp_path: Path
+) -> None:
+    copied = files(copier.copy(tmp_path / "demo-pkg", **AWKWARD).path)
+    rendered = files(render(template, tmp_path / "plain", AWKWARD))
+    assert copied.pop(".copier-answers.yml") != rendered.pop(".copier-answers.yml"), "where it came from"
+    assert copied == rendered
+
+
+@pytest.fixture(scope="session")
+def copier_template_paths() -> list[str]:
+    """What pytest-copier takes of this repository."""
+    return ["copier.yml", "extensions", "template"]
+
+
+def test_a_person_is_asked_every_question_with_its_help_and_corrected(checkout: Path, tmp_path: Path) -> None:
+    """Enter takes each default; a bad answer is not taken, and is told why, before the next question."""
+    questions = {name: q for name, q in questions_of(checkout).items() if not {"when", "ask"} & q.keys()}
+    keyboard, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))  # lines, columns
+    command = [sys.executable, "-m", "copier", "copy", "--vcs-ref", "v1.0.0", str(checkout), "demo-pkg"]
+    environment = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "dumb"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal, env=environment
+    ) as process:
+        os.close(terminal)
+        try:
+            for name, question in questions.items():
+                read_until(keyboard, *question["help"].splitlines())
+                if name == "import_name":
+                    os.write(keyboard, b" class\r")
+                    read_until(keyboard, "The import name 'demo_pkg class'", "for example my_package")
+                    os.write(keyboard, b"\x15demo_pkg")  # Ctrl-U takes back what was typed
+                os.write(keyboard, b"\r")
+            read_until(keyboard, 'RELEASING.md, "Before the first release"')
+            with contextlib.suppress(OSError):  # the end of the program
+                while os.read(keyboard, 4096):
+                    pass
+        finally:
+            os.close(keyboard)  # ends a program that still waits for an answer
+        assert process.wait() == 0
+    by_hand = files(tmp_path / "demo-pkg")
+    run_copy(str(checkout), tmp_path / "again/demo-pkg", defaults=True, quiet=True, vcs_ref="v1.0.0")
+    assert by_hand == files(tmp_path / "again/demo-pkg")
+
+
+def read_until(terminal: int, *texts: str) -> None:
+    """Read what a terminal shows until all texts were there; fail with it if they do not come."""
+    shown = ""
+    while not all(text in (plain := CONTROL.sub("", shown)) for text in texts):
+        ready, _, _ = select.select([terminal], [], [], 30)
+        assert ready, f"nothing more came after:\n{plain}"
+        try:
+            shown += os.read(terminal, 4096).decode("utf-8", errors="replace")
+        except OSError:
+            pytest.fail(f"the program ended after:\n{plain}")
+
+
+# ---- What to do next --------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("U7")
+def test_the_commands_that_a_copy_ends_with_run_as_printed(checkout: Path, tmp_path: Path) -> None:
+    """Up to the last one, which creates a repository on GitHub: gh takes it and asks for a login."""
+    folder = "it's a new package"
+    done = copier("copy", "--defaults", "--data", "project_name=demo-pkg", checkout, folder, cwd=tmp_path)
+    message = done.stderr[done.stderr.index("demo-pkg is rendered") :]
+    commands = [line.strip() for line in message.splitlines() if line.startswith("  ")]
+    assert [shlex.split(command)[0] for command in commands] == ["cd", "git", "uv", "gh"]
+    assert len(message.splitlines()) <= 10
+    environment = {**path(), "GH_CONFIG_DIR": str(tmp_path / "gh"), "GH_PROMPT_DISABLED": "1"}
+    environment.pop("VIRTUAL_ENV", None)
+    ran = subprocess.run(
+        ["bash", "-euxc", "\n".join(commands)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 4, ran.stdout + ran.stderr  # no login; gh knows every option
+    assert "gh auth login" in ran.stderr
+    assert "2 passed" in ran.stdout
+    assert git(tmp_path / folder, "log", "--format=%s") == "feat: the first version"
+    assert git(tmp_path / folder, "status", "--porcelain") == ""
+
+
+# ---- Update -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rendered(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A package with awkward answers, committed, by the version of the template; not to be changed."""
+    root = tmp_path_factory.mktemp("rendered")
+    packages = {version: root / version / "demo-pkg" for version in ("v1.0.0", "v1.1.0")}
+    for version, folder in packages.items():
+        run_copy(str(checkout), folder, data=AWKWARD, defaults=True, quiet=True, vcs_ref=version)
+        commit_all(folder)
+    return packages
+
+
+@pytest.fixture
+def package(rendered: dict[str, Path], tmp_path: Path) -> Path:
+    """A package of the template's first version."""
+    return Path(shutil.copytree(rendered["v1.0.0"], tmp_path / "demo-pkg"))
+
+
+@pytest.fixture(scope="module")
+def fresh(rendered: dict[str, Path]) -> dict[str, bytes]:
+    """The files of the same package, rendered from the template's second version."""
+    return files(rendered["v1.1.0"])
+
+
+@pytest.mark.requirement("B3", "B5")
+def test_an_update_of_an_untouched_package_equals_a_fresh_one(package: Path, fresh: dict[str, bytes]) -> None:
+    copier("update", "--quiet", "--defaults", cwd=package)
+    assert files(package) == fresh
+    changed = git(package, "diff", "--name-only").splitlines()
+    assert changed == [".copier-answers.yml", "SECURITY.md", "pyproject.toml"]
+
+
+@pytest.mark.requirement("B3")
+def test_an_update_keeps_the_edits_of_the_user(package: Path, fresh: dict[str, bytes]) -> None:
+    readme = (package / "README.md").read_text(encoding="utf-8") + "\nMine.\n"
+    pyproject = (
+        (package / "pyproject.toml")
+        .read_text(encoding="utf-8")
+        .replace("dependencies = []", 'dependencies = ["rich"]')
+    )
+    (package / "README.md").write_text(readme, encoding="utf-8")
+    (package / "pyproject.toml").write_text(pyproject, encoding="utf-8")
+    commit_all(package, "feat: mine")
+    copier("update", "--quiet", "--defaults", cwd=package)
+    edited = {"README.md": readme.encode(), "pyproject.toml": (pyproject + "# Newer\n").encode()}
+    assert files(package) == {**fresh, **edited}
+
+
+@pytest.mark.requirement("B3")
+def test_a_recopy_of_an_untouched_package_equals_a_fresh_one(package: Path, fresh: dict[str, bytes]) -> None:
+    copier("recopy", "--quiet", "--defaults", "--overwrite", cwd=package)
+    assert files(package) == fresh
+
+
+def test_answers_are_kept_by_an_update_and_changed_by_asking(package: Path) -> None:
+    copier("update", "--quiet", "--defaults", "--data", "release_notes=towncrier", cwd=package)
+    stored = yaml.safe_load((package / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert {name: stored[name] for name in AWKWARD} == AWKWARD
+    assert stored["release_notes"] == "towncrier"
+    assert (package / "changelog.d").is_dir()
+
+
+def test_a_package_rendered_by_the_command_of_the_readme_can_be_updated(
+    checkout: Path, tmp_path: Path
+) -> None:
+    """A relative path of the template would be looked for inside the package."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    command = next(line for line in text.splitlines() if " copier copy " in line)
+    arguments = command.partition(" copier copy ")[2]
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(checkout), str(clone))
+    run = f"{shlex.quote(sys.executable)} -m copier copy --quiet --vcs-ref v1.0.0 {arguments}"
+    subprocess.run(["bash", "-euc", run], cwd=clone, check=True)
+    package = tmp_path / "my-package"
+    commit_all(package)
+    copier("update", "--quiet", "--defaults", cwd=package)
+    assert b"# Newer" in (package / "SECURITY.md").read_bytes()

@@ -1,0 +1,257 @@
+"""The rendered documents agree with the workflows, the scripts and the rules that they describe."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from check_tag import check_tag
+from combinations import crossed, parse
+from documents import anchors, code_spans, dead_links, headings, links, plain, shell_blocks, table, tokens
+from identify.identify import license_id
+from linting import program
+from packaging.version import Version
+from rendering import ROOT, Renderer, choices_of
+from step import Settings, Stop, load_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "CHANGELOG.md")
+CREATE, KEEP = (f".github/rulesets/release-tags-{name}.json" for name in ("create", "keep"))
+RELEASE = ".github/workflows/release.yml"
+MAINTAIN, ADMIN = 2, 5  # GitHub's numbers of these roles in `bypass_actors`
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A rendered package.
+
+    Attributes:
+        answers: What it was rendered with.
+        files: Its files by path.
+        settings: Its settings.toml.
+    """
+
+    answers: dict[str, Any]
+    files: dict[str, bytes]
+    settings: Settings
+
+    def text(self, path: str) -> str:
+        """One of its files."""
+        return self.files[path].decode("utf-8")
+
+    @property
+    def documents(self) -> dict[str, str]:
+        """Its Markdown files."""
+        return {path: self.text(path) for path in self.files if path.endswith(".md")}
+
+    @cached_property
+    def release(self) -> Any:  # noqa: ANN401  (any YAML)
+        """Its parsed release workflow."""
+        return parse(RELEASE, self.text(RELEASE))
+
+
+@pytest.fixture(scope="module")
+def packages(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Package]:
+    """One package for every content that a document can have, and the rows with awkward free text."""
+    renderer = Renderer(template)
+    rendered = [variant for document in DOCUMENTS for variant in renderer.variants(document)]
+    rendered += [(answers, renderer.files(answers)) for answers in crossed(choices_of(ROOT))]
+    folder = tmp_path_factory.mktemp("settings")
+    found = []
+    for number, (answers, files) in enumerate(rendered):
+        path = folder / f"{number}.toml"
+        path.write_bytes(files[".github/release/settings.toml"])
+        found.append(Package(answers, files, load_settings(path)))
+    return found
+
+
+def distinct(packages: list[Package], *paths: str) -> list[Package]:
+    """One package for every content that these files have together."""
+    return list({tuple(package.files.get(path) for path in paths): package for package in packages}.values())
+
+
+# ---- RELEASING.md -------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P9.1")
+def test_the_publisher_values_are_those_of_the_workflow(packages: list[Package]) -> None:
+    seen = distinct(packages, "RELEASING.md", RELEASE)
+    assert len(seen) > 30
+    for package in seen:
+        rows = code_spans(package.text("RELEASING.md"), "Field", "TestPyPI", "PyPI")
+        names = [r["Field"] for r in table(package.text("RELEASING.md"), "Field", "TestPyPI", "PyPI")]
+        values = {name: (row[1], row[2]) for name, row in zip(names, rows, strict=True)}
+        owner, _, repository = package.settings.repository.partition("/")
+        jobs = package.release["jobs"]
+        environments = (jobs["publish-testpypi"]["environment"], jobs["publish-pypi"]["environment"])
+        name = PurePosixPath(RELEASE).name
+        assert values == {
+            "Project name": ([package.settings.distribution], [package.settings.distribution]),
+            "Owner": ([owner], [owner]),
+            "Repository name": ([repository], [repository]),
+            "Workflow name": ([name], [name]),
+            "Environment name": ([environments[0]], [environments[1]]),
+        }
+
+
+@pytest.mark.requirement("P8.4", "C9")
+def test_every_job_of_a_release_has_its_row_and_its_heading(packages: list[Package]) -> None:
+    for package in distinct(packages, "RELEASING.md", RELEASE):
+        text = package.text("RELEASING.md")
+        rows = code_spans(text, "It stopped at", "What is out there", "What to do")
+        in_table = [job for stopped, _, _ in rows for job in stopped]
+        jobs = [job for job in package.release["jobs"] if job != "report"]  # it is what points here
+        assert in_table == jobs
+        assert set(jobs) <= set(headings(text))
+        assert set(jobs) <= anchors(text)
+
+
+def test_the_indexes_are_named_in_the_rows_of_their_jobs(packages: list[Package]) -> None:
+    text = packages[0].text("RELEASING.md")
+    rows = {
+        row["It stopped at"]: row["What is out there"]
+        for row in table(text, "It stopped at", "What is out there", "What to do")
+    }
+    assert "PyPI" not in rows["gate"]
+    assert "TestPyPI" in rows["publish-testpypi"]
+    assert "PyPI" in rows["publish-pypi"].replace("TestPyPI", "")
+
+
+@pytest.mark.requirement("P4.4", "P9.5")
+def test_every_command_in_a_document_is_valid_shell(packages: list[Package]) -> None:
+    blocks = {
+        block for package in packages for text in package.documents.values() for block in shell_blocks(text)
+    }
+    assert len(blocks) > 20
+    for block in sorted(blocks):
+        done = subprocess.run(
+            [program("bash"), "-n"], input=block, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (block, done.stderr)
+
+
+# ---- The tag convention -------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P4.1", "P4.2", "P4.4")
+def test_right_tags_of_the_convention_pass(packages: list[Package]) -> None:
+    for package in distinct(packages, "CONTRIBUTING.md"):
+        rows = code_spans(package.text("CONTRIBUTING.md"), "Right", "What it is")
+        tags = [tag for right, _ in rows for tag in right]
+        assert len(tags) >= 4
+        for tag in tags:
+            assert package.settings.tag(check_tag(tag, package.settings)) == tag
+
+
+@pytest.mark.requirement("P4.1", "P4.2", "P4.4")
+def test_wrong_tags_of_the_convention_are_corrected_as_it_says(packages: list[Package]) -> None:
+    for package in distinct(packages, "CONTRIBUTING.md"):
+        rows = code_spans(package.text("CONTRIBUTING.md"), "Wrong", "Why", "Right")
+        assert len(rows) >= 4
+        for (wrong,), _, (right,) in rows:
+            with pytest.raises(Stop) as stopped:
+                check_tag(wrong, package.settings)
+            assert f"git tag {right} " in stopped.value.lines[2], (wrong, right)
+            check_tag(right, package.settings)
+
+
+@pytest.mark.requirement("P3.9", "P4.1")
+def test_the_convention_names_the_release_branches(packages: list[Package]) -> None:
+    for package in distinct(packages, "CONTRIBUTING.md"):
+        listed = tokens(package.text("CONTRIBUTING.md"))
+        start = next(i for i, token in enumerate(listed) if plain(token) == "Version tags")
+        paragraph = next(token for token in listed[start + 1 :] if token.type == "inline")
+        named = [t.content for t in paragraph.children or [] if t.type == "code_inline"]
+        prefix = [package.settings.tag_prefix] if package.settings.tag_prefix else []
+        assert named == [*prefix, *package.settings.release_branches]
+
+
+@pytest.mark.requirement("P4.1", "P6.4")
+def test_the_readme_links_to_the_convention(packages: list[Package]) -> None:
+    for package in distinct(packages, "README.md"):
+        found = links(package.text("README.md"))
+        assert {"CONTRIBUTING.md#version-tags", "RELEASING.md", "LICENSE"} <= found
+
+
+# ---- Links, rules, licences ---------------------------------------------------------------------------
+
+
+def test_every_link_leads_to_a_file_and_a_heading(packages: list[Package]) -> None:
+    for package in distinct(packages, *DOCUMENTS):
+        assert dead_links(package.documents, package.files) == []
+
+
+def test_links_to_the_repository_lead_to_the_right_one(packages: list[Package]) -> None:
+    for package in distinct(packages, *DOCUMENTS):
+        for path, text in package.documents.items():
+            for link in links(text):
+                parts = urlsplit(link)
+                if parts.netloc == "github.com" and path != "CHANGELOG.md":
+                    assert f"{parts.path}/".startswith(f"/{package.settings.repository}/"), link
+
+
+def test_a_dead_link_is_found() -> None:
+    documents = {
+        "README.md": "# Top\n## Two `words`, twice!\n## Two words twice\n<a id='here'></a>\n"
+        "[a](#two-words-twice-1) [b](#here) [c](docs/x.md#x) [d](https://example.org/nothing)",
+        "docs/x.md": "# X\n[up](../README.md) [no](#y) [gone](../GONE.md) [none](../README.md#none)",
+    }
+    expected = ["docs/x.md: #y", "docs/x.md: ../GONE.md", "docs/x.md: ../README.md#none"]
+    assert sorted(dead_links(documents, documents)) == sorted(expected)
+
+
+@pytest.mark.requirement("P2.4", "X8")
+def test_only_maintainers_may_create_release_tags(packages: list[Package]) -> None:
+    for package in distinct(packages, CREATE):
+        ruleset = json.loads(package.text(CREATE))
+        assert (ruleset["target"], ruleset["enforcement"]) == ("tag", "active")
+        assert [rule["type"] for rule in ruleset["rules"]] == ["creation"]
+        bypass = {(a["actor_type"], a["actor_id"], a["bypass_mode"]) for a in ruleset["bypass_actors"]}
+        assert bypass == {("RepositoryRole", MAINTAIN, "always"), ("RepositoryRole", ADMIN, "always")}
+        assert refs(ruleset) == [f"refs/tags/{package.settings.tag_prefix}[0-9]*"]
+
+
+@pytest.mark.requirement("P2.4", "X8")
+def test_nobody_may_move_or_delete_release_tags(packages: list[Package]) -> None:
+    for package in distinct(packages, KEEP):
+        ruleset = json.loads(package.text(KEEP))
+        assert (ruleset["target"], ruleset["enforcement"]) == ("tag", "active")
+        assert {rule["type"] for rule in ruleset["rules"]} == {"update", "deletion", "non_fast_forward"}
+        assert ruleset["bypass_actors"] == []
+        assert refs(ruleset) == [f"refs/tags/{package.settings.tag_prefix}[0-9]*"]
+
+
+def refs(ruleset: dict[str, Any]) -> list[str]:
+    """The refs that a ruleset is about."""
+    conditions = ruleset["conditions"]["ref_name"]
+    assert conditions["exclude"] == []
+    included: list[str] = conditions["include"]
+    return included
+
+
+def test_the_licence_text_is_that_of_its_identifier(template: Path, tmp_path: Path) -> None:
+    seen = {}
+    for answers, files in Renderer(template).variants("LICENSE"):
+        path = tmp_path / answers["license"]
+        path.write_bytes(files["LICENSE"])
+        seen[answers["license"]] = license_id(str(path))
+        metadata = parse("pyproject.toml", files["pyproject.toml"].decode())["project"]
+        assert metadata["license"] == answers["license"]
+    known = {name: None if name.startswith("LicenseRef-") else name for name in choices_of(ROOT)["license"]}
+    assert seen == known
+
+
+def test_the_changelog_names_versions_in_canonical_form(packages: list[Package]) -> None:
+    for package in distinct(packages, "CHANGELOG.md"):
+        if "CHANGELOG.md" in package.files:
+            found = [h.split()[0] for h in headings(package.text("CHANGELOG.md")) if h[0].isdigit()]
+            assert found
+            assert [str(Version(version)) for version in found] == found
