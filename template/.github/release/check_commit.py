@@ -14,6 +14,7 @@ import argparse
 import os
 import re
 
+from check_tag import untag
 from step import Settings, Stop, git, load_settings, output, step
 
 READ = "RELEASING.md, 'When it stops'"
@@ -97,8 +98,8 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
         raise Stop(
             f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",
             expected="one version tag on a commit; with two, the version is a lottery",
-            mend=f"git commit --allow-empty -m 'Release {tag}' and tag that commit",
-            read=READ,
+            mend=f"{untag(tag)}, then git commit --allow-empty -m 'Release {tag}', push, and tag that commit",
+            read="RELEASING.md, 'Making a tag again'",
         )
     version = settings.tagged_version(tag)
     # Only a canonical spelling can have been released (check_tag.py), like v1.2 before v1.2.0.
@@ -112,7 +113,7 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
         raise Stop(
             f"The version of {tag} has another tag already: {', '.join(same)}",
             expected="one tag for a version, because PEP 440 reads both as the same number",
-            mend=f"git push --delete origin {tag} && git tag -d {tag}, then tag the next version",
+            mend=f"{untag(tag)}, then tag the next version",
             read="CONTRIBUTING.md, 'Version tags'",
         )
     return head

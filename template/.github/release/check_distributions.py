@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ import re
 import sys
 import tarfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from check_tag import check_tag
@@ -39,6 +41,7 @@ from step import Settings, Stop, load_settings, output, run, step, summary
 READ = "RELEASING.md, 'When it stops'"
 # The Pythons of CPython's calendar at the time of this template: https://devguide.python.org/versions/
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
+BROKEN_ARCHIVE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
 
 
 def distributions(folder: Path) -> tuple[list[Path], Path]:
@@ -107,15 +110,17 @@ def contents(path: Path, settings: Settings) -> tuple[Metadata, bytes]:
             with zipfile.ZipFile(path) as wheel:
                 info = next(n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
                 return Metadata.from_email(wheel.read(info)), wheel.read(str(inside))
-        with tarfile.open(path) as sdist:
+        with tarfile.open(path, "r:gz") as sdist:
             root = path.name.removesuffix(".tar.gz")
             metadata = sdist.extractfile(f"{root}/PKG-INFO")
             code = sdist.extractfile(f"{root}/{version_file}")
             # None stands for a folder of that name.
             return Metadata.from_email(metadata.read() if metadata else b""), code.read() if code else b""
-    except (KeyError, StopIteration, zipfile.BadZipFile, tarfile.TarError, ExceptionGroup) as error:
+    except (*BROKEN_ARCHIVE, KeyError, StopIteration, ExceptionGroup) as error:
+        reasons = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
         raise Stop(
-            f"{path.name} cannot be read as a distribution: {error or 'it has no metadata'}",
+            f"{path.name} cannot be read as a distribution: "
+            f"{'; '.join(map(str, reasons)) or 'it has no metadata'}",
             expected=f"metadata, and the generated {version_file}",
             mend="uv run .github/release/build_distributions.py",
             read=READ,
@@ -124,12 +129,15 @@ def contents(path: Path, settings: Settings) -> tuple[Metadata, bytes]:
 
 def version_in(code: bytes, name: str, settings: Settings) -> str:
     """The value that a version file gives to ``__version__``, found without running it."""
-    for statement in ast.parse(code).body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else ()
-        if any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets):
-            return str(ast.literal_eval(statement.value))  # type: ignore[attr-defined]
+    with contextlib.suppress(SyntaxError, ValueError, TypeError):
+        for statement in ast.parse(code).body:
+            targets = statement.targets if isinstance(statement, ast.Assign) else ()
+            if any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets):
+                text: str = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+                Version(text)  # or the sentence below
+                return text
     raise Stop(
-        f"{settings.version_file} in {name} does not set __version__",
+        f"{settings.version_file} in {name} does not set __version__ to a version",
         expected="the file that hatch-vcs writes",
         mend="git rm --cached --ignore-unmatch " + settings.version_file,
         read=READ,
@@ -162,12 +170,22 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
     """The Python versions that a wheel says it supports, oldest first.
 
     Taken from its classifiers; without any, from Requires-Python.
+
+    Raises:
+        Stop: It supports none, so there is nothing to test it on.
     """
     metadata, _ = contents(wheel, settings)
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
     named = [m[1] for c in metadata.classifiers or () if (m := pattern.fullmatch(c))]
     allowed = metadata.requires_python or SpecifierSet()
     found = named or [v for v in SUPPORTED_PYTHONS if allowed.contains(f"{v}.0")]
+    if not found:
+        raise Stop(
+            f"{wheel.name} supports no Python: it requires {allowed}",
+            expected=f"a requires-python that admits one of {', '.join(SUPPORTED_PYTHONS)}",
+            mend="correct requires-python and the classifiers in pyproject.toml",
+            read=READ,
+        )
     return sorted(found, key=Version)
 
 

@@ -1,10 +1,10 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
-"""Ask an index what it has of the built version, before anything is uploaded to it.
+"""Ask indexes what they have of the built version, before anything is uploaded to them.
 
 Uploads skip files that are there already, by name and without a look at the bytes. So the bytes are
 compared here first: absent, partial and identical go on; a conflict stops the release.
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from index import (
     INDEXES,
@@ -26,10 +27,11 @@ from index import (
     published,
     read_checksums,
     refuse_conflict,
-    version_of,
 )
-from packaging.version import Version
 from step import Stop, load_settings, step, summary
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 WHAT_FOLLOWS = {
     State.ABSENT: "nothing is there yet; all files will be uploaded",
@@ -62,21 +64,21 @@ def refuse_late_upload(index: Index, version: Version, found: Comparison, now: d
 
 
 def main() -> None:
-    """Ask one index about the version in the list of hashes."""
+    """Ask indexes about the version in the list of hashes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("index", choices=sorted(INDEXES))
+    parser.add_argument("index", choices=sorted(INDEXES), nargs="+", help="testpypi, pypi, or both")
     parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
     options = parser.parse_args()
-    index, settings = INDEXES[options.index], load_settings()
-    built = read_checksums(options.checksums)
-    version = version_of(next(iter(built))) or Version("0")
-    found = compare(built, published(index, settings.distribution, version))
-    refuse_conflict(index, settings.distribution, version, found)
-    refuse_late_upload(index, version, found, dt.datetime.now(dt.UTC))
-    summary(
-        f"**{settings.distribution} {version} on {index.title}: {found.state.value}** - "
-        f"{WHAT_FOLLOWS[found.state]}"
-    )
+    settings = load_settings()
+    version, built = read_checksums(options.checksums)
+    for index in (INDEXES[name] for name in options.index):
+        found = compare(built, published(index, settings.distribution, version))
+        refuse_conflict(index, settings.distribution, version, found)
+        refuse_late_upload(index, version, found, dt.datetime.now(dt.UTC))
+        summary(
+            f"**{settings.distribution} {version} on {index.title}: {found.state.value}** - "
+            f"{WHAT_FOLLOWS[found.state]}"
+        )
 
 
 if __name__ == "__main__":

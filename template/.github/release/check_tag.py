@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 
 from packaging.version import InvalidVersion, Version
 from step import Settings, Stop, event, load_settings, output, step
@@ -35,7 +36,7 @@ def check_tag(tag: str, settings: Settings) -> Version:
         raise Stop(
             f"The tag {tag!r} does not begin with {settings.tag_prefix!r}",
             expected=f"{settings.tag_prefix!r} and then the version, as in {example}",
-            mend=retag(tag, settings.tag(version_at_end(tag) or "1.2.3")),
+            mend=retag(tag, settings.tag(version_at_end(tag))),
             read=CONVENTION,
         )
     spelled = tag.removeprefix(settings.tag_prefix)
@@ -45,7 +46,7 @@ def check_tag(tag: str, settings: Settings) -> Version:
         raise Stop(
             f"{spelled!r} in the tag {tag!r} is not a version (PEP 440)",
             expected=f"a version after {settings.tag_prefix!r}, as in {example}",
-            mend=f"git push --delete origin {tag} && git tag -d {tag}, then tag a version",
+            mend=f"{untag(tag)}, then tag a version",
             read=CONVENTION,
         ) from error
     if version.local is not None:
@@ -65,22 +66,24 @@ def check_tag(tag: str, settings: Settings) -> Version:
     return version
 
 
-def version_at_end(tag: str) -> Version | None:
+def version_at_end(tag: str) -> str:
     """The version that a tag of another convention ends with, like 1.2.3 in ``release-1.2.3``."""
     for start in range(len(tag)):
         try:
-            return Version(tag[start:])
+            return Version(tag[start:]).public
         except InvalidVersion:
             continue
-    return None
+    return "1.2.3"
 
 
 def retag(wrong: str, right: str) -> str:
     """The commands that replace a tag nothing was released from."""
-    return (
-        f"git tag {right} '{wrong}^{{}}' && git push --delete origin {wrong} && "
-        f"git tag -d {wrong} && git push origin {right}"
-    )
+    return f"git tag {right} {shlex.quote(wrong + '^{}')} && {untag(wrong)} && git push origin {right}"
+
+
+def untag(tag: str) -> str:
+    """The commands that remove a tag nothing was released from; it may have any name that git allows."""
+    return f"git push --delete origin {shlex.quote(tag)} && git tag -d {shlex.quote(tag)}"
 
 
 def check_trigger(tag: str) -> None:

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -106,7 +106,15 @@ def main() -> None:
         parser.error("name a tag, or set TAG")
     settings = load_settings()
     version = check_tag(options.tag, settings)
-    hashes = read_checksums(options.checksums)
+    _, hashes = read_checksums(options.checksums)
+    missing = [name for name in hashes if not (options.dist / name).is_file()]
+    if missing:
+        raise Stop(
+            f"The folder {options.dist} lacks {', '.join(missing)}",
+            expected="the files that SHA256SUMS lists",
+            mend=f"gh run download --name distributions --dir {options.dist}",
+            read=READ,
+        )
     with tempfile.TemporaryDirectory() as folder:
         for name in hashes:
             (Path(folder) / name).write_bytes((options.dist / name).read_bytes())

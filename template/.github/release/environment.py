@@ -61,7 +61,12 @@ class Environment:
         """
         command = [str(self.python), "-I", "-c", SMOKE_TEST, distribution, module, version]
         done = subprocess.run(
-            command, env={**os.environ, **self.variables}, capture_output=True, text=True, check=False
+            command,
+            env={**os.environ, **self.variables},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
         if done.returncode:
             said = (done.stderr.strip() or "nothing").splitlines()[-1]

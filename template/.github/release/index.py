@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 import enum
 import hashlib
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,25 +78,27 @@ class Comparison:
     first_upload: dt.datetime | None
 
 
-def read_checksums(path: Path) -> dict[str, str]:
-    """The hashes that the build listed, by file name.
+def read_checksums(path: Path) -> tuple[Version, dict[str, str]]:
+    """The version that was built, and the hashes that the build listed, by file name.
 
     Raises:
-        Stop: The list is missing or is no list of SHA-256 hashes.
+        Stop: The list is missing or is no list of SHA-256 hashes of one version's distributions.
     """
     try:
-        pairs = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line]
-        hashes = {name: sha256 for sha256, name in pairs}
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
-        hashes = {}
-    if not hashes or any(len(sha256) != 64 for sha256 in hashes.values()):  # noqa: PLR2004
+        lines = []
+    pairs = [re.fullmatch(r"([0-9a-f]{64})  ([^\s/\\]+)", line) for line in lines]
+    hashes = {pair[2]: pair[1] for pair in pairs if pair}
+    version, *others = {version_of(name) for name in hashes} or {None}
+    if version is None or others or len(hashes) != len(lines):
         raise Stop(
             f"{path} is not a list of SHA-256 hashes",
             expected="SHA256SUMS as check_distributions.py writes it",
             mend="uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
             read="RELEASING.md, 'When it stops'",
         )
-    return hashes
+    return version, hashes
 
 
 def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:

@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["packaging==26.3"]
+# dependencies = ["markdown-it-py==4.3.0", "packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Write the notes of one version: Breaking changes first, then Migration, Features, Fixes, Known issues.
 
@@ -13,9 +15,11 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from check_tag import check_tag
+from markdown_it import MarkdownIt
 from packaging.version import InvalidVersion, Version
 from step import Settings, Stop, git, load_settings, run, step, summary
 
@@ -37,7 +41,7 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
         Stop: There is nothing to say about the version, or fragments are still waiting to be joined.
     """
     if settings.release_notes == "git-cliff":
-        text = from_commits(tag)
+        text = from_commits(tag, version, settings)
         mend = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
         wanted = f"at least one feat:, fix:, migration: or known-issue: commit since the tag before {tag}"
     else:
@@ -45,7 +49,7 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
             check_fragments(version)
         text = from_changelog(Path("CHANGELOG.md"), version)
         mend = {
-            "towncrier": f"uvx towncrier build --yes --version {version}, commit, make the tag again",
+            "towncrier": join_fragments(version),
             "changelog": f"write a section '## {version}' in CHANGELOG.md, commit, make the tag again",
         }[settings.release_notes]
         wanted = f"a section '## {version}' in CHANGELOG.md with at least one entry"
@@ -61,15 +65,22 @@ def check_fragments(version: Version) -> None:
     Raises:
         Stop: Fragments are left; they are named.
     """
-    waiting = [p for p in FRAGMENTS.glob("*.md") if not p.name.startswith(("_", ".", "README"))]
+    waiting = sorted(p.name for p in FRAGMENTS.glob("*") if not p.name.startswith(("_", ".", "README")))
     if waiting:
         raise Stop(
-            f"{len(waiting)} news fragment(s) are not in CHANGELOG.md yet: "
-            + ", ".join(sorted(p.name for p in waiting)),
-            expected=f"an empty {FRAGMENTS}/ on the tagged commit",
-            mend=f"uvx towncrier build --yes --version {version}, commit, and make the tag again",
+            f"{len(waiting)} news fragment(s) are not in CHANGELOG.md yet: {', '.join(waiting)}",
+            expected=f"an empty {FRAGMENTS}/; towncrier joins files named ISSUE.KIND.md and no others",
+            mend=join_fragments(version),
             read=READ,
         )
+
+
+def join_fragments(version: Version) -> str:
+    """The commands that make a section of the news fragments."""
+    return (
+        f"uv run towncrier build --yes --version {version} && "
+        f"git commit --all --message 'Release notes of {version}', then make the tag again"
+    )
 
 
 def from_changelog(path: Path, version: Version) -> str:
@@ -78,19 +89,28 @@ def from_changelog(path: Path, version: Version) -> str:
     The heading is any second-level one that begins with the version, with or without brackets or a
     link: ``## 1.2.3``, ``## [1.2.3] - 2026-11-22``, ``## v1.2.3 (2026-11-22)``.
     """
-    taken: list[str] = []
-    taking = False
-    fence = ""
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        mark = re.match(r" {0,3}(`{3,}|~{3,})", line)
-        if mark and (not fence or mark[1].startswith(fence)):
-            fence = "" if fence else mark[1]
-        heading = None if fence else re.match(r"#{1,2}\s+\[?v?([^\s\]()]+)", line)
-        if heading:
-            taking = line.startswith("##") and same_version(heading[1], version)
-        elif taking:
-            taken.append(line)
-    return "\n".join(taken)
+    for title, body in sections(path.read_text(encoding="utf-8") if path.is_file() else "", level=2):
+        heading = re.match(r"\[?v?([^\s\]()]+)", title)
+        if heading and same_version(heading[1], version):
+            return body
+    return ""
+
+
+def sections(text: str, level: int) -> list[tuple[str, str]]:
+    """Title and body of each part that a heading of this level or above opens, as Markdown has them.
+
+    The first one has no title: it stands above all headings. A ``#`` in code or in a comment is none.
+    """
+    lines = text.split("\n")
+    headings = [
+        (opening.map[0], opening.map[1], inline.content)
+        for opening, inline in pairwise(MarkdownIt().parse(text))
+        if opening.type == "heading_open" and opening.level == 0 and opening.map
+        if opening.tag <= f"h{level}"
+    ]
+    starts = [(0, 0, ""), *headings]
+    ends = [*(begin for begin, _, _ in headings), len(lines)]
+    return [(title, "\n".join(lines[top:end])) for (_, top, title), end in zip(starts, ends, strict=True)]
 
 
 def same_version(text: str, version: Version) -> bool:
@@ -101,32 +121,37 @@ def same_version(text: str, version: Version) -> bool:
         return False
 
 
-def from_commits(tag: str) -> str:
-    """What git-cliff, by cliff.toml, makes of the commits of a tag, or of those it would release."""
-    tagged = git("tag", "--list", tag)
-    which = ("--current",) if tagged else ("--unreleased", "--tag", tag)
-    command = ("uv", "tool", "run", "--quiet", GIT_CLIFF, "--offline", *which, "--strip", "all")
+def from_commits(tag: str, version: Version, settings: Settings) -> str:
+    """What git-cliff, by cliff.toml, makes of the commits since the version before.
+
+    A final release tells again what its pre-releases told: most users never saw those.
+    """
+    end = git("rev-parse", f"{tag if git('tag', '--list', tag) else 'HEAD'}^{{commit}}")
+    versions = {settings.tagged_version(name): name for name in git("tag", "--merged", end).splitlines()}
+    before = [v for v in versions if v and v < version and (version.is_prerelease or not v.is_prerelease)]
+    commits = f"{versions[max(before)]}..{end}" if before else end
+    command = ("uv", "tool", "run", "--quiet", GIT_CLIFF, "--offline", "--strip", "all", commits)
     return run(*command, env={"NO_COLOR": "1"})
 
 
 def arrange(text: str) -> str:
     """Put third-level sections in the order of `SECTIONS`, others after them, and drop empty ones."""
-    opening, *parts = re.split(r"^### +", text, flags=re.MULTILINE)
-    sections: dict[str, str] = {}
-    for part in parts:
-        title, _, body = part.partition("\n")
-        known = {name.casefold(): name for name in SECTIONS}
-        title = known.get(title.strip().casefold(), title.strip())
-        sections[title] = f"{sections.get(title, '')}\n{body}"
-    order = [*SECTIONS, *(title for title in sections if title not in SECTIONS)]
-    bodies = {title: without_comments(sections.get(title, "")) for title in order}
-    written = [f"### {title}\n\n{body}" for title, body in bodies.items() if body]
-    return "\n\n".join(filter(None, [without_comments(opening), *written]))
+    known = {name.casefold(): name for name in SECTIONS}
+    bodies: dict[str, str] = dict.fromkeys(("", *SECTIONS), "")
+    for title, body in sections(text, level=3):
+        name = known.get(title.casefold(), title)
+        bodies[name] = f"{bodies.get(name, '')}\n\n{without_comments(body)}".strip()
+    return "\n\n".join(f"### {name}\n\n{body}" if name else body for name, body in bodies.items() if body)
 
 
 def without_comments(text: str) -> str:
-    """The text that a reader sees: HTML comments and outer blank lines removed."""
-    return re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL).strip()
+    """The text that a reader sees: HTML comments, but none in code, and outer blank lines removed."""
+    lines = text.split("\n")
+    for token in reversed(MarkdownIt().parse(text)):
+        if token.type == "html_block" and token.map:
+            block = slice(*token.map)
+            lines[block] = [re.sub(r"<!--.*?-->", "", "\n".join(lines[block]), flags=re.DOTALL)]
+    return "\n".join(lines).strip()
 
 
 def main() -> None:

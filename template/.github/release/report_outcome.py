@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -100,7 +100,11 @@ def main() -> None:
     options = parser.parse_args()
     if not options.tag:
         parser.error("name a tag, or set TAG")
-    report(json.loads(os.environ["NEEDS"]), options.tag, load_settings(), os.environ["RUN_URL"])
+    try:
+        needs, run_url = json.loads(os.environ["NEEDS"]), os.environ["RUN_URL"]
+    except (KeyError, ValueError) as error:
+        parser.error(f"set NEEDS to the results of the jobs, and RUN_URL to the run's address: {error}")
+    report(needs, options.tag, load_settings(), run_url)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from check_distributions import distributions
+from check_distributions import BROKEN_ARCHIVE, distributions
 from environment import fresh_environment
 from install_distribution import wheel_for_here
 from step import Settings, Stop, load_settings, step
@@ -66,9 +66,21 @@ def run_check(check: str, settings: Settings, wheel: Path, source: Path) -> None
 
 
 def unpack(sdist: Path, folder: Path) -> Path:
-    """Unpack an sdist and return the folder with its contents."""
-    with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+    """Unpack an sdist and return the folder with its contents.
+
+    Raises:
+        Stop: It is broken, or would write outside the folder.
+    """
+    try:
+        with tarfile.open(sdist, "r:gz") as archive:
+            archive.extractall(folder, filter="data")
+    except BROKEN_ARCHIVE as error:
+        raise Stop(
+            f"{sdist.name} cannot be unpacked: {error}",
+            expected="an sdist as the build backend makes it",
+            mend="uv run .github/release/build_distributions.py",
+            read=READ,
+        ) from error
     return folder / sdist.name.removesuffix(".tar.gz")
 
 

@@ -8,8 +8,10 @@ it, where to read on. In a workflow the same lines appear as an annotation and i
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -35,6 +37,7 @@ class Stop(Exception):  # noqa: N818  (it ends a step the way SystemExit ends a 
     """
 
     def __init__(self, wrong: str, *, expected: str, mend: str, read: str) -> None:
+        wrong = " | ".join(wrong.splitlines())  # a library's message can have several lines
         super().__init__(wrong)
         self.lines = (wrong, f"Expected: {expected}", f"To mend it: {mend}", f"Read on: {read}")
 
@@ -134,7 +137,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
             read="RELEASING.md, 'What you need'",
         ) from error
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or error.stdout or "nothing").strip().splitlines()
+        said = re.sub(r"\x1b\[[\d;]*m", "", error.stderr or error.stdout or "nothing").strip().splitlines()
         raise Stop(
             f"`{' '.join(words)}` failed with status {error.returncode}: {' | '.join(said[-12:])}",
             expected="status 0",
@@ -192,13 +195,16 @@ def event() -> dict[str, Any]:
 def step(body: Callable[[], None]) -> None:
     """Run a step so that every way to fail ends in a sentence and status 1."""
     title = Path(sys.argv[0]).stem.replace("_", " ").capitalize()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What GitHub reads; Windows would refuse most letters, and a tag can have bytes that are none.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         body()
     except Stop as stop:
         annotate("error", title, "\n".join(stop.lines))
         path = os.environ.get("GITHUB_STEP_SUMMARY")
         if path:
-            with Path(path).open("a", encoding="utf-8") as file:
+            with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"### :x: {title}\n\n" + "\n\n".join(stop.lines) + "\n")
         sys.exit(1)
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["packaging==26.3", "pypi-simple==1.8.0"]
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -31,13 +31,12 @@ from index import (
     read_checksums,
     refuse_conflict,
     sha256_of,
-    version_of,
 )
 from packaging.metadata import Metadata
-from packaging.version import Version
 from step import Settings, Stop, load_settings, step, summary
 
 if TYPE_CHECKING:
+    from packaging.version import Version
     from pypi_simple import DistributionPackage
 
 RERUN = "gh run rerun --failed RUN (the number of this run; nothing is uploaded twice)"
@@ -88,7 +87,8 @@ def download(index: Index, served: dict[str, DistributionPackage], built: dict[s
     """
     for name, package in sorted(served.items()):
         try:
-            data = requests.get(package.url, timeout=60.0).content
+            answer = requests.get(package.url, timeout=60.0)
+            answer.raise_for_status()
         except requests.RequestException as error:
             raise Stop(
                 f"{index.title} lists {name} but does not deliver it: {error}",
@@ -96,6 +96,7 @@ def download(index: Index, served: dict[str, DistributionPackage], built: dict[s
                 mend=RERUN,
                 read="RELEASING.md, 'When it stops'",
             ) from error
+        data = answer.content
         if sha256_of(data) != built[name]:
             raise Stop(
                 f"{index.title} delivers {name} with SHA-256 {sha256_of(data)}",
@@ -152,8 +153,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     index, settings = INDEXES[options.index], load_settings()
-    built = read_checksums(options.checksums)
-    version = version_of(next(iter(built))) or Version("0")
+    version, built = read_checksums(options.checksums)
     patience = options.patience if options.patience is not None else settings.patience
     served = wait_until_listed(index, settings.distribution, version, built, patience)
     with tempfile.TemporaryDirectory() as folder:
