@@ -172,9 +172,9 @@ class Project:
 
     def spoil_uploads(self, index: IndexName, action: Action, **where: Unpack[Where]) -> None:
         """Put a fault in force for uploads to an index; see `drill.server.Fault`."""
-        self.world.fault(
-            action, **{"host": self.hosts(index).upload, "method": "POST", "path": "/legacy/", **where}
-        )
+        uploads: Where = {"host": self.hosts(index).upload, "method": "POST", "path": "/legacy/"}
+        uploads.update(where)
+        self.world.fault(action, **uploads)
 
     def wait(self) -> Self:
         """Wait until nothing runs."""

@@ -203,9 +203,11 @@ def test_a_guard_before_the_build(
 ) -> None:
     """Each guard before the build is taken out in turn, and its scenario comes out wrong."""
     weaken(ready.clone / WORKFLOW, edits)
+    server = ready.world.github.git_dir(REPOSITORY)
     ready.shell(
         "git commit --quiet --all --message 'chore: weaken'",
-        f"git push --quiet '{ready.world.github.git_dir(REPOSITORY)}' main",  # no event: CI does not run
+        # Fetched by the server instead of pushed to it: no event, so CI does not run first.
+        f"git -C '{server}' fetch --quiet --update-head-ok '{ready.clone}' main:main",
         "git fetch --quiet",
     )
     with pytest.raises((AssertionError, CommandFailed, KeyError)):

@@ -314,6 +314,9 @@ def test_the_publisher_has_another_environment(ready: Project, index: str) -> No
     ready.release().approve().stopped_at(f"publish-{index}", "invalid-publisher", testpypi=before)  # type: ignore[arg-type]
     ready.index(index).remove_publishers(NAME)  # type: ignore[arg-type]
     ready.register_publisher(index, index)  # type: ignore[arg-type]
+    (issue,) = ready.world.github.issues(REPOSITORY)
+    values = ("Owner: `octo-org`", "Repository name: `demo-pkg`", "Workflow name: `release.yml`")
+    assert all(value in issue["body"] for value in (*values, f"Environment name: `{index}`"))
     ready.follow_runbook("re-run").is_released(twice=False)
 
 

@@ -53,7 +53,7 @@ SPELLINGS = {  # wrong: what the index would call it
 def made(prefix: str) -> Settings:
     """Settings with a tag prefix."""
     return Settings(
-        "demo-pkg", "demo_pkg", "o/r", prefix, ("main",), "changelog", "demo_pkg/_version.py", 1.0, {}
+        "demo-pkg", "demo_pkg", "o/r", prefix, ("main",), "changelog", "demo_pkg/_version.py", {}, 1.0, {}
     )
 
 

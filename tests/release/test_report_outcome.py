@@ -50,7 +50,18 @@ def stopped(job: str, how: str = "failure") -> dict[str, str]:
 
 
 def body(stage: str, testpypi: str = "nothing of this version", pypi: str = "nothing of this version") -> str:
-    """The text of the issue."""
+    """The text of the issue; for a publishing job with the values that its trusted publisher must have."""
+    values = {
+        f"publish-{index}": f"""\
+If the log says `invalid-publisher`: the form on {title} must have these values:
+- Owner: `demo-pkg`
+- Repository name: `demo-pkg`
+- Workflow name: `release.yml`
+- Environment name: `{index}`
+
+"""
+        for index, title in (("testpypi", "TestPyPI"), ("pypi", "PyPI"))
+    }
     return f"""\
 The release `v0.1.0` stopped at **{stage}**: {RUN}
 
@@ -58,11 +69,11 @@ State of the indexes:
 - TestPyPI: {testpypi}
 - PyPI: {pypi}
 
-What to do: [{stage} in the runbook](https://github.com/demo-pkg/demo-pkg/blob/HEAD/RELEASING.md#{stage}).
+{values.get(stage, "")}What to do: [{stage} in the runbook](https://github.com/demo-pkg/demo-pkg/blob/HEAD/RELEASING.md#{stage}).
 Do not upload by hand, and do not delete the tag once a file is on PyPI."""
 
 
-@pytest.mark.requirement("B7")
+@pytest.mark.requirement("B7", "P9.3")
 @pytest.mark.parametrize("job", JOBS)
 def test_a_failure_opens_an_issue_that_names_the_stage_the_indexes_and_the_runbook(
     job: str, gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEYS = (
-    "checks, distribution, import-name, patience, release-branches, release-notes, repository, tag-prefix, "
-    "version-file"
+    "checks, distribution, environments, import-name, patience, release-branches, release-notes, repository, "
+    "tag-prefix, version-file"
 )
 
 
@@ -49,6 +49,7 @@ def test_the_settings_of_a_rendered_package_are_read(settings: step.Settings) ->
         "release_branches": ("main",),
         "release_notes": "changelog",
         "version_file": "src/demo_pkg/_version.py",
+        "environments": {"testpypi": "testpypi", "pypi": "pypi"},
         "patience": 1800,
         "checks": {"lint": ["ruff check", "ruff format --check"], "types": ["mypy"], "test": ["pytest"]},
     }
@@ -170,7 +171,20 @@ def test_a_summary_goes_to_the_workflow_and_to_the_reader(
     step.summary("## Ä")
     step.summary("more")
     assert (in_workflow / "summary").read_text(encoding="utf-8") == "## Ä\n\nmore\n\n"
-    assert capsys.readouterr().out == "## Ä\nmore\n"
+    shown = capsys.readouterr().out.splitlines()
+    assert [line for line in shown if not line.startswith("::")] == ["## Ä", "more"]
+
+
+@pytest.mark.requirement("X10")
+def test_a_summary_cannot_command_the_runner(in_workflow: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line of somebody's commit message or changelog may look like a workflow command."""
+    assert in_workflow
+    step.summary("::error::not true\n::add-mask::x")
+    first, *text, last = capsys.readouterr().out.splitlines()
+    word = first.removeprefix("::stop-commands::")
+    assert (text, last) == (["::error::not true", "::add-mask::x"], f"::{word}::")
+    step.summary("again")
+    assert word not in capsys.readouterr().out
 
 
 def test_outside_a_workflow_everything_is_only_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,23 @@ def index_states(settings: Settings, tag: str) -> list[str]:
     return lines
 
 
+def publisher_values(stage: str, settings: Settings) -> list[str]:
+    """What the trusted publisher has to say, if it was a publishing job that failed."""
+    key = stage.removeprefix("publish-")
+    if key not in INDEXES:
+        return []
+    workflow = os.environ.get("GITHUB_WORKFLOW_REF", "release.yml").partition("@")[0].rpartition("/")[2]
+    owner, name = settings.repository.split("/")
+    return [
+        f"If the log says `invalid-publisher`: the form on {INDEXES[key].title} must have these values:",
+        f"- Owner: `{owner}`",
+        f"- Repository name: `{name}`",
+        f"- Workflow name: `{workflow}`",
+        f"- Environment name: `{settings.environments[key]}`",
+        "",
+    ]
+
+
 def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
     """The text of the issue, in Markdown."""
     runbook = f"https://github.com/{settings.repository}/blob/HEAD/RELEASING.md#{stage}"
@@ -54,6 +71,7 @@ def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
             "State of the indexes:",
             *index_states(settings, tag),
             "",
+            *publisher_values(stage, settings),
             f"What to do: [{stage} in the runbook]({runbook}).",
             "Do not upload by hand, and do not delete the tag once a file is on PyPI.",
         ]

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import re
+import secrets
 import subprocess
 import sys
 import tomllib
@@ -54,6 +55,7 @@ class Settings:
         release_branches: Patterns of branches a release may stand on; empty means any commit.
         release_notes: ``changelog``, ``towncrier`` or ``git-cliff``.
         version_file: Path of the generated version file, from the root of the source.
+        environments: Names of the GitHub environments, by ``testpypi`` and ``pypi``.
         patience: How long to wait until an index lists what was uploaded, in seconds.
         checks: Commands of each check, by its name, which is also that of its dependency group.
     """
@@ -65,6 +67,7 @@ class Settings:
     release_branches: tuple[str, ...]
     release_notes: str
     version_file: str
+    environments: Mapping[str, str]
     patience: float
     checks: Mapping[str, tuple[str, ...]]
 
@@ -168,7 +171,12 @@ def summary(markdown: str) -> None:
     if path:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{markdown}\n\n")
-    print(markdown)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        # Notes are made of what others wrote: a line like "::add-mask::" must not command the runner.
+        word = secrets.token_hex()
+        print(f"::stop-commands::{word}\n{markdown}\n::{word}::", flush=True)
+    else:
+        print(markdown)
 
 
 def annotate(kind: str, title: str, text: str) -> None:
