@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from typing import TYPE_CHECKING
 
 import index
@@ -12,7 +11,7 @@ from index import State
 from packaging.version import Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, refusal, write_checksums
+from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
     from release.serving import LocalIndex
 
 V = Version("0.1.0")
-NO_LIST = (
-    "Expected: SHA256SUMS as check_distributions.py writes it",
-    "To mend it: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
-    WHEN_IT_STOPS,
-)
 
 
 @pytest.mark.requirement("P8.1", "P5.6")
@@ -167,58 +161,3 @@ def test_a_file_without_a_sha256_is_a_conflict(
     monkeypatch.setattr(local, "page", lambda *_: page)
     found = index.compare(hashes_of(wheel), index.published(local.index, "demo-pkg", V))
     assert found.state is State.CONFLICT
-
-
-@pytest.mark.requirement("P8.7")
-def test_the_list_of_hashes_is_read_back(tmp_path: Path, wheel: Path, sdist: Path) -> None:
-    hashes = hashes_of(wheel, sdist)
-    assert index.read_checksums(write_checksums(tmp_path / "SHA256SUMS", hashes)) == (V, hashes)
-
-
-@pytest.mark.requirement("P8.7")
-@pytest.mark.parametrize(
-    "data",
-    [
-        None,
-        b"",
-        b"\n\n",
-        b"garbage\n",
-        b"\xff\xfe\x00\x01",
-        b"abc  demo_pkg-0.1.0.tar.gz\n",
-        b"a b c\n",
-        b"g" * 64 + b"  demo_pkg-0.1.0.tar.gz\n",
-        b"A" * 64 + b"  demo_pkg-0.1.0.tar.gz\n",
-        b"a" * 64 + b"  README.md\n",
-        b"a" * 64 + b"  ../../demo_pkg-0.1.0.tar.gz\n",
-        b"a" * 64 + b"  demo_pkg-0.1.0.tar.gz\n" + b"a" * 64 + b"  demo_pkg-0.1.1.tar.gz\n",
-        b"a" * 64 + b"  demo_pkg-0.1.0.tar.gz\nand more\n",
-    ],
-)
-def test_a_list_of_hashes_that_is_none_is_refused(data: bytes | None, tmp_path: Path) -> None:
-    path = tmp_path / "SHA256SUMS"
-    if data is not None:
-        path.write_bytes(data)
-    assert refusal(lambda: index.read_checksums(path)) == (
-        f"{path} is not a list of SHA-256 hashes",
-        *NO_LIST,
-    )
-
-
-@pytest.mark.parametrize(
-    ("name", "version"),
-    [
-        ("demo_pkg-0.1.0-py3-none-any.whl", "0.1.0"),
-        ("demo_pkg-0.1.0-1-py3-none-any.whl", "0.1.0"),
-        ("demo-pkg-0.1.0.tar.gz", "0.1.0"),
-        ("demo_pkg-0.1.0.zip", "0.1.0"),
-        ("demo_pkg-0.1.0-py3.11.egg", None),
-        ("demo_pkg-0.1.0.win32.exe", None),
-        ("README.md", None),
-    ],
-)
-def test_the_version_is_read_from_a_file_name(name: str, version: str | None) -> None:
-    assert index.version_of(name) == (Version(version) if version else None)
-
-
-def test_sha256() -> None:
-    assert index.sha256_of(b"bytes") == hashlib.sha256(b"bytes").hexdigest()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import verify_index
-from index import sha256_of
+from checksums import sha256_of
 from packaging.version import Version
 
 from release.kit import (

@@ -17,6 +17,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checksums import read_checksums
 from index import (
     INDEXES,
     OPEN_FOR,
@@ -25,7 +26,6 @@ from index import (
     State,
     compare,
     published,
-    read_checksums,
     refuse_conflict,
 )
 from step import Stop, load_settings, step, summary

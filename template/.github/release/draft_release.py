@@ -1,8 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# dependencies = ["packaging==26.3"]
 # ///
 """Make the GitHub Release of a tag, as a draft that a person edits and publishes.
 
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from check_tag import check_tag
-from index import read_checksums, sha256_of
+from checksums import read_checksums, sha256_of
 from packaging.version import Version
 from step import Stop, load_settings, run, step, summary
 

@@ -8,19 +8,11 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-import hashlib
-import re
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
+from checksums import version_of
 from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
 from step import Stop
 
@@ -78,29 +70,6 @@ class Comparison:
     first_upload: dt.datetime | None
 
 
-def read_checksums(path: Path) -> tuple[Version, dict[str, str]]:
-    """The version that was built, and the hashes that the build listed, by file name.
-
-    Raises:
-        Stop: The list is missing or is no list of SHA-256 hashes of one version's distributions.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError):
-        lines = []
-    pairs = [re.fullmatch(r"([0-9a-f]{64})  ([^\s/\\]+)", line) for line in lines]
-    hashes = {pair[2]: pair[1] for pair in pairs if pair}
-    version, *others = {version_of(name) for name in hashes} or {None}
-    if version is None or others or len(hashes) != len(lines):
-        raise Stop(
-            f"{path} is not a list of SHA-256 hashes",
-            expected="SHA256SUMS as check_distributions.py writes it",
-            mend="uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
-            read="RELEASING.md, 'When it stops'",
-        )
-    return version, hashes
-
-
 def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:
     """The files of one version that an index serves, by file name.
 
@@ -130,18 +99,6 @@ def published(index: Index, project: str, version: Version) -> dict[str, Distrib
         else:
             return {p.filename: p for p in page.packages if version_of(p.filename) == version}
     raise AssertionError("unreachable")
-
-
-def version_of(filename: str) -> Version | None:
-    """The version in a file name; None for names that no longer can be uploaded."""
-    try:
-        return parse_wheel_filename(filename)[1]
-    except InvalidWheelFilename:
-        pass
-    try:
-        return parse_sdist_filename(filename)[1]
-    except InvalidSdistFilename:
-        return None
 
 
 def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:
@@ -178,8 +135,3 @@ def refuse_conflict(index: Index, project: str, version: Version, found: Compari
             mend="release the next version: a file name is never free again, not even after deletion",
             read="RELEASING.md, 'The version is there with other bytes'",
         )
-
-
-def sha256_of(data: bytes) -> str:
-    """SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()

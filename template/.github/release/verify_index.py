@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import requests
 from check_distributions import distributions
+from checksums import read_checksums, sha256_of
 from environment import fresh_environment
 from index import (
     INDEXES,
@@ -28,9 +29,7 @@ from index import (
     State,
     compare,
     published,
-    read_checksums,
     refuse_conflict,
-    sha256_of,
 )
 from packaging.metadata import Metadata
 from step import Settings, Stop, load_settings, step, summary

@@ -1,0 +1,77 @@
+"""checksums.py: the list of hashes that the build made is read strictly."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import checksums
+import pytest
+from packaging.version import Version
+
+from release.kit import WHEN_IT_STOPS, hashes_of, refusal, write_checksums
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+V = Version("0.1.0")
+NO_LIST = (
+    "Expected: SHA256SUMS as check_distributions.py writes it",
+    "To mend it: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
+    WHEN_IT_STOPS,
+)
+
+
+@pytest.mark.requirement("P8.7")
+def test_the_list_of_hashes_is_read_back(tmp_path: Path, wheel: Path, sdist: Path) -> None:
+    hashes = hashes_of(wheel, sdist)
+    assert checksums.read_checksums(write_checksums(tmp_path / "SHA256SUMS", hashes)) == (V, hashes)
+
+
+@pytest.mark.requirement("P8.7")
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        b"",
+        b"\n\n",
+        b"garbage\n",
+        b"\xff\xfe\x00\x01",
+        b"abc  demo_pkg-0.1.0.tar.gz\n",
+        b"a b c\n",
+        b"g" * 64 + b"  demo_pkg-0.1.0.tar.gz\n",
+        b"A" * 64 + b"  demo_pkg-0.1.0.tar.gz\n",
+        b"a" * 64 + b"  README.md\n",
+        b"a" * 64 + b"  ../../demo_pkg-0.1.0.tar.gz\n",
+        b"a" * 64 + b"  demo_pkg-0.1.0.tar.gz\n" + b"a" * 64 + b"  demo_pkg-0.1.1.tar.gz\n",
+        b"a" * 64 + b"  demo_pkg-0.1.0.tar.gz\nand more\n",
+    ],
+)
+def test_a_list_of_hashes_that_is_none_is_refused(data: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "SHA256SUMS"
+    if data is not None:
+        path.write_bytes(data)
+    assert refusal(lambda: checksums.read_checksums(path)) == (
+        f"{path} is not a list of SHA-256 hashes",
+        *NO_LIST,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("demo_pkg-0.1.0-py3-none-any.whl", "0.1.0"),
+        ("demo_pkg-0.1.0-1-py3-none-any.whl", "0.1.0"),
+        ("demo-pkg-0.1.0.tar.gz", "0.1.0"),
+        ("demo_pkg-0.1.0.zip", "0.1.0"),
+        ("demo_pkg-0.1.0-py3.11.egg", None),
+        ("demo_pkg-0.1.0.win32.exe", None),
+        ("README.md", None),
+    ],
+)
+def test_the_version_is_read_from_a_file_name(name: str, version: str | None) -> None:
+    assert checksums.version_of(name) == (Version(version) if version else None)
+
+
+def test_sha256() -> None:
+    assert checksums.sha256_of(b"bytes") == hashlib.sha256(b"bytes").hexdigest()
