@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_CACHE = ROOT / ".cache"
+CACHE = ROOT / ".cache"
 _SCRIPTS = ROOT / "template/.github/release"
-_TOOLS = ("twine==7.*",)  # what the publish action brings
+TOOLS = ("twine==7.*",)  # what the publish action brings
 
 
 def script_requirements() -> set[str]:
@@ -50,6 +50,17 @@ def group_requirements(package: Path) -> set[str]:
     return {entry for group in groups.values() for entry in group if isinstance(entry, str)}
 
 
+def claim_one_python(package: Path) -> None:
+    """Leave only the Python of this machine in the classifiers of a rendered package."""
+    here = f'  "Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}",\n'
+    pyproject = package / "pyproject.toml"
+    lines = pyproject.read_text(encoding="utf-8").splitlines(keepends=True)
+    other = re.compile(r'  "Programming Language :: Python :: 3[.]\d+",\n')
+    pyproject.write_text(
+        "".join(line for line in lines if line == here or not other.fullmatch(line)), "utf-8"
+    )
+
+
 @pytest.fixture(scope="session")
 def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a package with default answers, owned by the drill's organisation.
@@ -58,27 +69,21 @@ def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     less in every scenario. test_variants.py releases one with all of them.
     """
     folder = render(template, tmp_path_factory.mktemp("rendered") / "demo-pkg", {"repository_owner": OWNER})
-    here = f'  "Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}",\n'
-    pyproject = folder / "pyproject.toml"
-    lines = pyproject.read_text(encoding="utf-8").splitlines(keepends=True)
-    other = re.compile(r'  "Programming Language :: Python :: 3[.]\d+",\n')
-    pyproject.write_text(
-        "".join(line for line in lines if line == here or not other.fullmatch(line)), "utf-8"
-    )
+    claim_one_python(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def wheelhouse(package: Path) -> Path:
     """A folder of wheels with what a release installs: "the rest of the index"."""
-    requirements = script_requirements() | group_requirements(package) | set(_TOOLS)
-    return fill(requirements, _CACHE / "wheelhouse")
+    requirements = script_requirements() | group_requirements(package) | set(TOOLS)
+    return fill(requirements, CACHE / "wheelhouse")
 
 
 @pytest.fixture(scope="session")
 def uv_cache() -> Path:
     """The cache of uv, shared by all worlds and kept between sessions."""
-    folder = _CACHE / "uv"
+    folder = CACHE / "uv"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

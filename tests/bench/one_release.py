@@ -1,0 +1,73 @@
+"""How long a release takes in the closed world: ``uv run tests/bench/one_release.py``.
+
+The happy path, from the pushed tag to the draft, should take at most 12 seconds on two cores; from a
+checkpoint after the build, at least 8 faults with their recoveries should fit into a minute.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from drill import test_scenarios as scenarios
+from drill.conftest import CACHE, TOOLS, claim_one_python, group_requirements, script_requirements
+from drill.project import OWNER, Project
+from drill.wheelhouse import fill
+from drill.world import World
+from rendering import copy_template, render
+
+HAPPY_PATH, DRILLS_A_MINUTE, REPEATS = 12, 8, 3
+FAULTS = (
+    scenarios.test_pypi_refuses_the_connection,
+    scenarios.test_testpypi_is_down,
+    scenarios.test_the_answer_to_an_upload_is_lost,
+    scenarios.test_a_download_is_corrupted,
+    scenarios.test_the_second_file_of_the_release_fails,
+    scenarios.test_a_person_has_edited_the_draft,
+    scenarios.test_other_bytes_appear_while_testpypi_is_verified,
+    scenarios.test_an_artifact_is_corrupted,
+)
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        package = render(copy_template(root / "template"), root / "package", {"repository_owner": OWNER})
+        claim_one_python(package)
+        wanted = script_requirements() | group_requirements(package) | set(TOOLS)
+        wheelhouse, uv_cache = fill(wanted, CACHE / "wheelhouse"), CACHE / "uv"
+
+        def go_on(checkpoint: str, name: str) -> World:
+            source, target = root / checkpoint, root / name
+            return World.from_checkpoint(source, target, wheelhouse=wheelhouse, uv_cache=uv_cache)
+
+        with World(root / "first", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+            Project.create(world, package).wait()
+            world.checkpoint(root / "ready")
+        with go_on("ready", "second") as world:
+            project = Project(world)
+            project.set_reviewer("testpypi")
+            project.release()
+            world.checkpoint(root / "built")
+        happy = []
+        for number in range(REPEATS):
+            with go_on("ready", f"happy{number}") as world:
+                started = time.monotonic()
+                Project(world).release().approve().is_released(twice=False)
+                happy.append(time.monotonic() - started)
+        started = time.monotonic()
+        for number, fault in enumerate(FAULTS):
+            with go_on("built", f"fault{number}") as world:
+                fault(Project(world))
+        minute = 60 * len(FAULTS) / (time.monotonic() - started)
+    print(f"Happy path: {statistics.median(happy):.1f} s (median of {REPEATS}; the target is {HAPPY_PATH} s)")
+    print(f"Faults with their recoveries: {minute:.1f} a minute (the target is {DRILLS_A_MINUTE})")
+
+
+if __name__ == "__main__":
+    main()
