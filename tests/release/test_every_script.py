@@ -124,8 +124,8 @@ def references() -> Iterator[tuple[str, str]]:
                 yield module, ast.literal_eval(constants.get(ast.unparse(read), read))
 
 
-def test_there_are_twelve_scripts() -> None:
-    assert len(SCRIPTS) == 12
+def test_there_are_fifteen_scripts() -> None:
+    assert len(SCRIPTS) == 15
 
 
 @pytest.mark.requirement("P8.4")
@@ -266,6 +266,9 @@ def attempts(script: str, files: list[Path]) -> list[list[str | Path]]:
         "verify_index": of_index,
         "draft_release": [["v1.0", "--checksums", path, "--notes", path] for path in files],
         "report_outcome": [["v1.0"]],
+        "set_up": [["--reviewer"], ["--what"], []],
+        "doctor": [["--what"], ["--offline"], []],
+        "status": tagged,
     }
     return by_script[script]
 
