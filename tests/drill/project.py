@@ -89,10 +89,12 @@ class Project:
             f"git remote add origin https://github.com/{REPOSITORY}",
             "git config credential.helper '!gh auth git-credential'",
         )
-        project.shell(*project.shell_blocks("before-the-first-release"))
+        project.shell("git push --quiet --set-upstream origin main")
+        set_up, doctor = project.shell_blocks("before-the-first-release")
+        project.shell(f"printf '\\ny\\n' | {set_up}")  # who approves: oneself; whether to go on: yes
         project.register_publisher("testpypi", project.environments[0])
         project.register_publisher("pypi", project.environments[1])
-        project.shell("git push --quiet --set-upstream origin main")
+        project.shell(doctor)
         return project
 
     def set_reviewer(self, environment: str) -> None:

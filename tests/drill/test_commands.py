@@ -1,0 +1,360 @@
+"""The maintainer's three commands in a closed world: set up, look, recover."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from drill.project import NAME, OWNER, REPOSITORY, Project
+from drill.wheelhouse import write_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drill.world import World
+
+SET_UP = "uv run .github/release/set_up.py"
+UPLOAD = {"method": "POST", "path": "/legacy/"}
+RELEASE = ".github/workflows/release.yml"
+BY_HAND = {"C2", "pins", "template"}
+
+
+def status(project: Project) -> dict[str, Any]:
+    """What status.py says about the project's tag."""
+    found: dict[str, Any] = json.loads(
+        project.shell(f"uv run .github/release/status.py --json '{project.tag}'")
+    )
+    return found
+
+
+def doctor(project: Project) -> dict[str, str]:
+    """The result of each check of doctor.py."""
+    printed = project.shell("uv run .github/release/doctor.py --json", check=False)
+    found, _ = json.JSONDecoder().raw_decode(printed)
+    return {finding["check"]: finding["result"] for finding in found}
+
+
+def failing(project: Project) -> set[str]:
+    """The checks of doctor.py that fail."""
+    return {check for check, result in doctor(project).items() if result == "fail"}
+
+
+def is_at(project: Project, anchor: str, state: str) -> list[str]:
+    """Assert what status.py names, and return the commands that it gives."""
+    found = status(project)["next"]
+    assert (found["anchor"], state in found["state"]) == (anchor, True), found
+    return list(found["commands"])
+
+
+def go_on(project: Project, anchor: str, state: str) -> None:
+    """Assert what status.py names, and do what it says; then wait for runs to end."""
+    commands = is_at(project, anchor, state)
+    assert commands
+    project.shell(*commands)
+    project.wait()
+
+
+def is_complete(project: Project) -> None:
+    """Assert that nothing is left to do but to publish the draft, and publish it."""
+    go_on(project, "steps", "complete draft")
+    assert "is released" in status(project)["next"]["state"]
+    project.is_released(twice=False)
+
+
+# -- from nothing to a release ------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P9.5", "P2.3", "P2.4", "X2", "X8", "C1", "C2", "C13", "B1")
+def test_from_an_empty_repository_to_a_release(new_world: World, package: Path) -> None:
+    """An empty repository is set up by one command; the doctor finds nothing; the first release is green."""
+    new_world.github.create_repo(OWNER, NAME)
+    project = Project(new_world)
+    shutil.copytree(package, project.clone)
+    project.shell(
+        "git init --quiet && git add --all && git commit --quiet --message 'feat: first'",
+        f"git remote add origin https://github.com/{REPOSITORY}",
+        "git config credential.helper '!gh auth git-credential'",
+        "git push --quiet --set-upstream origin main",
+    )
+    assert {"C1", "C13", "hardened"} <= failing(project)
+    printed = project.shell(f"{SET_UP} --yes")
+    assert "Everything is set up already" in project.shell(f"{SET_UP} --yes")
+    assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND
+    for index, form in zip(("testpypi", "pypi"), forms(printed), strict=True):
+        values = {
+            "owner": form["Owner"],
+            "repository": form["Repository name"],
+            "workflow": form["Workflow name"],
+        }
+        assert form["PyPI Project Name"] == NAME
+        project.register_publisher(index, form["Environment name"], **values)  # type: ignore[arg-type]
+    project.wait().release().approve()
+    is_complete(project)
+    assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND - {"C2"}
+
+
+def forms(printed: str) -> list[dict[str, str]]:
+    """The values for the form of each index, as set_up.py prints them: a label, and the value below it."""
+    lines = printed.splitlines()
+    found: list[dict[str, str]] = []
+    for number, line in enumerate(lines):
+        if line == "  PyPI Project Name":
+            pairs = lines[number : number + 10]
+            found.append({k.strip(): v for k, v in zip(pairs[::2], pairs[1::2], strict=True)})
+    return found
+
+
+# -- the doctor ---------------------------------------------------------------------------------------
+
+BROKEN: list[tuple[str, str, str, str]] = [
+    ("C2", "RELEASING.md", "name | `testpypi` | `pypi` |", "name | `testpypi` | `prod` |"),
+    ("C3", RELEASE, "check_distributions.py dist", "check_commit.py dist"),
+    ("C4", RELEASE, "verify_index.py testpypi", "verify_index.py pypi"),
+    ("C5", RELEASE, "verify_index.py pypi", "verify_index.py testpypi"),
+    ("C6", RELEASE, "needs: verify-testpypi", "needs: publish-testpypi"),
+    ("C7", RELEASE, "permissions: {}", "permissions: write-all"),
+    ("C8", RELEASE, "draft_release.py", "check_tag.py"),
+    ("C9", "RELEASING.md", "### verify-pypi\n", "### later\n"),
+    ("C10", RELEASE, "report_outcome.py", "check_tag.py"),
+    ("C11", RELEASE, 'tags: ["v[0-9]*"]', 'tags: ["*"]'),
+    ("C12", RELEASE, "cancel-in-progress: false", "cancel-in-progress: true"),
+]
+
+
+@pytest.mark.requirement(*(f"C{n}" for n in range(1, 14)))
+def test_each_line_of_the_list_is_named_when_it_is_broken(ready: Project) -> None:
+    """Each of C1 to C13 is broken on purpose; the doctor names exactly it, and is content afterwards."""
+    github = ready.world.github
+    assert failing(ready) == set()
+    for check, path, old, new in BROKEN:
+        file = ready.clone / path
+        text = file.read_text(encoding="utf-8")
+        assert old in text
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        assert failing(ready) == {check}
+        file.write_text(text, encoding="utf-8")
+    rules = github.rulesets(REPOSITORY)
+    github.settings(REPOSITORY, rulesets=[rules[0]])
+    assert failing(ready) == {"C1"}
+    github.settings(REPOSITORY, rulesets=rules)
+    github.set_environment(REPOSITORY, "pypi", tags=("v*",), branches=("main",))
+    assert failing(ready) == {"C13"}
+    ready.shell(f"{SET_UP} --yes")
+    assert failing(ready) == set()
+
+
+@pytest.mark.requirement("C2", "R4", "P9.3")
+def test_a_publisher_of_another_environment_shows_in_the_provenance(ready: Project) -> None:
+    """The newest files say who published them: another environment than the workflow's is named."""
+    ready.release().approve()
+    assert doctor(ready)["C2"] == "pass"
+    ready.index("pypi").remove_publishers(NAME)
+    ready.register_publisher("pypi", "production")
+    assert failing(ready) == {"C2"}
+
+
+# -- the state of a release, and the way on ------------------------------------------------------------
+
+
+@pytest.mark.requirement("P8.5", "P8.6", "P8.4")
+def test_states_before_the_first_run(ready: Project) -> None:
+    """No tag; a tag in the clone only; a tag for which no run was created: dispatched, it is released."""
+    assert is_at(ready, "steps", "does not exist") == []
+    ready.shell("git tag v0.1.0")
+    assert is_at(ready, "steps", "is in this clone only") == ["git push origin v0.1.0"]
+    ready.shell("git tag --delete v0.1.0")
+    ready.push_unseen("v0.1.0")
+    go_on(ready, "no-run-was-created", "no run was created for it")
+    is_at(ready, "steps", "waits for a review of pypi")
+    ready.approve()
+    is_complete(ready)
+
+
+@pytest.mark.requirement("P8.4", "P8.5", "R5", "R11")
+def test_states_of_a_run_that_stops_again_and_again(built: Project) -> None:
+    """Every stage after the build fails in turn; what status.py says carries on each time, to the end."""
+    world, upload = built.world, built.hosts("testpypi").upload
+    is_at(built, "steps", "waits for a review of testpypi")
+    world.fault("status", host=upload, times=None, **UPLOAD)  # type: ignore[arg-type]
+    built.approve()
+    world.clear_faults()
+    world.fault("corrupt", host=built.hosts("testpypi").files, path=r"\.whl$", times=None)
+    go_on(built, "publish-testpypi", "stopped at publish-testpypi; nothing on TestPyPI, nothing on PyPI")
+    built.approve()
+    world.clear_faults()
+    world.fault("reset_mid", host=built.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
+    go_on(built, "verify-testpypi", "stopped at verify-testpypi; complete on TestPyPI, nothing on PyPI")
+    built.approve()
+    world.clear_faults()
+    world.fault("corrupt", host=built.hosts("pypi").files, path=r"\.whl$", times=None)
+    go_on(built, "publish-pypi", "stopped at publish-pypi; complete on TestPyPI, partial on PyPI")
+    built.approve()
+    world.clear_faults()
+    world.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
+    assert "delivers demo_pkg" in status(built)["said"][0]
+    go_on(built, "verify-pypi", "stopped at verify-pypi; complete on TestPyPI, complete on PyPI")
+    world.clear_faults()
+    go_on(built, "github-release", "stopped at github-release; complete on TestPyPI, complete on PyPI")
+    is_complete(built)
+
+
+@pytest.mark.requirement("P8.4", "P8.5", "P8.6")
+def test_states_that_people_cause(ready: Project) -> None:
+    """A rejected review, a cancelled run, a run too old to repeat: each is named and carried on."""
+    github = ready.world.github
+    ready.release()
+    github.reject(ready.run["id"], "pypi")
+    ready.wait()
+    go_on(ready, "publish-pypi", "a reviewer rejected it before publish-pypi")
+    is_at(ready, "steps", "waits for a review of pypi")
+    github.cancel(ready.run["id"])
+    ready.wait()
+    go_on(ready, "publish-pypi", "was cancelled at publish-pypi")
+    github.cancel(ready.run["id"])
+    ready.wait()
+    github.age_run(ready.run["id"], 31)
+    go_on(ready, "publish-pypi", "was cancelled at publish-pypi")
+    assert len(ready.world.github.runs(REPOSITORY, workflow="release.yml")) == 2
+    ready.approve()
+    is_complete(ready)
+
+
+@pytest.mark.requirement("P8.5", "P8.8", "R11")
+def test_states_after_a_green_run(built: Project) -> None:
+    """A draft that lost a file, a draft that is gone, a tag that is gone: named, and made whole again."""
+    built.approve()
+    built.shell("gh release delete-asset v0.1.0 demo_pkg-0.1.0.tar.gz --yes")
+    go_on(built, "github-release", "lacks demo_pkg-0.1.0.tar.gz")
+    built.shell("gh release delete v0.1.0 --yes")
+    go_on(built, "github-release", "its GitHub Release is missing")
+    bare = built.world.github.git_dir(REPOSITORY)
+    built.shell(f"git -C {bare} update-ref -d refs/tags/v0.1.0")
+    go_on(built, "making-a-tag-again", "is on PyPI, but its tag is gone")
+    built.approve()
+    is_complete(built)
+
+
+@pytest.mark.requirement("P8.5", "U6", "P7.5", "R1")
+def test_a_yanked_version(built: Project) -> None:
+    """Yanked: the state says so with the reason, and names the runbook's row."""
+    built.approve()
+    built.index("pypi").yank(NAME, "0.1.0", "Broken: does not start. Use 0.1.1.")
+    assert is_at(built, "a-wrong-version-is-published", "is yanked on PyPI: Broken: does not start.") == []
+
+
+@pytest.mark.requirement("P5.2", "P5.6", "P8.5", "R8")
+def test_the_version_appears_with_other_bytes(built: Project) -> None:
+    """Somebody uploads the version to PyPI while ours waits: other bytes, the number is spent."""
+    built.index("pypi").put(write_wheel(built.clone.parent, NAME, "0.1.0", code="x = 1"))
+    assert is_at(built, "the-version-is-there-with-other-bytes", "PyPI has other files for 0.1.0") == []
+
+
+@pytest.mark.requirement("P8.5", "R2")
+def test_a_version_that_no_run_has_made(ready: Project) -> None:
+    """On PyPI, and no run of the workflow is known: published by something else."""
+    ready.index("pypi").put(write_wheel(ready.clone.parent, NAME, "0.1.0", code="x = 1"))
+    is_at(ready, "the-version-is-there-with-other-bytes", "no run of release.yml is known")
+
+
+@pytest.mark.requirement("P5.6", "P8.5")
+def test_a_half_finished_upload_of_long_ago(built: Project) -> None:
+    """Half of it is on PyPI for fifteen days: no re-run helps, and none is proposed."""
+    built.world.fault("reset_mid", host=built.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
+    built.approve()
+    built.index("pypi").age_release(NAME, "0.1.0", 15)
+    assert is_at(built, "a-part-of-the-files-is-there", "takes no new files for 0.1.0") == []
+
+
+@pytest.mark.requirement("P8.5", "R9", "R6")
+def test_a_release_that_stopped_at_the_gate(ready: Project) -> None:
+    """No notes: the state has the gate's own sentence. A tag that is no version is told at once."""
+    ready.release("v0.2.0")
+    found = status(ready)
+    assert found["next"]["anchor"] == "gate"
+    assert found["said"][0] == "There are no release notes for 0.2.0"
+    said = ready.shell("uv run .github/release/status.py v0.1.0-rc1", check=False)
+    assert "the index will call it 0.1.0rc1" in said
+
+
+# -- the runbook's commands, as printed -------------------------------------------------------------------
+
+
+def literally(project: Project, anchor: str, **variables: Any) -> str:  # noqa: ANN401
+    """Run every shell block below a heading of RELEASING.md, as printed, for the project's tag."""
+    first = project.shell_blocks("when-it-stops")[0].replace("TAG=v1.2.3", f"TAG={project.tag}")
+    return project.shell(first, *project.shell_blocks(anchor), **variables)
+
+
+@pytest.mark.requirement("P8.4", "R1", "R6", "R8", "R10", "C9")
+def test_the_commands_for_what_no_job_says_run_as_printed(ready: Project) -> None:
+    """Wrong notes, a wrong version, other bytes, an exposed token: the page's blocks run as they stand."""
+    ready.release().approve()
+    editor = ready.clone.parent / "editor"
+    editor.write_text('#!/bin/sh\necho "- Mended." >> "$1"\n', encoding="utf-8")
+    editor.chmod(0o755)
+    literally(ready, "the-release-notes-are-wrong", EDITOR=str(editor))
+    release = ready.github_release()
+    assert release is not None
+    assert release["body"].rstrip().endswith("- Mended.")
+    literally(ready, "a-wrong-version-is-published")
+    assert "Release v0.1.0" in literally(ready, "the-version-is-there-with-other-bytes")
+    ready.world.github.settings(REPOSITORY, secrets={"PYPI_API_TOKEN": "x"})
+    assert "PYPI_API_TOKEN" in literally(ready, "a-token-or-an-account-was-exposed")
+    assert failing(ready) == {"actions", "old-secrets"}
+    ready.shell("gh workflow enable release.yml", "gh secret delete PYPI_API_TOKEN", check=False)
+
+
+@pytest.mark.requirement("P8.4", "P8.5", "R11")
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_github_release_is_published_before_pypi(built: Project, frozen: bool) -> None:
+    """Published by hand while PyPI failed: a draft again and finished; or frozen, and PyPI gets it."""
+    built.world.github.settings(REPOSITORY, immutable_releases=frozen)
+    built.world.fault("reset", host=built.hosts("pypi").upload, times=None, **UPLOAD)  # type: ignore[arg-type]
+    built.approve()
+    built.world.clear_faults()
+    built.shell("gh release create v0.1.0 --verify-tag --notes early")
+    row = "the-github-release-was-published-too-early"
+    go_on(built, row, "stopped at publish-pypi, and its GitHub Release is published")
+    built.approve()
+    if frozen:
+        assert is_at(built, row, "complete on PyPI") == []
+        assert built.served("pypi") == built.built()
+    else:
+        is_complete(built)
+
+
+# -- bad input ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P9.5", "P8.5")
+@pytest.mark.parametrize("command", ["set_up.py --yes", "status.py v0.1.0", "doctor.py"])
+def test_bad_input_is_a_sentence(ready: Project, command: str) -> None:
+    """No login, a wrong token, no rights, the rate limit, GitHub gone: a sentence each, nothing changed."""
+    world = ready.world
+    before = world.github.settings(REPOSITORY)
+
+    def says(text: str, **variables: str | None) -> None:
+        env = {"GH_TOKEN": world.github.token(OWNER), **variables}
+        done = world.run(
+            ["uv", "run", f".github/release/{command.split(maxsplit=1)[0]}", *command.split()[1:]],
+            cwd=ready.clone, env=env, check=False,
+        )  # fmt: skip
+        assert done.returncode == 1
+        shown = " ".join((done.stdout + done.stderr).replace("│", " ").split())
+        assert text in shown, shown
+        assert "Traceback" not in shown
+
+    says("gh is not logged in to github.com", GH_TOKEN=None)
+    says("GitHub does not know this token", GH_TOKEN="gho_gone")  # noqa: S106  (no secret)
+    if command.startswith("set_up"):
+        says("has the role pull", GH_TOKEN=world.github.token("guest"))
+    world.github.rate_limit(exhausted=True)
+    says("GitHub's rate limit for this login is used up")
+    world.github.rate_limit(exhausted=False)
+    world.fault("reset", host="api.github.com", times=None)
+    says("GitHub does not answer")
+    world.clear_faults()
+    assert world.github.settings(REPOSITORY) == before
