@@ -84,13 +84,15 @@ def test_from_an_empty_repository_to_a_release(new_world: World, package: Path) 
     assert "Everything is set up already" in project.shell(f"{SET_UP} --yes")
     assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND
     for index, form in zip(("testpypi", "pypi"), forms(printed), strict=True):
-        values = {
-            "owner": form["Owner"],
-            "repository": form["Repository name"],
-            "workflow": form["Workflow name"],
-        }
-        assert form["PyPI Project Name"] == NAME
-        project.register_publisher(index, form["Environment name"], **values)  # type: ignore[arg-type]
+        project.index(index).add_publisher(  # type: ignore[arg-type]
+            form["PyPI Project Name"],
+            owner=form["Owner"],
+            owner_id=str(new_world.github.ids(REPOSITORY)["owner"]),
+            repository=form["Repository name"],
+            workflow=form["Workflow name"],
+            environment=form["Environment name"],
+            pending=True,
+        )
     project.wait().release().approve()
     is_complete(project)
     assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND - {"C2"}

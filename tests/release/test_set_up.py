@@ -305,6 +305,16 @@ def test_mending_a_rule_keeps_what_is_stricter_in_it(desk: Bench, run: Command) 
     assert rule["enforcement"] == "active"
 
 
+def test_a_rule_on_the_second_page_is_found(desk: Bench, run: Command) -> None:
+    run("--yes")
+    rules = desk.github.repo["rulesets"]
+    rules[:0] = [
+        {**rules[0], "id": 10_000 + number, "name": f"Other {number}"} for number in range(host.PAGE)
+    ]
+    assert "Everything is set up already" in run("--yes").printed
+    assert len(rules) == host.PAGE + 2
+
+
 def test_actions_need_not_be_pinned_while_a_workflow_would_stop(desk: Bench, run: Command) -> None:
     other = desk.clone / ".github/workflows/docs.yml"
     other.write_text("on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v7\n")
