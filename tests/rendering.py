@@ -59,10 +59,12 @@ def render(template: Path, destination: Path, answers: dict[str, Any] | None = N
 def choices_of(template: Path) -> dict[str, list[Any]]:
     """The values of every question that has a closed list of them, in the order of copier.yml.
 
-    These are the questions with `choices` and the ones answered by yes or no; internal ones have neither.
+    These are the questions with `choices` and the ones answered by yes or no; internal ones are never asked.
     """
     found = {}
     for name, question in questions_of(template).items():
+        if question.get("ask") is False:
+            continue
         choices = question.get("choices")
         if isinstance(choices, dict):
             found[name] = list(choices.values())

@@ -101,8 +101,10 @@ def test_the_template_asks_copier_for_nothing_that_runs_code() -> None:
     assert {key for key in config if key.startswith("_")} == {
         "_answers_file",
         "_envops",
+        "_exclude",
         "_message_after_copy",
         "_min_copier_version",
+        "_skip_if_exists",
         "_subdirectory",
         "_templates_suffix",
     }
@@ -176,7 +178,7 @@ def copier_template_paths() -> list[str]:
 
 def test_a_person_is_asked_every_question_with_its_help_and_corrected(checkout: Path, tmp_path: Path) -> None:
     """Enter takes each default; a bad answer is not taken, and is told why, before the next question."""
-    questions = {name: q for name, q in questions_of(checkout).items() if not {"when", "ask"} & q.keys()}
+    questions = {name: q for name, q in questions_of(checkout).items() if q.get("when") is not False and q.get("ask", True)}
     keyboard, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))  # lines, columns
     command = [sys.executable, "-m", "copier", "copy", "--vcs-ref", "v1.0.0", str(checkout), "demo-pkg"]

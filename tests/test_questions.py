@@ -195,7 +195,7 @@ def rule(template: Path) -> Callable[[str, str], str]:
     }
 
     def refusal(question: str, answer: str) -> str:
-        others = {"testpypi_environment": "testpypi"}
+        others = {"adopted": False, "testpypi_environment": "testpypi"}
         return validators[question].render({**others, question: answer}).strip()
 
     return refusal
@@ -232,8 +232,14 @@ def test_every_question_has_a_default_and_every_free_text_a_rule() -> None:
     assert set(FREE_TEXT) == set(TAKES) == set(REFUSED) == set(ACCEPTED)
 
 
+OF_ADOPTED = ["ci_workflow", "gate_commands", "gate_pythons", "changelog_file", "version_file", "project_folder"]
+
+
 def test_what_is_not_asked_is_computed_or_stored() -> None:
     assert {name: (q.get("when"), q.get("ask")) for name, q in QUESTIONS.items() if name not in ASKED} == {
+        "adopted": (None, False),  # what adoption finds out (docs/adopting.md)
+        "release_workflow": (None, False),
+        **dict.fromkeys(OF_ADOPTED, ("{= adopted =}", False)),
         "pins": (None, False),  # stored, so that an update never conflicts with a bot
         "package_path": (False, None),
         "python_versions": (False, None),

@@ -106,10 +106,14 @@ def contents(path: Path, settings: Settings) -> tuple[Metadata, bytes]:
     version_file = PurePosixPath(settings.version_file)
     try:
         if path.suffix == ".whl":
-            inside = version_file.relative_to("src") if version_file.parts[0] == "src" else version_file
             with zipfile.ZipFile(path) as wheel:
-                info = next(n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
-                return Metadata.from_email(wheel.read(info)), wheel.read(str(inside))
+                names = wheel.namelist()
+                info = next(n for n in names if n.endswith(".dist-info/METADATA"))
+                # A wheel has the file without the folder that the sources are in, often src.
+                inside = [n for n in names if f"/{version_file}".endswith(f"/{n}")]
+                return Metadata.from_email(wheel.read(info)), wheel.read(
+                    max(inside, key=len, default=str(version_file))
+                )
         with tarfile.open(path, "r:gz") as sdist:
             root = path.name.removesuffix(".tar.gz")
             metadata = sdist.extractfile(f"{root}/PKG-INFO")
@@ -169,11 +173,13 @@ def check_versions(found: dict[str, str], expected: Version | None) -> Version:
 def pythons_of(wheel: Path, settings: Settings) -> list[str]:
     """The Python versions that a wheel says it supports, oldest first.
 
-    Taken from its classifiers; without any, from Requires-Python.
+    Taken from the settings; if they name none, from its classifiers; without any, from Requires-Python.
 
     Raises:
         Stop: It supports none, so there is nothing to test it on.
     """
+    if settings.pythons:
+        return sorted(settings.pythons, key=Version)
     metadata, _ = contents(wheel, settings)
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
     named = [m[1] for c in metadata.classifiers or () if (m := pattern.fullmatch(c))]

@@ -104,9 +104,15 @@ def check_trigger(tag: str) -> None:
         raise Stop(
             f"This release was started by {kind!r} from {ref!r}",
             expected=f"a push of the tag {tag}, or a start by hand from the branch {default}",
-            mend=f"gh workflow run release.yml --ref {default} -f tag={tag}",
+            mend=f"gh workflow run {this_workflow()} --ref {default} -f tag={tag}",
             read="RELEASING.md, 'When it stops'",
         )
+
+
+def this_workflow() -> str:
+    """File name of the workflow that runs this; an adopted package has kept its own."""
+    path, _, _ = os.environ.get("GITHUB_WORKFLOW_REF", "release.yml").partition("@")
+    return path.rpartition("/")[2]
 
 
 def main() -> None:

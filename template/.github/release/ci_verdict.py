@@ -48,13 +48,15 @@ def main() -> None:
     """Say ``passed`` or ``absent``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("commit", nargs="?", default=os.environ.get("COMMIT"), help="default: $COMMIT")
-    parser.add_argument("--workflow", default="ci.yml", help="file name of the CI workflow")
+    parser.add_argument("--workflow", help="file name of the CI workflow; see settings.toml")
     options = parser.parse_args()
     if not options.commit:
         parser.error("name a commit, or set COMMIT")
-    repository = os.environ.get("GITHUB_REPOSITORY") or load_settings().repository
+    settings = load_settings()
+    repository = os.environ.get("GITHUB_REPOSITORY") or settings.repository
+    workflow = options.workflow or settings.ci_workflow
     try:
-        passed = ci_verdict(repository, options.workflow, options.commit)
+        passed = ci_verdict(repository, workflow, options.commit) if workflow else ""
     except (Stop, ValueError, KeyError, TypeError) as error:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""

@@ -47,12 +47,13 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
     else:
         if settings.release_notes == "towncrier":
             check_fragments(version)
-        text = from_changelog(Path("CHANGELOG.md"), version)
+        text = from_changelog(Path(settings.changelog), version)
+        section = f"a section '## {version}' in {settings.changelog}"
         mend = {
             "towncrier": join_fragments(version),
-            "changelog": f"write a section '## {version}' in CHANGELOG.md, commit, make the tag again",
+            "changelog": f"write {section}, commit, make the tag again",
         }[settings.release_notes]
-        wanted = f"a section '## {version}' in CHANGELOG.md with at least one entry"
+        wanted = f"{section} with at least one entry"
     notes = arrange(text)
     if not notes:
         raise Stop(f"There are no release notes for {version}", expected=wanted, mend=mend, read=READ)

@@ -58,6 +58,10 @@ class Settings:
         environments: Names of the GitHub environments, by ``testpypi`` and ``pypi``.
         patience: How long to wait until an index lists what was uploaded, in seconds.
         checks: Commands of each check, by its name, which is also that of its dependency group.
+        ci_workflow: File name of the workflow whose verdict on a commit counts; empty if there is none.
+        changelog: Path of the changelog, from the root of the source.
+        conventions: The page that describes tags, notes and checks.
+        pythons: The Python versions to test on; empty means those that the wheel names.
     """
 
     distribution: str
@@ -70,6 +74,10 @@ class Settings:
     environments: Mapping[str, str]
     patience: float
     checks: Mapping[str, tuple[str, ...]]
+    ci_workflow: str = "ci.yml"
+    changelog: str = "CHANGELOG.md"
+    conventions: str = "CONTRIBUTING.md"
+    pythons: tuple[str, ...] = ()
 
     def tag(self, version: Version | str) -> str:
         """The tag that releases a version."""
@@ -95,15 +103,17 @@ def load_settings(path: Path = HERE / "settings.toml") -> Settings:
         Stop: The file is missing, is not TOML, or lacks a key.
     """
     fields = {field.name for field in dataclasses.fields(Settings)}
+    needed = {field.name for field in dataclasses.fields(Settings) if field.default is dataclasses.MISSING}
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         known = {key.replace("-", "_"): value for key, value in values.items()}
         branches = tuple(known.pop("release_branches"))
+        known["pythons"] = tuple(known.get("pythons", ()))
         return Settings(release_branches=branches, **{k: v for k, v in known.items() if k in fields})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Stop(
             f"The settings in {path} cannot be used: {error}",
-            expected=f"a TOML file with the keys {', '.join(sorted(fields)).replace('_', '-')}",
+            expected=f"a TOML file with the keys {', '.join(sorted(needed)).replace('_', '-')}",
             mend="copier update --defaults (renders the file again)",
             read="RELEASING.md, 'The release scripts'",
         ) from error
@@ -200,6 +210,14 @@ def event() -> dict[str, Any]:
     return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
 
 
+def directed(where: str) -> str:
+    """A line "Read on", with the page that this project keeps its conventions on."""
+    try:
+        return where.replace("CONTRIBUTING.md", load_settings().conventions)
+    except Stop:
+        return where
+
+
 def step(body: Callable[[], None]) -> None:
     """Run a step so that every way to fail ends in a sentence and status 1."""
     title = Path(sys.argv[0]).stem.replace("_", " ").capitalize()
@@ -209,11 +227,12 @@ def step(body: Callable[[], None]) -> None:
     try:
         body()
     except Stop as stop:
-        annotate("error", title, "\n".join(stop.lines))
+        lines = (*stop.lines[:-1], directed(stop.lines[-1]))
+        annotate("error", title, "\n".join(lines))
         path = os.environ.get("GITHUB_STEP_SUMMARY")
         if path:
             with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(f"### :x: {title}\n\n" + "\n\n".join(stop.lines) + "\n")
+                file.write(f"### :x: {title}\n\n" + "\n\n".join(lines) + "\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
