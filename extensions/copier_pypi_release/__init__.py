@@ -1,0 +1,1 @@
+"""The tool beside the template: it adopts packages that exist."""

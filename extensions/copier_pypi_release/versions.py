@@ -1,0 +1,80 @@
+"""Versions that are written in the package's own code, beside the tag."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath
+
+PLACES = {
+    "__init__.py",
+    "__about__.py",
+    "__version__.py",
+    "_version.py",
+    "about.py",
+    "version.py",
+    "_about.py",
+}
+NAMES = {"__version__", "VERSION", "version", "__VERSION__"}
+
+
+def without_literal(code: str, path: PurePosixPath, version: str) -> str | None:
+    """A module whose written-down version is imported from the generated file instead.
+
+    Args:
+        code: The module's source.
+        path: Its path; the generated file is beside it.
+        version: The version that the project has now.
+
+    Returns:
+        The new source, or None if it has no version of its own.
+    """
+    if path.name not in PLACES:
+        return None
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return None
+    lines = code.splitlines(keepends=True)
+    exported = "__all__" in code
+    changed = False
+    for statement in reversed(tree.body):
+        if not isinstance(statement, ast.Assign | ast.AnnAssign) or statement.value is None:
+            continue
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        names = [t.id for t in targets if isinstance(t, ast.Name) and t.id in NAMES]
+        if len(names) != len(targets) or not _is_version(statement.value, version, names):
+            continue
+        first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
+        tail = lines[last].encode()[statement.end_col_offset :].decode()
+        imports = [
+            "from ._version import __version__" + ("" if n == "__version__" and exported else f" as {n}")
+            for n in names
+        ]
+        lines[first : last + 1] = ["\n".join(imports) + tail]
+        changed = True
+    return "".join(lines) if changed else None
+
+
+def _is_version(value: ast.expr, version: str, names: list[str]) -> bool:
+    """Whether an expression is the project's version, written down."""
+    if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
+        return False
+    try:
+        return "__version__" in names or Version(value.value) == Version(version)
+    except InvalidVersion:
+        return False
+
+
+def only_version(code: str) -> bool:
+    """Whether a module does nothing but state a version, so that a generated one can take its place."""
+    for statement in ast.parse(code).body:
+        docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        plain = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom | ast.If)
+        if not docstring and not plain:
+            return False
+    return True
