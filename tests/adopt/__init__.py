@@ -1,0 +1,1 @@
+"""Tests of adopting a package that exists."""

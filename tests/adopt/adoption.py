@@ -1,0 +1,140 @@
+"""Adopting the packages of `fixtures`, each once, on all processors; and looking at what came out."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import shutil
+import zipfile
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from unittest import mock
+
+from copier_pypi_release import cli
+from copier_pypi_release.wheels import build_wheel
+from packaging.metadata import Metadata
+from rendering import git
+
+from adopt.fixtures import PACKAGES, make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copier_pypi_release.wheels import Wheel
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What came out of adopting a package.
+
+    Attributes:
+        shape: Which one, of `PACKAGES`.
+        root: Its repository, with the change uncommitted.
+        status: Status of the command.
+        output: What it printed.
+        before: The wheel that its own backend built.
+        after: The wheel that hatchling built of the same source, tagged.
+    """
+
+    shape: str
+    root: Path
+    status: int
+    output: str
+    before: Path
+    after: Path
+
+    @property
+    def project(self) -> Path:
+        """Folder of pyproject.toml."""
+        return self.root / PACKAGES[self.shape].folder
+
+    def original(self, path: str) -> str:
+        """A file as it was."""
+        return git(self.root, "show", f"HEAD:{path}") + "\n"
+
+
+def run_adopt(*arguments: str | Path) -> tuple[int, str]:
+    """Run the command in this process and return its status and what it printed."""
+    printed = io.StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        status = cli.main(["adopt", *map(str, arguments)])
+    return status, printed.getvalue()
+
+
+def adopt(shape: str, folder: Path, template: Path) -> Adoption:
+    """Make the package of a shape, adopt it, and keep the wheels that the tool has built.
+
+    Args:
+        shape: Which one, of `PACKAGES`.
+        folder: A new folder for it.
+        template: A git repository of the template.
+    """
+    root = make(shape, folder)
+    kept: list[Path] = []
+
+    def build_and_keep(project: Path, out: Path, *, constraints: Path | None = None) -> Wheel:
+        wheel = build_wheel(project, out, constraints=constraints)
+        to = folder / f"wheel-{len(kept)}"
+        to.mkdir()
+        kept.append(to / wheel.name)
+        shutil.copy2(out / wheel.name, kept[-1])
+        return wheel
+
+    with mock.patch("copier_pypi_release.plan.build_wheel", build_and_keep):
+        project = root / PACKAGES[shape].folder
+        status, output = run_adopt(project, "--yes", "--template", f"git+{template.as_uri()}")
+    before, after = kept if len(kept) > 1 else (root, root)
+    return Adoption(shape, root, status, output, before, after)
+
+
+class Adoptions:
+    """The adopted packages of a test run, each made when it is first asked for or announced.
+
+    Args:
+        folder: Where they go.
+        template: A git repository of the template.
+    """
+
+    def __init__(self, folder: Path, template: Path) -> None:
+        self.folder, self.template = folder, template
+        self.pool = ProcessPoolExecutor(mp_context=multiprocessing.get_context("fork"))
+        self.made: dict[str, Future[Adoption]] = {}
+
+    def announce(self, shape: str) -> Future[Adoption]:
+        """Begin to adopt a shape."""
+        if shape not in self.made:
+            self.made[shape] = self.pool.submit(adopt, shape, self.folder / shape, self.template)
+        return self.made[shape]
+
+    def __getitem__(self, shape: str) -> Adoption:
+        """An adopted package; not to be changed."""
+        return self.announce(shape).result()
+
+    def copy(self, shape: str, folder: Path) -> Adoption:
+        """A copy of an adopted package, to be changed."""
+        made = self[shape]
+        root = folder / made.root.name
+        shutil.copytree(made.root, root, symlinks=True)
+        return Adoption(shape, root, made.status, made.output, made.before, made.after)
+
+
+def metadata_of(wheel: Path) -> Metadata:
+    """The core metadata of a wheel, validated."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+        return Metadata.from_email(archive.read(name), validate=False)
+
+
+def contents_of(wheel: Path) -> dict[str, bytes]:
+    """The files of a wheel, without its .dist-info folder."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {n: archive.read(n) for n in archive.namelist() if ".dist-info/" not in n and n[-1] != "/"}
+
+
+def entry_points_of(wheel: Path) -> str:
+    """The entry points of a wheel, as its file has them."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = [n for n in archive.namelist() if n.endswith(".dist-info/entry_points.txt")]
+        return archive.read(names[0]).decode() if names else ""

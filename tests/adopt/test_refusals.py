@@ -1,0 +1,96 @@
+"""What cannot be adopted is left alone, with a sentence that says why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from copier_pypi_release.stop import Stop
+from copier_pypi_release.wheels import build_wheel
+from rendering import commit_all, git
+
+from adopt.adoption import run_adopt
+from adopt.fixtures import REFUSED, make, repository, write
+from adopt.test_target import tree_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copier_pypi_release.wheels import Wheel
+
+pytestmark = pytest.mark.requirement("B2")
+
+
+def refused(root: Path, template: Path, *options: str) -> str:
+    """Adopt, see it refused with four lines and nothing changed, and return the first."""
+    before = tree_of(root)
+    state = git(root, "status", "--porcelain") if (root / ".git").exists() else ""
+    status, said = run_adopt(root, "--yes", "--template", str(template), *options)
+    assert status == 1
+    assert tree_of(root) == before
+    assert not (root / ".git").exists() or git(root, "status", "--porcelain") == state
+    lines = said.rstrip("\n").split("\n")
+    assert len(lines) == 4, said
+    assert [line.split(":")[0] for line in lines[1:]] == ["Expected", "To mend it", "Read on"]
+    return lines[0]
+
+
+@pytest.mark.parametrize("shape", REFUSED)
+def test_it_is_refused_with_a_sentence(shape: str, tmp_path: Path, template_repository: Path) -> None:
+    assert REFUSED[shape][1] in refused(make(shape, tmp_path), template_repository)
+
+
+def test_a_folder_without_git_is_refused(tmp_path: Path, template_repository: Path) -> None:
+    root = write(tmp_path / "plain", {"pyproject.toml": "[project]\nname = 'x'\n"})
+    assert "is not in a git repository" in refused(root, template_repository)
+
+
+def test_a_repository_without_a_project_is_refused(tmp_path: Path, template_repository: Path) -> None:
+    root = repository(tmp_path / "empty", {"notes.txt": "nothing\n"}, tags=())
+    assert "holds no Python project" in refused(root, template_repository)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    status, said = run_adopt(tmp_path / "nowhere", "--yes")
+    assert status == 1
+    assert said.startswith("There is no folder")
+
+
+def test_a_repository_elsewhere_is_refused(tmp_path: Path, template_repository: Path) -> None:
+    root = make("nameless", tmp_path)
+    git(root, "remote", "add", "origin", "https://gitlab.com/octo-org/demo-pkg.git")
+    assert "its remote is https://gitlab.com" in refused(root, template_repository)
+
+
+def test_a_runbook_of_the_same_name_is_refused(tmp_path: Path, template_repository: Path) -> None:
+    root = make("target", tmp_path)
+    write(root, {"RELEASING.md": "Ours.\n"})
+    commit_all(root, "docs: ours")
+    assert "There is a RELEASING.md already" in refused(root, template_repository)
+
+
+def test_a_conversion_that_would_lose_something_is_refused(
+    tmp_path: Path, template_repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lossy(project: Path, out: Path, *, constraints: Path | None = None) -> Wheel:
+        wheel = build_wheel(project, out, constraints=constraints)
+        if constraints is not None:
+            del wheel.metadata["Requires-Dist"]
+        return wheel
+
+    monkeypatch.setattr("copier_pypi_release.plan.build_wheel", lossy)
+    said = refused(make("no-remote", tmp_path), template_repository)
+    assert "would not be the same" in said
+    assert "would lose" in said
+
+
+def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repository: Path) -> None:
+    root = make("uv-build", tmp_path)
+    git(root, "rm", "--quiet", "-r", "src")
+    commit_all(root, "chore: nothing left")
+    assert "does not build as it is" in refused(root, template_repository)
+
+
+def test_a_stop_has_four_lines() -> None:
+    stop = Stop("It is wrong", expected="right", mend="mend it")
+    assert len(stop.lines) == 4

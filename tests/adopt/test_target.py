@@ -1,0 +1,217 @@
+"""The first target, and what holds for any adopted package afterwards."""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from copier import run_copy, run_update
+from rendering import ROOT, commit_all, git
+from ruamel.yaml import YAML
+
+from adopt.adoption import run_adopt
+from adopt.fixtures import make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adopt.adoption import Adoption, Adoptions
+
+pytestmark = pytest.mark.requirement("B2")
+
+
+def answers_of(root: Path) -> dict[str, object]:
+    answers = YAML(typ="safe").load(root / ".copier-answers.yml")
+    assert isinstance(answers, dict)
+    return answers
+
+
+def tree_of(root: Path) -> dict[str, bytes]:
+    """Every file of a repository, git's own left out."""
+    return {
+        p.relative_to(root).as_posix(): p.read_bytes()
+        for p in sorted(root.rglob("*"))
+        if p.is_file() and ".git/" not in p.relative_to(root).as_posix()
+    }
+
+
+def test_at_most_ten_lines_of_pyproject_change(target: Adoption) -> None:
+    before = target.original("pyproject.toml").splitlines()
+    after = (target.root / "pyproject.toml").read_text().splitlines()
+    delta = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
+    assert 0 < len(delta) <= 10
+    assert all(line.startswith("+ ") for line in delta)
+
+
+@pytest.mark.requirement("P9.2")
+def test_its_publisher_is_replaced_under_its_own_file_and_environment(target: Adoption) -> None:
+    files = sorted(p.name for p in (target.root / ".github/workflows").iterdir())
+    assert files == ["ci.yml", "publish.yml"]
+    workflow = YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["publish-pypi"]["environment"] == "pypi"
+    assert "keeps matching" in target.output
+
+
+@pytest.mark.requirement("P3.9")
+def test_the_check_of_the_branch_is_off_because_its_last_tags_are_elsewhere(target: Adoption) -> None:
+    assert answers_of(target.root)["release_branches"] == ""
+    assert "v0.2.4, v0.2.5 are not" in target.output
+
+
+def test_its_answers_come_from_the_repository(target: Adoption) -> None:
+    answers = answers_of(target.root)
+    expected = {
+        "adopted": True,
+        "project_name": "semantic-model-generator",
+        "import_name": "semantic_model_generator",
+        "repository_owner": "octo-org",
+        "repository_name": "semantic-model-generator",
+        "release_workflow": "publish.yml",
+        "ci_workflow": "ci.yml",
+        "gate_commands": ['pip install -e ".[dev]"', "make check"],
+        "gate_pythons": ["3.11", "3.12"],
+        "changelog_file": ".planning/MILESTONES.md",
+        "tag_prefix": "v",
+        "testpypi_environment": "testpypi",
+        "pypi_environment": "pypi",
+    }
+    assert {key: answers[key] for key in expected} == expected
+
+
+def test_what_it_lacks_is_not_added(target: Adoption) -> None:
+    for name in ("README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
+        assert not (target.root / name).exists()
+
+
+@pytest.mark.requirement("P7.1", "T5")
+def test_its_milestones_are_its_release_notes(adoptions: Adoptions, tmp_path: Path) -> None:
+    root = adoptions.copy("target", tmp_path).root
+    script = root / ".github/release/release_notes.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "v0.2.0"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert "Relationships are inferred" in done.stdout
+    done = subprocess.run(
+        [sys.executable, str(script), "v0.2.6"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "'## 0.2.6' in .planning/MILESTONES.md" in done.stderr
+    assert "Read on: RELEASING.md, 'Release notes'" in done.stderr
+
+
+@pytest.mark.parametrize("shape", ["target", "poetry-1", "monorepo"])
+def test_running_it_again_changes_nothing(shape: str, adoptions: Adoptions, tmp_path: Path) -> None:
+    made = adoptions.copy(shape, tmp_path)
+    before = tree_of(made.root)
+    status, said = run_adopt(made.root, "--yes", "--template", str(adoptions.template))
+    assert (status, tree_of(made.root)) == (1, before)  # uncommitted still
+    assert "uncommitted change" in said
+    commit_all(made.root, "build: release by tag")
+    status, said = run_adopt(made.project, "--yes", "--template", str(adoptions.template))
+    assert (status, tree_of(made.root)) == (0, before)
+    assert said.startswith("Nothing to do")
+
+
+@pytest.mark.requirement("B3", "B5")
+@pytest.mark.parametrize("shape", ["target", "several-publishers", "monorepo", "namespace"])
+def test_an_update_needs_no_trust_and_meets_no_conflict(
+    shape: str, adoptions: Adoptions, tmp_path: Path
+) -> None:
+    made = adoptions.copy(shape, tmp_path)
+    commit_all(made.root, "build: release by tag")
+    before = tree_of(made.root)
+    newer = tmp_path / "newer"
+    git(tmp_path, "clone", "--quiet", str(adoptions.template), str(newer))
+    script = newer / "template/.github/release/check_tag.py"
+    script.write_text(script.read_text() + "\n# A newer line.\n")
+    (newer / "template/NEWS.md.jinja").write_text("A file for new packages.\n")
+    commit_all(newer, "feat: newer", tag="v1.1.0")
+    answers = made.root / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace(adoptions.template.as_uri(), newer.as_uri()))
+    commit_all(made.root, "chore: the template has moved")
+    before[".copier-answers.yml"] = answers.read_bytes()
+    run_update(made.root, defaults=True, overwrite=True, quiet=True, unsafe=False)
+    after = tree_of(made.root)
+    changed = {n for n in before | after if before.get(n) != after.get(n)}
+    assert changed == {".copier-answers.yml", ".github/release/check_tag.py"}
+    assert not any(b"<<<<<<<" in data or name.endswith(".rej") for name, data in after.items())
+
+
+def test_a_second_package_of_a_repository_is_refused(adoptions: Adoptions, tmp_path: Path) -> None:
+    root = adoptions.copy("monorepo", tmp_path).root
+    commit_all(root, "build: release by tag")
+    status, said = run_adopt(root / "packages/other", "--yes", "--template", str(adoptions.template))
+    assert status == 1
+    assert "belongs to the package in packages/demo" in said
+
+
+def test_a_dry_run_shows_the_change_and_makes_none(adoptions: Adoptions, tmp_path: Path) -> None:
+    root = make("target", tmp_path)
+    before = tree_of(root)
+    status, said = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
+    assert status == 0
+    assert tree_of(root) == before
+    assert git(root, "status", "--porcelain") == ""
+    assert '+tag-pattern = "^v(?P<version>' in said
+    assert "Nothing was changed" in said
+
+
+def test_without_a_terminal_and_without_yes_nothing_happens(adoptions: Adoptions, tmp_path: Path) -> None:
+    root = make("target", tmp_path)
+    before = tree_of(root)
+    status, said = run_adopt(root, "--template", str(adoptions.template))
+    assert (status, tree_of(root)) == (1, before)
+    assert "There is nobody to ask" in said
+
+
+@pytest.mark.parametrize("answers", [{}, {"project_name": "demo-pkg", "layout": "flat"}])
+@pytest.mark.parametrize("shape", ["setuptools-cfg", "uv-build", "flat"])
+def test_a_plain_copy_over_a_package_replaces_no_file(
+    shape: str, answers: dict[str, str], adoptions: Adoptions, tmp_path: Path
+) -> None:
+    root = make(shape, tmp_path)
+    for name in ("RELEASING.md", ".github/workflows/release.yml", ".github/release/step.py"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("ours\n")
+    before = tree_of(root)
+    run_copy(str(adoptions.template), root, data=answers, defaults=True, overwrite=True, quiet=True)
+    after = tree_of(root)
+    assert {n: after[n] for n in before} == before
+    added = set(after) - set(before)
+    assert all(n.startswith((".github/", ".copier-answers", "RELEASING.md")) for n in added)
+
+
+def test_the_tool_finds_the_template_that_it_was_installed_from(tmp_path: Path) -> None:
+    """Installed from a clone with git+, as people install it; the answers name the clone's address."""
+    origin = tmp_path / "origin"
+    git(tmp_path, "clone", "--quiet", str(ROOT), str(origin))
+    for name in ("copier.yml", "pyproject.toml"):
+        (origin / name).write_bytes((ROOT / name).read_bytes())
+    for name in ("extensions", "template"):
+        subprocess.run(["cp", "-r", str(ROOT / name), str(origin)], check=True)
+    commit = commit_all(origin, "feat: as it is now")
+    root = make("target", tmp_path)
+    command = [
+        "uvx",
+        "--quiet",
+        "--from",
+        f"git+{origin.as_uri()}",
+        "copier-pypi-release",
+        "adopt",
+        "--yes",
+        ".",
+    ]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers = answers_of(root)
+    assert answers["_src_path"] == f"git+{origin.as_uri()}"
+    assert str(answers["_commit"]).split("-g")[-1] == commit[: len(str(answers["_commit"]).split("-g")[-1])]
+    commit_all(root, "build: release by tag")
+    (origin / "template/.github/release/check_tag.py").write_text("# newer\n")
+    commit_all(origin, "feat: newer")
+    run_update(root, defaults=True, overwrite=True, quiet=True, unsafe=False, vcs_ref="HEAD")
+    assert (root / ".github/release/check_tag.py").read_text() == "# newer\n"

@@ -1,0 +1,120 @@
+"""Metadata becomes a [project] table, and two wheels are compared."""
+
+from __future__ import annotations
+
+import dataclasses
+from email.message import Message
+from pathlib import PurePosixPath
+
+import pytest
+from copier_pypi_release.versions import without_literal
+from copier_pypi_release.wheels import Wheel, compare, project_table, without_extra
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.markers import Marker
+
+ATOMS = ["extra == 'a'", "extra == 'b'", "'a' == extra", "os_name == 'nt'", "python_version < '3.12'"]
+ENVIRONMENTS = [
+    {"os_name": name, "python_version": version} for name in ("nt", "posix") for version in ("3.11", "3.13")
+]
+
+markers = st.recursive(
+    st.sampled_from(ATOMS),
+    lambda inner: st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda t: f"({' '.join(t)})"),
+    max_leaves=6,
+)
+
+
+@given(markers, st.sampled_from(["", "a", "b"]))
+def test_a_marker_without_its_extra_means_the_same(text: str, extra: str) -> None:
+    fits, rest = without_extra(Marker(text), extra)
+    assert "extra" not in rest
+    for environment in ENVIRONMENTS:
+        there = {**environment, "extra": extra}
+        expected = Marker(text).evaluate(there)
+        assert (fits and (not rest or Marker(rest).evaluate(there))) == expected
+
+
+def wheel(*fields: tuple[str, str], files: dict[str, str] | None = None) -> Wheel:
+    metadata = Message()
+    for key, value in (("Name", "demo"), ("Version", "1"), *fields):
+        metadata[key] = value
+    return Wheel(
+        "demo-1-py3-none-any.whl", True, metadata, {}, {"demo/__init__.py": "0"} if files is None else files
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (wheel(("Requires-Dist", "a>=1")), wheel(), "the dependencies would lose 'a>=1'"),
+        (wheel(), wheel(("Requires-Dist", "a")), "the dependencies would gain 'a'"),
+        (wheel(("Provides-Extra", "x")), wheel(), "the extras would lose 'x'"),
+        (wheel(("Classifier", "A :: B")), wheel(), "the classifiers would lose 'A :: B'"),
+        (wheel(("Project-URL", "Home, h")), wheel(), "the urls would lose 'home: h'"),
+        (wheel(("Requires-Python", ">=3.9")), wheel(), "the requires-python would lose '>=3.9'"),
+        (wheel(("License", "MIT")), wheel(), "the license would lose 'MIT'"),
+        (wheel(files={"demo/x": "0"}), wheel(files={}), "the wheel would lose demo/x"),
+        (wheel(files={}), wheel(files={"demo/x": "0"}), "the wheel would gain demo/x"),
+        (wheel(files={"demo/x": "0"}), wheel(files={"demo/x": "1"}), "demo/x in the wheel would change"),
+    ],
+)
+def test_every_difference_is_named(before: Wheel, after: Wheel, said: str) -> None:
+    assert compare(before, after, edited=frozenset(), generated=frozenset()) == [said]
+
+
+def test_entry_points_count() -> None:
+    before = dataclasses.replace(wheel(), entry_points={"console_scripts": {"x": "demo:main"}})
+    found = compare(before, wheel(), edited=frozenset(), generated=frozenset())
+    assert found == ["the entry points would lose 'console_scripts: x = demo:main'"]
+
+
+def test_the_same_thing_spelled_in_two_ways_is_no_difference() -> None:
+    before = wheel(
+        ("Requires-Dist", "A_b [z,y] (>=1,<2) ; (extra == 'X_y') and (os_name == 'nt')"),
+        ("Provides-Extra", "X_y"),
+        ("Home-page", "https://demo.example.org"),
+        ("Author", "Ada"),
+        ("Author-email", "ada@example.org"),
+    )
+    after = wheel(
+        ("Requires-Dist", "a-b[y,z]<2,>=1; os_name == 'nt' and extra == 'x-y'"),
+        ("Provides-Extra", "x-y"),
+        ("Project-URL", "Homepage, https://demo.example.org"),
+        ("Author-email", "Ada <ada@example.org>"),
+    )
+    assert compare(before, after, edited=frozenset(), generated=frozenset()) == []
+
+
+def test_a_requirement_of_two_extras_stands_in_both() -> None:
+    table = project_table(
+        wheel(
+            ("Provides-Extra", "a"),
+            ("Provides-Extra", "b"),
+            ("Requires-Dist", "rich; extra == 'a' or extra == 'b'"),
+            ("Requires-Dist", "click; os_name == 'nt'"),
+        ),
+        None,
+    )
+    assert table["optional-dependencies"] == {"a": ["rich"], "b": ["rich"]}
+    assert table["dependencies"] == ["click; os_name == 'nt'"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ('__version__ = "1.0"  # now\n', "from ._version import __version__ as __version__  # now\n"),
+        ('x = 1\n__version__: str = "1.0"\n', "x = 1\nfrom ._version import __version__ as __version__\n"),
+        (
+            '__all__ = ["__version__"]\n__version__ = "1.0"\n',
+            '__all__ = ["__version__"]\nfrom ._version import __version__\n',
+        ),
+        ('VERSION = "1.0"\n', "from ._version import __version__ as VERSION\n"),
+        ('VERSION = "2.0 of the protocol"\n', None),
+        ('__version__ = version("demo")\n', None),
+        ("def f():\n    __version__ = '1.0'\n", None),
+        ("not python (\n", None),
+    ],
+)
+def test_a_version_that_is_written_down_is_imported_instead(code: str, expected: str | None) -> None:
+    assert without_literal(code, PurePosixPath("demo/__init__.py"), "1.0") == expected
