@@ -178,7 +178,9 @@ def copier_template_paths() -> list[str]:
 
 def test_a_person_is_asked_every_question_with_its_help_and_corrected(checkout: Path, tmp_path: Path) -> None:
     """Enter takes each default; a bad answer is not taken, and is told why, before the next question."""
-    questions = {name: q for name, q in questions_of(checkout).items() if q.get("when") is not False and q.get("ask", True)}
+    questions = {
+        n: q for n, q in questions_of(checkout).items() if q.get("when", True) and q.get("ask", True)
+    }
     keyboard, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))  # lines, columns
     command = [sys.executable, "-m", "copier", "copy", "--vcs-ref", "v1.0.0", str(checkout), "demo-pkg"]

@@ -232,7 +232,14 @@ def test_every_question_has_a_default_and_every_free_text_a_rule() -> None:
     assert set(FREE_TEXT) == set(TAKES) == set(REFUSED) == set(ACCEPTED)
 
 
-OF_ADOPTED = ["ci_workflow", "gate_commands", "gate_pythons", "changelog_file", "version_file", "project_folder"]
+OF_ADOPTED = [
+    "ci_workflow",
+    "gate_commands",
+    "gate_pythons",
+    "changelog_file",
+    "version_file",
+    "project_folder",
+]
 
 
 def test_what_is_not_asked_is_computed_or_stored() -> None:

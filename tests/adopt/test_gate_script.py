@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 
     from adopt.adoption import Adoption, Adoptions
 
-SETTINGS = Settings("demo-pkg", "demo_pkg", "o/r", "v", (), "changelog", "demo_pkg/_version.py", 1.0, {})
+SETTINGS = Settings(
+    distribution="demo-pkg",
+    import_name="demo_pkg",
+    repository="o/r",
+    tag_prefix="v",
+    release_branches=(),
+    release_notes="changelog",
+    version_file="demo_pkg/_version.py",
+    environments={},
+    patience=1.0,
+    checks={},
+)
 
 
 def gate(*commands: str) -> Settings:
@@ -103,19 +114,19 @@ def test_the_gate_job_of_an_adopted_package_clones_the_commit_and_asks_for_cis_v
     target: Adoption,
 ) -> None:
     jobs: dict[str, Any] = YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")["jobs"]
-    quality = jobs["quality"]
-    assert quality["needs"] == ["gate", "build"]
-    clone, run = quality["steps"][1], quality["steps"][-1]
+    test = jobs["test"]
+    assert test["needs"] == ["gate", "build"]
+    assert list(test["strategy"]["matrix"]) == ["os", "python"]
+    clone, run = test["steps"][-2:]
     assert clone["with"]["fetch-depth"] == 0
     assert clone["with"]["ref"] == "${{ needs.gate.outputs.commit }}"
     assert clone["if"] == run["if"] == "${{ needs.gate.outputs.ci != 'passed' }}"
     assert run["run"] == "uv run ../.github/release/run_gate.py"
-    names = [step["name"] for step in jobs["test"]["steps"]]
-    assert [n for n in names if n.startswith("Install the")] == [
+    assert [step["name"] for step in test["steps"] if step["name"].startswith("Install the")] == [
         "Install the wheel and import it",
         "Install the sdist, with no git in reach, and import it",
     ]
-    assert jobs["publish-testpypi"]["needs"] == ["build", "quality", "test"]
+    assert jobs["publish-testpypi"]["needs"] == ["build", "test"]
 
 
 def test_a_new_package_gets_nothing_of_this(template: Path, tmp_path: Path) -> None:
