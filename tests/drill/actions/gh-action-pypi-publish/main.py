@@ -43,7 +43,7 @@ def attest(files: list[Path]) -> list[Path]:
         statement = {
             "_type": "https://in-toto.io/Statement/v1",
             "subject": [{"name": file.name, "digest": digest}],
-            "predicateType": "https://docs.pypi.org/attestations/publish/v1",
+            "predicateType": "publish/v1",  # the real one is an address on the index
             "predicate": None,
         }
         envelope = {"statement": base64.b64encode(json.dumps(statement).encode()).decode()}
