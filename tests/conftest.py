@@ -41,6 +41,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 # Variables that change what git, pip, uv, Copier or a release script do; a test sets what it needs.
 FOREIGN = ("GIT_", "GITHUB_", "GH_", "RUNNER_", "UV_PROJECT", "SETUPTOOLS_SCM_", "COPIER_", "TAG", "COMMIT")
+# Those by which gh, pytest and others see that they run in CI, where they word things otherwise.
+AUTOMATION = {"CI", "BUILD_NUMBER", "RUN_ID"}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -54,7 +56,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (settings / "copier.yml").write_text("{}\n")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(FOREIGN):
+            if name.startswith(FOREIGN) or name in AUTOMATION:
                 patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", str(gitconfig))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

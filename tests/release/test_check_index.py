@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from release.serving import LocalIndex
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
-OLD = dt.datetime.now(dt.UTC) - dt.timedelta(days=14, minutes=1)
-YOUNG = OLD + dt.timedelta(minutes=10)
+# Days, not minutes, from the limit: the tests may run long after these were computed.
+OLD = dt.datetime.now(dt.UTC) - dt.timedelta(days=15)
+YOUNG = OLD + dt.timedelta(days=2)
 
 
 @pytest.mark.requirement("P5.6")
