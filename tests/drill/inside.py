@@ -32,7 +32,7 @@ import trustme
 
 from drill import github
 from drill.index import Hosts, Index
-from drill.server import Fault, Faults, Journal, Server
+from drill.server import Fault, Faults, Journal, NameServer, Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -176,11 +176,11 @@ def mount_all(root: Path, hosts: Sequence[str]) -> None:
     bind(Path("/dev/null"), Path("/dev/null"))
     etc = root / "etc"
     etc.mkdir(exist_ok=True)
-    names = ["localhost", *hosts]
+    names = ["localhost", socket.gethostname(), *hosts]
     contents = {
         "hosts": "".join(f"127.0.0.1 {name}\n" for name in names),
-        "resolv.conf": "# no name server: a host that is not emulated does not exist\n",
-        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+        "resolv.conf": "nameserver 127.0.0.1\n",
+        "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         # Settings of the machine's administrator would leak into pip, uv and git.
         "pip.conf": "",
         "uv/uv.toml": "",
@@ -237,9 +237,9 @@ def start(root: Path) -> tuple[dict[str, Any], Control]:
     context = tls_context(root, hosts)
     loopback_up()
     mount_all(root, hosts)
-    faults = Faults()
-    server = Server(by_host, context, journal=Journal(root / "journal.jsonl"), faults=faults)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    faults, journal = Faults(), Journal(root / "journal.jsonl")
+    for server in (Server(by_host, context, journal=journal, faults=faults), NameServer(journal)):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
     return by_name, Control(root, faults)
 
 

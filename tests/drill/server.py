@@ -13,6 +13,7 @@ import json
 import os
 import re
 import socket
+import socketserver
 import ssl
 import struct
 import threading
@@ -116,12 +117,14 @@ class Faults:
 
 
 class Journal:
-    """One JSON line for each request, in a file below the world's root.
+    """One JSON line for each request, and for each name that is asked for and does not exist.
+
+    It is a file below the world's root.
 
     Keys: ``time`` (seconds since the epoch), ``method``, ``host``, ``path`` (with query, as sent),
     ``status`` (0 where no answer was given), ``received`` and ``sent`` (bytes of the bodies),
     ``agent`` (user agent), ``fault`` (the action, or null) and ``error`` (traceback of a defect of
-    the emulator itself, or null).
+    the emulator itself, or null). A name has the method ``DNS`` and neither path nor status.
     """
 
     def __init__(self, path: Path) -> None:
@@ -140,6 +143,47 @@ class Journal:
             return []
         with self._lock:
             return [json.loads(line) for line in self.path.read_text("utf-8").splitlines()]
+
+
+class NameServer(socketserver.UDPServer):
+    """A name server that knows no name at all, and writes down each that it is asked for.
+
+    The names that the world answers for stand in its hosts file, which comes first.
+
+    Args:
+        journal: where names are written.
+        port: to listen on, at 127.0.0.1.
+    """
+
+    def __init__(self, journal: Journal, port: int = 53) -> None:
+        self.journal = journal
+        super().__init__(("127.0.0.1", port), _Question)
+
+
+class _Question(socketserver.BaseRequestHandler):
+    """One question, answered with "no such name". Source: RFC 1035, section 4.1."""
+
+    server: NameServer
+
+    def handle(self) -> None:
+        data, sender = self.request
+        labels, at = [], 12  # behind the header
+        while length := data[at]:
+            labels.append(data[at + 1 : at + 1 + length].decode(errors="replace"))
+            at += 1 + length
+        self.server.journal.write(
+            method="DNS",
+            host=".".join(labels),
+            path="",
+            status=0,
+            received=0,
+            sent=0,
+            agent=None,
+            fault=None,
+            error=None,
+        )
+        question = data[12 : at + 5]  # with its type and class
+        sender.sendto(data[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + question, self.client_address)
 
 
 class Server(ThreadedWSGIServer):

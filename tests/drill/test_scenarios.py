@@ -6,10 +6,16 @@ Each test is a scenario: a fault, the exact state after it, the recovery, and th
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
+from drill.github.actions_api import BLOB_HOST
+from drill.github.releases import ASSET_HOST
+from drill.github.rest import OIDC_HOST, RESULTS_HOST
 from drill.project import NAME, REPOSITORY, Project
 from drill.wheelhouse import write_sdist, write_wheel
+from drill.world import INDEX_HOSTS
 
 
 def add_notes(project: Project, version: str) -> None:
@@ -24,14 +30,31 @@ def add_notes(project: Project, version: str) -> None:
 # -- all goes well --------------------------------------------------------------------------------
 
 
+def contacted_by_a_release(project: Project) -> set[str]:
+    """Every host that a release asks for anything, or asks a name server for: no more, and no fewer."""
+    indexes = {host for name in INDEX_HOSTS for host in dataclasses.astuple(project.hosts(name)) if host}
+    return indexes | {
+        "github.com",  # git
+        "api.github.com",  # gh
+        "uploads.github.com",  # files of the draft release
+        OIDC_HOST,  # identities of the publishing jobs
+        RESULTS_HOST,  # artifacts
+        BLOB_HOST,  # their bytes
+        ASSET_HOST,  # what the draft serves, compared with what was built
+        "api.nektosact.com",  # no part of a release: act asks whether there is a newer act
+    }
+
+
 @pytest.mark.requirement("P1.4", "P5.5", "P7.1", "P7.4", "P8.1", "P8.2", "P8.7", "P10.3", "S2", "B1", "X5")
 def test_a_tag_becomes_a_release(ready: Project) -> None:
-    """A tag on a commit that CI has passed becomes a draft release; the suite does not run again."""
+    """A tag on a commit that CI has passed becomes a draft release; nobody else is ever contacted."""
+    before = len(ready.world.journal())
     ready.release()
     assert ready.run["status"] == "waiting"
     assert ready.served("pypi") == {}
     assert "- The first release." in ready.log("gate")
     ready.approve().is_released()
+    assert {entry["host"] for entry in ready.world.journal()[before:]} == contacted_by_a_release(ready)
     assert ready.github_release()["draft"]  # type: ignore[index]
     skipped = [
         step["name"] for job in ready.jobs("test") for step in job["steps"] if step["conclusion"] == "skipped"
