@@ -24,6 +24,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share out the tests between workers.
+
+    A module, or a folder of modules, stays on one worker, which makes its fixtures once. Scenarios of
+    the drill continue a checkpoint and share nothing else; each goes to whoever is free.
+    """
+    for item in items:
+        if not {"ready", "built", "new_world"} & set(getattr(item, "fixturenames", ())):
+            module = item.path.relative_to(item.config.rootpath / "tests")
+            shared = module.parts[0] if module.parts[0] in {"adopt", "release"} else str(module)
+            item.add_marker(pytest.mark.xdist_group(shared))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Print, as one line of JSON, what each test proves."""
     if session.config.getoption("--list-marks"):

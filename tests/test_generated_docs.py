@@ -47,6 +47,7 @@ def marked() -> list[dict[str, object]]:
         "--collect-only",
         "--quiet",
         "--list-marks",
+        "--numprocesses=0",
         str(ROOT / "tests"),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

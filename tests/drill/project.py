@@ -130,30 +130,47 @@ class Project:
         )
         return done.stdout + ("" if check else done.stderr)
 
-    def commit(self, message: str, **files: str) -> None:
-        """Change files of the clone, commit and push.
+    def commit(self, message: str, *, ci: bool = False, **files: str) -> None:
+        """Change files of the clone, commit and bring the commit to GitHub.
 
         Args:
             message: The commit message.
+            ci: Push it, so that CI runs; otherwise see `publish`.
             files: New contents by path.
         """
         for name, text in files.items():
             path = self.clone / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+        self.shell("git add --all", f"git commit --quiet --allow-empty --message '{message}'")
+        if ci:
+            self.shell("git push --quiet")
+        else:
+            self.publish()
+
+    def publish(self) -> None:
+        """Bring the commits of main to GitHub as if CI had ended on them as it did on the first one.
+
+        For scenarios that are not about CI: GitHub fetches instead of being pushed to, so no event
+        starts CI, and the verdict is filed. CI is executed for the checkpoint and in test_variants.py.
+        """
+        github = self.world.github
         self.shell(
-            "git add --all", f"git commit --quiet --allow-empty --message '{message}'", "git push --quiet"
+            f"git -C '{github.git_dir(REPOSITORY)}' fetch --quiet --update-head-ok '{self.clone}' main:main",
+            "git fetch --quiet",
         )
+        for run in github.runs(REPOSITORY, workflow="ci.yml")[:1]:
+            github.repeat_verdict(run["id"], self.shell("git rev-parse HEAD").strip())
 
     def edit(self, path: str, old: str, new: str, *, push: bool = True) -> None:
-        """Replace a text that stands once in a file of the clone; commit, and push unless told not to."""
+        """Replace a text that stands once in a file of the clone; commit, and, by default, `publish`."""
         file = self.clone / path
         text = file.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
         file.write_text(text.replace(old, new), encoding="utf-8")
-        self.shell(
-            f"git commit --quiet --all --message 'chore: edit {path}'", "git push --quiet" if push else ":"
-        )
+        self.shell(f"git commit --quiet --all --message 'chore: edit {path}'")
+        if push:
+            self.publish()
 
     def release(self, tag: str | None = None) -> Self:
         """Tag HEAD, push the tag, and wait until the run ends or waits for a reviewer."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from drill import test_scenarios as scenarios
-from drill.project import REPOSITORY, Project
+from drill.project import Project
 from drill.world import CommandFailed
 
 if TYPE_CHECKING:
@@ -203,13 +203,7 @@ def test_a_guard_before_the_build(
 ) -> None:
     """Each guard before the build is taken out in turn, and its scenario comes out wrong."""
     weaken(ready.clone / WORKFLOW, edits)
-    server = ready.world.github.git_dir(REPOSITORY)
-    ready.shell(
-        "git commit --quiet --all --message 'chore: weaken'",
-        # Fetched by the server instead of pushed to it: no event, so CI does not run first.
-        f"git -C '{server}' fetch --quiet --update-head-ok '{ready.clone}' main:main",
-        "git fetch --quiet",
-    )
+    ready.commit("chore: weaken")
     with pytest.raises((AssertionError, CommandFailed, KeyError)):
         scenario(ready)
 

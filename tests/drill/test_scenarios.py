@@ -155,7 +155,7 @@ def test_the_tag_moves_before_a_rerun(ready: Project) -> None:
     ready.world.clear_faults()
     first = ready.run["id"]
     ready.follow_runbook("making-a-tag-again")
-    ready.shell("git commit --quiet --allow-empty --message 'feat: newer'", "git push --quiet")
+    ready.commit("feat: newer")
     ready.push_unseen("v0.1.0")
     ready.wait().follow_runbook("re-run")
     assert ready.world.github.run(first)["conclusion"] == "failure"
@@ -172,6 +172,7 @@ def test_ci_is_red_on_the_commit(ready: Project) -> None:
     """CI failed on the tagged commit: the suite runs in the release, and stops it."""
     ready.commit(
         "feat: broken",
+        ci=True,
         **{"tests/test_broken.py": '"""It fails."""\n\n\ndef test_it() -> None:\n    assert not "ok"\n'},
     )
     ready.wait().release().stopped_at("test", "The check 'test' failed")
@@ -179,7 +180,7 @@ def test_ci_is_red_on_the_commit(ready: Project) -> None:
 
 @pytest.mark.requirement("P1.3")
 def test_the_package_does_not_import(ready: Project) -> None:
-    """What was built cannot be imported: nothing is uploaded; the next version goes out."""
+    """What was built cannot be imported, whatever CI says: nothing is uploaded; the next version goes out."""
     init = "src/demo_pkg/__init__.py"
     text = (ready.clone / init).read_text(encoding="utf-8")
     ready.commit("feat: broken", **{init: text + "\nimport no_such_module\n"})

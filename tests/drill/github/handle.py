@@ -340,6 +340,15 @@ class GitHub:
         run = self._store.run(run_id)
         self._runner.rerun(run, login or run["actor"], failed_only=failed)
 
+    def repeat_verdict(self, run_id: int, sha: str) -> None:
+        """File a finished run once more, for another commit, as if it had ended there in the same way."""
+        run, store = self._store.run(run_id), self._store
+        with store.lock:
+            data = copy.deepcopy(dict(run)) | {"id": store.new_id(), "sha": sha, "head_sha": sha}
+            repeated = store.add_run(store.repo(run["repository"]), data)
+            shutil.copytree(run.path.parent, repeated.path.parent, dirs_exist_ok=True)
+            store.touch(repeated)
+
     def cancel(self, run_id: int) -> None:
         """Cancel a run."""
         self._runner.cancel(self._store.run(run_id))
