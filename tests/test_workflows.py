@@ -459,6 +459,22 @@ def every_stage_checks_what_it_must(package: Package) -> None:
     assert [script for script, _ in ran["github-release"]] == ["draft_release.py"]
 
 
+def comment_of(content: bytes, job: str) -> str:
+    """The comment that stands right before a job, as one line."""
+    line, _ = parsed(content)["jobs"].lc.key(job)
+    before = itertools.takewhile(
+        lambda text: text.startswith("#"), (t.strip() for t in reversed(content.decode().splitlines()[:line]))
+    )
+    return " ".join(text.removeprefix("#").strip() for text in reversed(list(before)))
+
+
+def a_comment_tells_what_testpypi_is_good_for(package: Package) -> None:
+    """Before its first job: what it proves, and what it does not."""
+    sentences = comment_of(package.files[RELEASE], "publish-testpypi").split(". ")
+    assert any(sentence.startswith("TestPyPI proves that ") for sentence in sentences)
+    assert any(sentence.startswith("It proves nothing about PyPI's ") for sentence in sentences)
+
+
 def ci_rehearses_the_release(package: Package) -> None:
     """CI builds, checks and installs as a release does, builds twice, and leaves no check out."""
     scripts = {
@@ -516,6 +532,7 @@ RULES: dict[Callable[[Package], None], tuple[str, ...]] = {
     the_built_bytes_reach_every_stage: ("P1.4", "P8.7"),
     the_notes_exist_before_anything_is_published: ("P7.4", "T5"),
     every_stage_checks_what_it_must: ("P1.3", "P5.6", "P8.2", "T7"),
+    a_comment_tells_what_testpypi_is_good_for: ("P10.4",),
     ci_rehearses_the_release: ("B4", "P3.5"),
     ci_has_one_name_to_require: ("P1.1",),
 }
@@ -751,6 +768,10 @@ BREAKS: dict[str, Break] = {
         every_stage_checks_what_it_must,
         lambda p: remove(p.release, "verify-testpypi", "check_index"),
     ),
+    "a TestPyPI that proves everything": (
+        a_comment_tells_what_testpypi_is_good_for,
+        lambda p: p.files.update({RELEASE: p.files[RELEASE].replace(b"proves nothing about", b"proves")}),
+    ),
     "CI without lint": (ci_rehearses_the_release, lambda p: remove(p.ci, "quality", "run_checks")),
     "CI without a rehearsal": (ci_rehearses_the_release, lambda p: remove(p.ci, "build", "check_index")),
     "CI that is green when a job was skipped": (
@@ -766,7 +787,10 @@ def test_a_broken_workflow_breaks_its_rule(packages: list[Package], name: str) -
     package = packages[0]
     rule(package)
     broken = dataclasses.replace(
-        package, release=copy.deepcopy(package.release), ci=copy.deepcopy(package.ci)
+        package,
+        release=copy.deepcopy(package.release),
+        ci=copy.deepcopy(package.ci),
+        files=dict(package.files),
     )
     mutate(broken)
     with pytest.raises((AssertionError, KeyError)):
