@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import compileall
 import contextlib
+import fcntl
+import os
 import py_compile
 import re
 import shutil
@@ -126,29 +128,43 @@ def new_world(tmp_path: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Worl
 # -- checkpoints: what has happened before a scenario begins ---------------------------------------
 
 
+@contextlib.contextmanager
+def once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder that all workers of this session share, and whether it is still to be filled."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder, not folder.exists()
+
+
 @pytest.fixture(scope="session")
 def _ready(tmp_path_factory: pytest.TempPathFactory, package: Path, wheelhouse: Path, uv_cache: Path) -> Path:
     """Everything is set up, the first commit is pushed, and CI has passed on it."""
-    root = tmp_path_factory.mktemp("ready")
-    with World(root / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
-        Project.create(world, package).wait()
-        compile_cached(uv_cache)
-        world.checkpoint(root / "checkpoint")
-    return root / "checkpoint"
+    with once(tmp_path_factory, "ready") as (checkpoint, missing):
+        if missing:
+            root = tmp_path_factory.mktemp("ready") / "world"
+            with World(root, wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+                Project.create(world, package).wait()
+                compile_cached(uv_cache)
+                world.checkpoint(checkpoint)
+    return checkpoint
 
 
 @pytest.fixture(scope="session")
 def _built(tmp_path_factory: pytest.TempPathFactory, _ready: Path, wheelhouse: Path, uv_cache: Path) -> Path:
     """v0.1.0 is tagged, built and tested; publishing to TestPyPI waits for a reviewer."""
-    root = tmp_path_factory.mktemp("built")
-    with World.from_checkpoint(_ready, root / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
-        project = Project(world)
-        project.set_reviewer("testpypi")
-        project.release()
-        assert project.run["status"] == "waiting", project.run["results"]
-        compile_cached(uv_cache)
-        world.checkpoint(root / "checkpoint")
-    return root / "checkpoint"
+    with once(tmp_path_factory, "built") as (checkpoint, missing):
+        if missing:
+            root = tmp_path_factory.mktemp("built") / "world"
+            with World.from_checkpoint(_ready, root, wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+                project = Project(world)
+                project.set_reviewer("testpypi")
+                project.release()
+                assert project.run["status"] == "waiting", project.run["results"]
+                compile_cached(uv_cache)
+                world.checkpoint(checkpoint)
+    return checkpoint
 
 
 @pytest.fixture

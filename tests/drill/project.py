@@ -130,15 +130,15 @@ class Project:
         )
         return done.stdout + ("" if check else done.stderr)
 
-    def commit(self, message: str, *, ci: bool = False, **files: str) -> None:
+    def commit(self, message: str, files: dict[str, str] | None = None, *, ci: bool = False) -> None:
         """Change files of the clone, commit and bring the commit to GitHub.
 
         Args:
             message: The commit message.
-            ci: Push it, so that CI runs; otherwise see `publish`.
             files: New contents by path.
+            ci: Push it, so that CI runs; otherwise see `publish`.
         """
-        for name, text in files.items():
+        for name, text in (files or {}).items():
             path = self.clone / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

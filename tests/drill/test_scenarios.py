@@ -23,26 +23,24 @@ def add_notes(project: Project, version: str) -> None:
     changelog = (project.clone / "CHANGELOG.md").read_text(encoding="utf-8")
     section = f"## Unreleased\n\n## {version}\n\n### Fixes\n\n- A mend.\n"
     project.commit(
-        f"docs: notes of {version}", **{"CHANGELOG.md": changelog.replace("## Unreleased\n", section)}
+        f"docs: notes of {version}", {"CHANGELOG.md": changelog.replace("## Unreleased\n", section)}
     )
 
 
 # -- all goes well --------------------------------------------------------------------------------
 
 
-def contacted_by_a_release(project: Project) -> set[str]:
-    """Every host that a release asks for anything, or asks a name server for: no more, and no fewer."""
-    indexes = {host for name in INDEX_HOSTS for host in dataclasses.astuple(project.hosts(name)) if host}
-    return indexes | {
-        "github.com",  # git
-        "api.github.com",  # gh
-        "uploads.github.com",  # files of the draft release
-        OIDC_HOST,  # identities of the publishing jobs
-        RESULTS_HOST,  # artifacts
-        BLOB_HOST,  # their bytes
-        ASSET_HOST,  # what the draft serves, compared with what was built
-        "api.nektosact.com",  # no part of a release: act asks whether there is a newer act
-    }
+#: Every host that a release asks for anything, or asks a name server for: no more, and no fewer.
+CONTACTED = {host for hosts in INDEX_HOSTS.values() for host in dataclasses.astuple(hosts) if host} | {
+    "github.com",  # git
+    "api.github.com",  # gh
+    "uploads.github.com",  # files of the draft release
+    OIDC_HOST,  # identities of the publishing jobs
+    RESULTS_HOST,  # artifacts
+    BLOB_HOST,  # their bytes
+    ASSET_HOST,  # what the draft serves, compared with what was built
+    "api.nektosact.com",  # no part of a release: act asks whether there is a newer act
+}
 
 
 @pytest.mark.requirement("P1.4", "P5.5", "P7.1", "P7.4", "P8.1", "P8.2", "P8.7", "P10.3", "S2", "B1", "X5")
@@ -54,7 +52,7 @@ def test_a_tag_becomes_a_release(ready: Project) -> None:
     assert ready.served("pypi") == {}
     assert "- The first release." in ready.log("gate")
     ready.approve().is_released()
-    assert {entry["host"] for entry in ready.world.journal()[before:]} == contacted_by_a_release(ready)
+    assert {entry["host"] for entry in ready.world.journal()[before:]} == CONTACTED
     assert ready.github_release()["draft"]  # type: ignore[index]
     skipped = [
         step["name"] for job in ready.jobs("test") for step in job["steps"] if step["conclusion"] == "skipped"
@@ -172,8 +170,8 @@ def test_ci_is_red_on_the_commit(ready: Project) -> None:
     """CI failed on the tagged commit: the suite runs in the release, and stops it."""
     ready.commit(
         "feat: broken",
+        {"tests/test_broken.py": '"""It fails."""\n\n\ndef test_it() -> None:\n    assert not "ok"\n'},
         ci=True,
-        **{"tests/test_broken.py": '"""It fails."""\n\n\ndef test_it() -> None:\n    assert not "ok"\n'},
     )
     ready.wait().release().stopped_at("test", "The check 'test' failed")
 
@@ -183,9 +181,9 @@ def test_the_package_does_not_import(ready: Project) -> None:
     """What was built cannot be imported, whatever CI says: nothing is uploaded; the next version goes out."""
     init = "src/demo_pkg/__init__.py"
     text = (ready.clone / init).read_text(encoding="utf-8")
-    ready.commit("feat: broken", **{init: text + "\nimport no_such_module\n"})
+    ready.commit("feat: broken", {init: text + "\nimport no_such_module\n"})
     ready.wait().release().stopped_at("test", "does not work where it is installed")
-    ready.commit("fix: import", **{init: text})
+    ready.commit("fix: import", {init: text})
     add_notes(ready, "0.1.1")
     ready.wait().release("v0.1.1").approve().is_released(twice=False)
 
