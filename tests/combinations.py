@@ -62,6 +62,7 @@ NOT_BUILT = re.compile(
 )
 # Delimiters of copier.yml's _envops. Blocks are left out: in cliff.toml they are Tera's.
 DELIMITERS = ("{= ", " =}", "{## ", " ##}")
+# What a rendered file must never have left in it: a blank that was to be filled in.
 PLACEHOLDER = re.compile(
     r"(?i:change-?me|lorem ipsum|your[-_](?:name|project|package))|\b(?:TODO|FIXME|XXX)\b"
 )
