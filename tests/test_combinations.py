@@ -45,6 +45,7 @@ CROSSED = crossed(CHOICES)
 SCHEMAS = {
     ".github/workflows/ci.yml": "vendor.github-workflows",
     ".github/workflows/release.yml": "vendor.github-workflows",
+    ".github/workflows/template-update.yml": "vendor.github-workflows",
     ".github/dependabot.yml": "vendor.dependabot",
     "renovate.json": "vendor.renovate",
 }

@@ -187,7 +187,7 @@ class Bench:
     def run(self, module: ModuleType, *arguments: str, capsys: pytest.CaptureFixture[str]) -> Outcome:
         """Run a command in this process, as its script would run."""
         with self.patch.context() as patch:
-            patch.setattr(module, "HERE", self.clone / ".github/release")
+            patch.setattr(module, "HERE", self.clone / ".github/release", raising=False)
             patch.setattr(module, "load_settings", lambda: self.settings)
             patch.setattr(sys, "argv", [f"{module.__name__}.py", *arguments])
             capsys.readouterr()

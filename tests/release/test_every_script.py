@@ -125,8 +125,8 @@ def references() -> Iterator[tuple[str, str]]:
                 yield module, ast.literal_eval(constants.get(ast.unparse(read), read))
 
 
-def test_there_are_sixteen_scripts() -> None:
-    assert len(SCRIPTS) == 16
+def test_there_are_seventeen_scripts() -> None:
+    assert len(SCRIPTS) == 17
 
 
 @pytest.mark.requirement("P8.4")
@@ -271,6 +271,7 @@ def attempts(script: str, files: list[Path]) -> list[list[str | Path]]:
         "set_up": [["--reviewer"], ["--what"], []],
         "doctor": [["--what"], ["--offline"], []],
         "status": tagged,
+        "template_update": [["--what"], []],
     }
     return by_script[script]
 

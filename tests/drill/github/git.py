@@ -148,6 +148,7 @@ class GitRepo:
         return {
             "repository": self.repo["full_name"],
             "default_branch": self.repo["default_branch"],
+            "of_a_job": actor.job is not None,
             "frozen_tags": [
                 release["tag_name"]
                 for release in self.repo["releases"]

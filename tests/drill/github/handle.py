@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from . import actions_api, issues, protection, queries, releases, repository
+from . import actions_api, issues, protection, pulls, queries, releases, repository
 from .act import Settings
 from .actions_api import BLOB_HOST, find_job, log_lines
 from .git import GitHost, GitRepo
+from .pulls import open_pull
 from .releases import ASSET_HOST, asset_path
 from .rest import OIDC_HOST, RESULTS_HOST, RestApi, failure
 from .services import ISSUER_HOST, Services
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 #: Importing these modules registered their routes.
-RESOURCES = (actions_api, issues, protection, queries, releases, repository)
+RESOURCES = (actions_api, issues, protection, pulls, queries, releases, repository)
 
 #: Every host name of GitHub's that is answered here.
 HOSTS = (
@@ -298,35 +299,13 @@ class GitHub:
             login: who opens it; the owner if left out.
         """
         found = self._repo(repo)
-        git = GitRepo(self._store, found)
-        base = base or found["default_branch"]
+        data = {"head": head, "base": base, "fork": fork}
+        return int(open_pull(self._store, found, data, Actor(login or found["owner"]))["number"])
+
+    def pulls(self, repo: str) -> list[Json]:
+        """Return pull requests, oldest first."""
         with self._store.lock:
-            number = found["next_number"]
-            found["next_number"] = number + 1
-            title = git.text("log", "-1", "--format=%s", f"refs/heads/{head}")
-            pull = {"id": self._store.new_id(), "number": number, "title": title}
-            found["pulls"].append({**pull, "head": head, "base": base, "fork": fork})
-            found.save()
-            sha, merged = git.resolve(f"refs/heads/{head}"), git.merge(base, head)
-            git.run("update-ref", f"refs/pull/{number}/merge", merged)
-            git.run("update-ref", f"refs/pull/{number}/head", str(sha))
-            of = {"repo": {"full_name": repo, "fork": fork}}
-            sides = {
-                "head": {"ref": head, "sha": sha, **of},
-                "base": {"ref": base, "sha": git.resolve(f"refs/heads/{base}"), **of},
-            }
-            payload = {
-                "action": "opened",
-                "number": number,
-                "ref": f"refs/pull/{number}/merge",
-                "sha": merged,
-                "head_sha": sha,
-                "head_branch": head,
-                "fork": fork,
-                "pull_request": {**pull, **sides},
-            }
-            self._store.emit(found, "pull_request", payload, Actor(login or found["owner"]))
-        return int(number)
+            return copy.deepcopy(list(self._repo(repo)["pulls"]))
 
     def _new_run(self, repo: Document, before: set[int], workflow: str) -> int:
         for run in self._store.runs(repo):

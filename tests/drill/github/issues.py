@@ -112,14 +112,15 @@ def comment_json(store: Store, repo: Json, issue: Json, comment: Json) -> Json:
 
 @route("GET", "/repos/<owner>/<name>/issues", permission="issues")
 def list_issues(call: Call) -> Answer:
-    """List issues by state, labels and author, newest first."""
+    """List issues by state, labels and author, newest first; pull requests are among them, as on GitHub."""
     args = call.request.args
     state = args.get("state", "open")
     labels = [name for name in args.get("labels", "").split(",") if name]
     creator = args.get("creator", "")
+    pulls = [{**pull, "labels": [], "assignees": [], "comments": []} for pull in call.repo["pulls"]]
     return call.page(
-        issue_json(call.store, call.repo, issue)
-        for issue in sorted(call.repo["issues"], key=lambda issue: -issue["number"])
+        issue_json(call.store, call.repo, issue) | ({"pull_request": {}} if issue in pulls else {})
+        for issue in sorted([*call.repo["issues"], *pulls], key=lambda issue: -issue["number"])
         if state in {"all", issue["state"]}
         and set(labels) <= set(issue["labels"])
         and creator in {"", issue["author"]}

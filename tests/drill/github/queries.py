@@ -365,11 +365,11 @@ class View:
                 "number": pull["number"],
                 "title": pull["title"],
                 "url": f"https://github.com/{repo['full_name']}/pull/{pull['number']}",
-                "state": "OPEN",
+                "state": pull["state"].upper(),
                 "headRefName": pull["head"],
                 "baseRefName": pull["base"],
                 "isCrossRepository": pull["fork"],
-                "isDraft": False,
+                "isDraft": pull["draft"],
                 "headRepositoryOwner": {"id": "U_0", "login": repo["owner"]},
             }
             for pull in repo["pulls"]
@@ -423,7 +423,13 @@ class View:
             "issueOrPullRequest": lambda _info, number: self.numbered(repo, number),
             "issues": lambda _info, **args: self.issues(repo, args),
             "pullRequests": lambda _info, **args: connection(
-                (p for p in pulls if args.get("headRefName") in {None, p["headRefName"]}), **args
+                (
+                    p
+                    for p in pulls
+                    if args.get("headRefName") in {None, p["headRefName"]}
+                    and p["state"] in (args.get("states") or [p["state"]])
+                ),
+                **args,
             ),
             "labels": _list(self.label(label) for label in repo["labels"]),
             "milestones": _list([]),

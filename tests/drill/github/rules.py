@@ -131,10 +131,25 @@ def fast_forward(old: str, new: str) -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
+def changed_workflows(new: str) -> list[str]:
+    """Return the workflow files that the commits of a push change, in the repository of this process."""
+    listed = ["git", "rev-list", new, "--not", "--all"]
+    commits = subprocess.run(listed, check=True, capture_output=True).stdout
+    command = ["git", "diff-tree", "-r", "--root", "--name-only", "--no-commit-id", "--stdin"]
+    done = subprocess.run(
+        [*command, "--", ".github/workflows/"], input=commits, check=True, capture_output=True
+    )
+    return sorted(set(done.stdout.decode().splitlines()))
+
+
 def main() -> int:
     """Be the `update` hook: arguments are ref, old and new; facts come in DRILL_RULES (JSON)."""
     ref, old, new = sys.argv[1:]
     facts = json.loads(os.environ["DRILL_RULES"])
+    if facts["of_a_job"] and new != ZERO and (paths := changed_workflows(new)):
+        refusal = "refusing to allow a GitHub App to create or update workflow"
+        print(f"{refusal} `{paths[0]}` without `workflows` permission", file=sys.stderr)
+        return 1
     found = violations(facts, ref, (old, new), fast_forward)
     if not found:
         return 0

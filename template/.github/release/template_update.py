@@ -1,0 +1,306 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = [
+#   "copier==9.19.1",
+#   "markdown-it-py==4.3.0",
+#   "packaging==26.3",
+#   "requests==2.34.2",
+#   "ruamel.yaml==0.19.1",
+# ]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Tell the owner of a newer version of the template: by one pull request, or else by one issue.
+
+`copier update --defaults` runs in a copy of this clone, without `--trust`: no code of the template runs.
+What it changes goes to the branch template-update. Where you and the template changed the same lines, yours
+stay, the pull request is a draft that lists them, and the next run offers the update again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import copier
+from host import Host, find_token
+from packaging.version import InvalidVersion, Version
+from release_notes import sections
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from step import Stop, load_settings, run, step, summary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ANSWERS = ".copier-answers.yml"
+WORKFLOWS = ".github/workflows/"
+BRANCH = "template-update"
+TITLE = "Update the template to "
+READ = "RELEASING.md, 'Template updates'"
+BOT = "41898282+github-actions[bot]@users.noreply.github.com"
+AS_BOT = ("-c", "user.name=github-actions[bot]", "-c", f"user.email={BOT}")
+LOGIN = ("-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential")
+FENCE = "`" * 10  # longer than any in a diff of our documents
+LONGEST = 60_000  # characters; GitHub takes 65,536 as the text of an issue or a pull request
+
+
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """An update, made in a copy of the repository and staged there.
+
+    Attributes:
+        old: The template's version before.
+        new: The template's version after.
+        changed: Paths that it changes.
+        conflicts: What the template would change where you did too, as a unified diff, by path.
+        changelog: The template's changelog between both versions, Markdown; may be empty.
+    """
+
+    old: str
+    new: str
+    changed: tuple[str, ...]
+    conflicts: Mapping[str, str]
+    changelog: str
+
+
+def make_update(copy: Path) -> Update | None:
+    """Update a clean copy of the repository, and stage what merges without a conflict.
+
+    Returns:
+        The update, or None if the repository is on the template's newest version.
+
+    Raises:
+        Stop: The answers or the template cannot be used.
+    """
+    source, old = read_answers(copy)
+    try:
+        copier.run_update(copy, defaults=True, overwrite=True, quiet=True)
+    except Exception as error:  # of Copier, Jinja or git; all of them mean the same here
+        said = " | ".join(str(error).strip().splitlines()[-3:]) or type(error).__name__
+        raise Stop(
+            f"{source} cannot be updated from {old}: {said}",
+            expected="a template that can be reached, has this version and runs no code",
+            mend="uvx copier update --defaults (in a clone, with the newest Copier), and read what it says",
+            read=READ,
+        ) from error
+    _, new = read_answers(copy)
+    if new == old:
+        return None
+    conflicts = {
+        path: run("git", "diff", f":1:{path}", f":3:{path}", cwd=copy)
+        for path in names(run("git", "diff", "--name-only", "--diff-filter=U", "-z", cwd=copy))
+    }
+    if conflicts:
+        run("git", "checkout", "--quiet", "--ours", "--", *conflicts, cwd=copy)
+        run("git", "checkout", "--quiet", "HEAD", "--", ANSWERS, cwd=copy)  # it is not done: offer it again
+    run("git", "add", "--all", cwd=copy)
+    changed = names(run("git", "diff", "--cached", "--name-only", "-z", cwd=copy))
+    return Update(old, new, changed, conflicts, changelog_between(source, old, new))
+
+
+def read_answers(root: Path) -> tuple[str, str]:
+    """Address and version of the template, as the answers have them.
+
+    Raises:
+        Stop: They do not say.
+    """
+    try:
+        answers = YAML(typ="safe", pure=True).load((root / ANSWERS).read_text(encoding="utf-8"))
+        return str(answers["_src_path"]), str(answers["_commit"])
+    except (OSError, ValueError, YAMLError, TypeError, KeyError) as error:
+        raise Stop(
+            f"{ANSWERS} does not say which version of which template this is: {error!r}",
+            expected="the file that the template wrote, with _src_path and _commit",
+            mend=f"git log --oneline -- {ANSWERS}, then git checkout COMMIT -- {ANSWERS}",
+            read=READ,
+        ) from error
+
+
+def names(listed: str) -> tuple[str, ...]:
+    """The paths in a list that git ends with NUL each."""
+    return tuple(name for name in listed.split("\0") if name)
+
+
+def changelog_between(source: str, old: str, new: str) -> str:
+    """The sections of the template's changelog after one version and up to another; may be empty."""
+    hosts = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # Copier's own short forms
+    address = re.sub(r"^(?:git\+|g[hl]:(?=[^/]))", lambda short: hosts.get(short[0], ""), source)
+    first, last = version_of(old), version_of(new)
+    if first is None or last is None:
+        return ""
+    with tempfile.TemporaryDirectory() as folder:
+        run("git", "clone", "--quiet", "--bare", "--filter=blob:none", "--", address, folder)
+        try:
+            text = run("git", "show", f"{new.rpartition('-g')[2]}:CHANGELOG.md", cwd=Path(folder))
+        except Stop:
+            return ""  # a template without a changelog
+    told = [(version_of(title), f"## {title}\n{body}\n") for title, body in sections(text, level=2)]
+    between = "".join(text for version, text in told if version and first < version <= last)
+    return re.sub(r"[@#](?=\w)", "\\g<0>\u200b", between).strip()  # nobody is called, nothing is linked
+
+
+def version_of(text: str) -> Version | None:
+    """The version that a text begins with, as in ``v1.2.3-4-g0abcdef`` or ``[1.2.3] - 2026-11-22``."""
+    found = re.match(r"\[?v?(\d[^\s\]()-]*)", text)
+    try:
+        return Version(found[1]) if found else None
+    except InvalidVersion:
+        return None
+
+
+# ---- What the owner reads ---------------------------------------------------------------------------
+
+
+def report_on(update: Update, refused: str = "") -> str:
+    """The text of the pull request or the issue, in Markdown.
+
+    Args:
+        update: The update.
+        refused: Why there is no pull request, a sentence; empty in a pull request.
+    """
+    parts = [f"The template of this repository went from `{update.old}` to `{update.new}`.", refused]
+    if not refused:
+        parts.append("Its checks wait for you, because a workflow made it: press *Approve workflows to run*.")
+    if update.conflicts:
+        listed = ", ".join(f"`{path}`" for path in update.conflicts)
+        parts.append(
+            f"**Conflicts** in {listed}: you and the template changed the same lines. Yours stand; what the "
+            "template would change is at the end. Until you have decided, this update is offered every week."
+        )
+    if refused or update.conflicts:
+        parts += ["To update by hand:", commands(update)]
+    if update.changelog:
+        parts += ["# Changes of the template", update.changelog]
+    for path, diff in update.conflicts.items():
+        parts += [f"# Conflict in {path}", f"{FENCE}diff\n{diff}\n{FENCE}"]
+    text = "\n\n".join(part for part in parts if part)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}\n(cut here: too long for this page)"
+
+
+def commands(update: Update) -> str:
+    """The commands that make an update by hand, to be pasted; conflicts are resolved between two blocks."""
+    make = f"git switch --create {BRANCH}-{update.new}\nuvx copier update --defaults"
+    resolve = (
+        "\n```\n\nKeep what is right between `<<<<<<<` and `>>>>>>>` in each of these files, then:\n\n```sh\n"
+        if update.conflicts
+        else "\n"
+    )
+    send = (
+        f"git add --all && git commit --message 'chore: update the template to {update.new}'\n"
+        "git push --set-upstream origin HEAD && gh pr create --fill"
+    )
+    return f"```sh\n{make}{resolve}{send}\n```"
+
+
+# ---- Telling on GitHub ------------------------------------------------------------------------------
+
+
+def announce(host: Host, root: Path, copy: Path, update: Update) -> str:
+    """Open or refresh the pull request, or the issue where a workflow may not make one; close the other.
+
+    Args:
+        host: GitHub.
+        root: The repository, whose origin is pushed to.
+        copy: The copy of the repository in which the update is staged.
+        update: The update.
+
+    Returns:
+        What was said there.
+
+    Raises:
+        Stop: GitHub refused the issue too.
+    """
+    title, base = f"{TITLE}{update.new}", run("git", "branch", "--show-current", cwd=copy)
+    pull = find(host, "pulls")
+    commits = [c["commit"] for c in host.every(f"pulls/{pull['number']}/commits")] if pull else []
+    others = {commit["author"]["email"] for commit in commits} - {BOT}
+    if pull and others:
+        return f"{pull['html_url']} has commits of {', '.join(sorted(others))}: it is left alone"
+    if any(path.startswith(WORKFLOWS) for path in update.changed):
+        refused = "It changes workflows, which no workflow may push: its token has no right for that."
+    elif not update.changed:
+        refused = "Nothing of it merges by itself."
+    else:
+        try:
+            if not commits or commits[-1]["tree"]["sha"] != run("git", "write-tree", cwd=copy):
+                push(root, copy, update)
+            text, more = report_on(update), {"head": BRANCH, "base": base, "draft": bool(update.conflicts)}
+            tell(host, "pulls", {"title": title, "body": text, **more})
+            close(host, "issues")
+        except Stop as stop:  # Actions may not open pull requests here, or nobody may push this branch
+            refused = f"No workflow could open a pull request for it: {stop}"
+        else:
+            return text
+    text = report_on(update, refused)
+    tell(host, "issues", {"title": title, "body": text})
+    close(host, "pulls")
+    return text
+
+
+def push(root: Path, copy: Path, update: Update) -> None:
+    """Commit what is staged and push it as the branch of the pull request; an older update is replaced."""
+    message = f"chore: update the template to {update.new}"
+    run("git", *AS_BOT, "commit", "--quiet", "--no-verify", "--message", message, cwd=copy)
+    address = run("git", "remote", "get-url", "origin", cwd=root)
+    run("git", *LOGIN, "push", "--quiet", "--force", address, f"HEAD:refs/heads/{BRANCH}", cwd=copy)
+
+
+def find(host: Host, kind: str) -> dict[str, Any] | None:
+    """The open pull request of the branch, or the open issue about an update.
+
+    Args:
+        host: GitHub.
+        kind: ``pulls`` or ``issues``.
+    """
+    if kind == "pulls":
+        owner = host.repository.partition("/")[0]
+        found = host.every("pulls", state="open", head=f"{owner}:{BRANCH}")
+    else:
+        listed = host.every("issues", state="open")  # GitHub lists pull requests with them
+        found = [i for i in listed if i["title"].startswith(TITLE) and "pull_request" not in i]
+    return found[0] if found else None
+
+
+def tell(host: Host, kind: str, said: dict[str, Any]) -> None:
+    """Open an issue or a pull request, or refresh the one that is open."""
+    found = find(host, kind)
+    if found and found.get("draft") != said.get("draft"):
+        close(host, kind)  # nothing but a new one can become a draft, or stop to be one
+        found = None
+    if found:
+        changes = {key: said[key] for key in ("title", "body")}
+        host.change("PATCH", f"{kind}/{found['number']}", changes)
+    else:
+        host.change("POST", kind, said)
+
+
+def close(host: Host, kind: str) -> None:
+    """Close the open issue or pull request, if there is one."""
+    if found := find(host, kind):
+        host.change("PATCH", f"{kind}/{found['number']}", {"state": "closed"})
+
+
+def main() -> None:
+    """Look for an update and tell the owner; the clone itself is not changed."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    root = Path(run("git", "rev-parse", "--show-toplevel"))
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        run("git", "clone", "--quiet", "--", root, copy)
+        update = make_update(copy)
+        host = Host(load_settings().repository, find_token())
+        if update:
+            summary(announce(host, root, copy, update))
+            return
+    for kind in ("issues", "pulls"):
+        close(host, kind)
+    print("This repository is on the newest version of its template")
+
+
+if __name__ == "__main__":
+    step(main)
