@@ -315,6 +315,7 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
     work.reasons.setdefault("RELEASING.md", "how to release, and what to do when a release stops")
     work.reasons[".github/release/"] = "one script for each step of a release"
     work.reasons[".github/rulesets/"] = "who may create release tags; nobody moves them"
+    work.reasons[".github/workflows/template-update.yml"] = "tells of newer versions of the template"
     work.reasons[work.facts.answers_file] = "the answers, for `copier update`"
 
 

@@ -49,7 +49,7 @@ def test_at_most_ten_lines_of_pyproject_change(target: Adoption) -> None:
 @pytest.mark.requirement("P9.2")
 def test_its_publisher_is_replaced_under_its_own_file_and_environment(target: Adoption) -> None:
     files = sorted(p.name for p in (target.root / ".github/workflows").iterdir())
-    assert files == ["ci.yml", "publish.yml"]
+    assert files == ["ci.yml", "publish.yml", "template-update.yml"]
     workflow = YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")
     assert workflow["permissions"] == {}
     assert workflow["jobs"]["publish-pypi"]["environment"] == "pypi"

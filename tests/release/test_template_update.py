@@ -330,6 +330,19 @@ def test_where_no_pull_request_may_be_opened_an_issue_says_why(desk: Desk, statu
     assert (len(desk.pulls()), len(desk.issues())) == (1, 0)
 
 
+@pytest.mark.requirement("B2", "B3")
+def test_beside_the_answers_of_another_template_ours_are_found(desk: Desk) -> None:
+    """Adoption gives ours another name there."""
+    git(desk.clone, "mv", ANSWERS, ".copier-answers.release.yml")
+    (desk.clone / ANSWERS).write_text("_src_path: gh:octo-org/other\n_commit: v9\n", encoding="utf-8")
+    commit_all(desk.clone, "feat: two templates")
+    desk.new_workflow("v1.1.0")
+    desk.works()
+    assert (
+        "uvx copier update --defaults --answers-file .copier-answers.release.yml" in desk.issues()[0]["body"]
+    )
+
+
 def test_an_issue_of_somebody_else_is_not_touched(desk: Desk) -> None:
     desk.bench.github.host.change("POST", "issues", {"title": "Update the docs", "body": "please"})
     desk.new_workflow("v1.1.0")
@@ -339,7 +352,7 @@ def test_an_issue_of_somebody_else_is_not_touched(desk: Desk) -> None:
 
 
 def test_a_text_that_is_too_long_for_github_is_cut() -> None:
-    update = template_update.Update("v1", "v2", ("a",), {"a": "+" * 70_000}, "")
+    update = template_update.Update(ANSWERS, "v1", "v2", ("a",), {"a": "+" * 70_000}, "")
     text = template_update.report_on(update)
     assert len(text) < 65_536
     assert text.endswith("(cut here: too long for this page)")

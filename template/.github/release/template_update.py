@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ANSWERS = ".copier-answers.yml"
+ADOPTED = ".copier-answers.release.yml"  # ours, where another template made the repository
 WORKFLOWS = ".github/workflows/"
 BRANCH = "template-update"
 TITLE = "Update the template to "
@@ -54,6 +55,7 @@ class Update:
     """An update, made in a copy of the repository and staged there.
 
     Attributes:
+        answers: The answers file, at the root.
         old: The template's version before.
         new: The template's version after.
         changed: Paths that it changes.
@@ -61,6 +63,7 @@ class Update:
         changelog: The template's changelog between both versions, Markdown; may be empty.
     """
 
+    answers: str
     old: str
     new: str
     changed: tuple[str, ...]
@@ -77,9 +80,10 @@ def make_update(copy: Path) -> Update | None:
     Raises:
         Stop: The answers or the template cannot be used.
     """
-    source, old = read_answers(copy)
+    answers = ADOPTED if (copy / ADOPTED).is_file() else ANSWERS
+    source, old = read_answers(copy / answers)
     try:
-        copier.run_update(copy, defaults=True, overwrite=True, quiet=True)
+        copier.run_update(copy, answers_file=answers, defaults=True, overwrite=True, quiet=True)
     except Exception as error:  # of Copier, Jinja or git; all of them mean the same here
         said = " | ".join(str(error).strip().splitlines()[-3:]) or type(error).__name__
         raise Stop(
@@ -88,7 +92,7 @@ def make_update(copy: Path) -> Update | None:
             mend="uvx copier update --defaults (in a clone, with the newest Copier), and read what it says",
             read=READ,
         ) from error
-    _, new = read_answers(copy)
+    _, new = read_answers(copy / answers)
     if new == old:
         return None
     conflicts = {
@@ -97,26 +101,26 @@ def make_update(copy: Path) -> Update | None:
     }
     if conflicts:
         run("git", "checkout", "--quiet", "--ours", "--", *conflicts, cwd=copy)
-        run("git", "checkout", "--quiet", "HEAD", "--", ANSWERS, cwd=copy)  # it is not done: offer it again
+        run("git", "checkout", "--quiet", "HEAD", "--", answers, cwd=copy)  # it is not done: offer it again
     run("git", "add", "--all", cwd=copy)
     changed = names(run("git", "diff", "--cached", "--name-only", "-z", cwd=copy))
-    return Update(old, new, changed, conflicts, changelog_between(source, old, new))
+    return Update(answers, old, new, changed, conflicts, changelog_between(source, old, new))
 
 
-def read_answers(root: Path) -> tuple[str, str]:
-    """Address and version of the template, as the answers have them.
+def read_answers(path: Path) -> tuple[str, str]:
+    """Address and version of the template, as an answers file has them.
 
     Raises:
         Stop: They do not say.
     """
     try:
-        answers = YAML(typ="safe", pure=True).load((root / ANSWERS).read_text(encoding="utf-8"))
+        answers = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
         return str(answers["_src_path"]), str(answers["_commit"])
     except (OSError, ValueError, YAMLError, TypeError, KeyError) as error:
         raise Stop(
-            f"{ANSWERS} does not say which version of which template this is: {error!r}",
+            f"{path.name} does not say which version of which template this is: {error!r}",
             expected="the file that the template wrote, with _src_path and _commit",
-            mend=f"git log --oneline -- {ANSWERS}, then git checkout COMMIT -- {ANSWERS}",
+            mend=f"git log --oneline -- {path.name}, then git checkout COMMIT -- {path.name}",
             read=READ,
         ) from error
 
@@ -184,17 +188,14 @@ def report_on(update: Update, refused: str = "") -> str:
 
 def commands(update: Update) -> str:
     """The commands that make an update by hand, to be pasted; conflicts are resolved between two blocks."""
-    make = f"git switch --create {BRANCH}-{update.new}\nuvx copier update --defaults"
-    resolve = (
-        "\n```\n\nKeep what is right between `<<<<<<<` and `>>>>>>>` in each of these files, then:\n\n```sh\n"
-        if update.conflicts
-        else "\n"
-    )
+    file = "" if update.answers == ANSWERS else f" --answers-file {update.answers}"
+    make = f"git switch --create {BRANCH}-{update.new}\nuvx copier update --defaults{file}\n"
+    resolve = "```\n\nKeep what is right between the markers in each of these files, then:\n\n```sh\n"
     send = (
         f"git add --all && git commit --message 'chore: update the template to {update.new}'\n"
         "git push --set-upstream origin HEAD && gh pr create --fill"
     )
-    return f"```sh\n{make}{resolve}{send}\n```"
+    return f"```sh\n{make}{resolve if update.conflicts else ''}{send}\n```"
 
 
 # ---- Telling on GitHub ------------------------------------------------------------------------------

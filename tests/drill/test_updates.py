@@ -1,0 +1,166 @@
+"""The scheduled workflow of a rendered package, executed: its owner hears of a newer template, once.
+
+The template is a repository of the same GitHub. The package is without its CI, which is no part of this.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from copier import run_copy
+from rendering import commit_all, copy_template
+
+from drill.project import NAME, OWNER, REPOSITORY, Project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from drill.world import World
+
+TEMPLATE = f"https://github.com/{OWNER}/template"
+SCRIPT, SETTINGS = "template/.github/release/step.py", "template/.github/release/settings.toml.jinja"
+LOGIN = "git config credential.helper '!gh auth git-credential'"
+CHANGES = "# Changelog\n\n## {version} - 2026-12-01\n\n### Features\n\n- News in {version}.\n"
+
+
+class Scene(Project):
+    """A package rendered from the template's v1.0.0, and the template, on a world's GitHub."""
+
+    @property
+    def template(self) -> Path:
+        """The clone of the template's maintainer."""
+        return self.world.root / "home" / "template"
+
+    def begin(self) -> None:
+        """Render the package, and put it and the template on GitHub."""
+        copy_template(self.template)
+        commit_all(self.template, tag="v1.0.0")
+        data = {"project_name": NAME, "repository_owner": OWNER}
+        run_copy(str(self.template), self.clone, data=data, defaults=True, quiet=True)
+        answers = self.clone / ".copier-answers.yml"
+        text = answers.read_text(encoding="utf-8")
+        answers.write_text(text.replace(str(self.template), TEMPLATE), encoding="utf-8")
+        (self.clone / ".github/workflows/ci.yml").unlink()
+        commit_all(self.clone)
+        for name, clone in (("template", self.template), (NAME, self.clone)):
+            self.world.github.create_repo(OWNER, name)
+            self.shell(f"cd {clone}", f"git remote add origin https://github.com/{OWNER}/{name}", LOGIN)
+            self.shell(f"cd {clone}", "git push --quiet --set-upstream --tags origin main")
+
+    def template_says(self, version: str, path: str, old: str, new: str) -> None:
+        """Release a version of the template in which one text is another."""
+        file = self.template / path
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        (self.template / "CHANGELOG.md").write_text(CHANGES.format(version=version), encoding="utf-8")
+        commit_all(self.template, f"feat: {version}", tag=f"v{version}")
+        self.shell(f"cd {self.template}", f"git push --quiet origin main v{version}")
+
+    def look(self) -> str:
+        """Let the clock strike for the workflow; it is green. Return its log."""
+        run = self.world.github.schedule(REPOSITORY, "template-update.yml")
+        self.wait()
+        log = self.world.github.log(run)
+        assert self.world.github.run(run)["conclusion"] == "success", log
+        return log
+
+    def may_open_pull_requests(self) -> None:
+        """Allow it to Actions, as the owner does on the page of settings."""
+        actions = self.world.github.settings(REPOSITORY)["actions"]
+        self.world.github.settings(REPOSITORY, actions={**actions, "can_approve_pull_request_reviews": True})
+
+    def pulls(self) -> list[dict[str, Any]]:
+        """The open pull requests."""
+        return [pull for pull in self.world.github.pulls(REPOSITORY) if pull["state"] == "open"]
+
+    def issues(self) -> list[dict[str, Any]]:
+        """The open issues."""
+        return [issue for issue in self.world.github.issues(REPOSITORY) if issue["state"] == "open"]
+
+    def branches(self) -> dict[str, str]:
+        """The branches of the package on GitHub, with their commits."""
+        refs = self.world.github.refs(REPOSITORY).items()
+        return {ref.removeprefix("refs/heads/"): sha for ref, sha in refs if ref.startswith("refs/heads/")}
+
+    def pushed(self, path: str) -> str:
+        """A file on the branch of the pull request."""
+        return self.shell("git fetch --quiet origin template-update", f"git show FETCH_HEAD:{path}")
+
+
+@pytest.fixture
+def scene(new_world: World) -> Scene:
+    """A package that is on the newest version of its template."""
+    scene = Scene(new_world)
+    scene.begin()
+    return scene
+
+
+@pytest.mark.requirement("B1", "B3", "B5")
+def test_one_pull_request_brings_the_newest_version(scene: Scene) -> None:
+    """Opened, left as it is while nothing is new, refreshed by the next version, done when it is merged."""
+    scene.may_open_pull_requests()
+    assert "is on the newest version of its template" in scene.look()
+    scene.template_says("1.1.0", SCRIPT, "every release step shares", "all steps share")
+    scene.look()
+    (pull,) = scene.pulls()
+    assert (pull["title"], pull["draft"]) == ("Update the template to v1.1.0", False)
+    assert "- News in 1.1.0." in pull["body"]
+    assert "all steps share" in scene.pushed(".github/release/step.py")
+    before = scene.branches()
+    scene.look()
+    assert (len(scene.pulls()), scene.branches()) == (1, before)
+    scene.template_says("1.1.1", SCRIPT, "all steps share", "the steps share")
+    scene.look()
+    (refreshed,) = scene.pulls()
+    assert (refreshed["number"], refreshed["title"]) == (pull["number"], "Update the template to v1.1.1")
+    assert scene.world.github.runs(REPOSITORY, event="pull_request") == []
+    scene.shell("git pull --quiet --ff-only origin template-update", "git push --quiet")
+    assert "is on the newest version of its template" in scene.look()
+    assert scene.pulls() == scene.issues() == []
+
+
+@pytest.mark.requirement("B1", "B3", "X6")
+def test_where_no_pull_request_can_be_one_issue_says_what_to_run(scene: Scene) -> None:
+    """Actions may not open any; then workflows change. The issue's commands run as printed, and end it."""
+    scene.template_says("1.1.0", SCRIPT, "every release step shares", "all steps share")
+    scene.look()
+    scene.look()
+    (issue,) = scene.issues()
+    assert "GitHub Actions is not permitted to create or approve pull requests." in issue["body"]
+    scene.may_open_pull_requests()
+    scene.look()
+    assert (len(scene.pulls()), scene.issues()) == (1, [])
+    workflow = "template/.github/workflows/{= release_workflow =}.jinja"
+    scene.template_says("1.2.0", workflow, "\npermissions: {}\n", "\npermissions: {} # none\n")
+    before = scene.branches()
+    scene.look()
+    (issue,) = scene.issues()
+    assert issue["title"] == "Update the template to v1.2.0"
+    assert "no workflow may push" in issue["body"]
+    assert "- News in 1.2.0." in issue["body"]
+    assert (scene.pulls(), scene.branches()) == ([], before)
+    (block,) = re.findall(r"```sh\n(.*?)```", issue["body"], re.DOTALL)
+    gh = 'gh() { test "$1" = pr || command gh "$@"; }'  # GitHub's side of `gh pr create` is not emulated
+    scene.shell(gh, block, "git switch --quiet main", "git merge --quiet @{-1}", "git push --quiet")
+    assert "is on the newest version of its template" in scene.look()
+    assert scene.pulls() == scene.issues() == []
+
+
+@pytest.mark.requirement("B1", "B3")
+def test_a_conflict_is_listed_in_a_draft_and_never_committed(scene: Scene) -> None:
+    """Both sides changed a line: the owner's stands, the template's is shown, and the update stays open."""
+    scene.may_open_pull_requests()
+    scene.edit(".github/release/settings.toml", "patience = 1800", "patience = 60")
+    scene.template_says("1.1.0", SCRIPT, "every release step shares", "all steps share")
+    scene.template_says("1.1.1", SETTINGS, "patience = 1800", "patience = 3600")
+    for _ in range(2):
+        scene.look()
+        (pull,) = scene.pulls()
+        assert pull["draft"] is True
+        assert "\n+patience = 3600 " in pull["body"]
+        assert "patience = 60 " in scene.pushed(".github/release/settings.toml")
+        assert "all steps share" in scene.pushed(".github/release/step.py")
+        assert "_commit: v1.0.0" in scene.pushed(".copier-answers.yml")
