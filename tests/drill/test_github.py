@@ -449,6 +449,37 @@ class TestRuns:
         assert api(clone, "/commits/main/status")["state"] == "success"
 
 
+class TestPullRequests:
+    """What a workflow and its maintainer do with pull requests."""
+
+    def test_open_refresh_close(self, clone: Clone) -> None:
+        """One for a head and a base; listed with issues too; a draft stays one, whatever a PATCH says."""
+        clone.git("switch", "--quiet", "--create", "topic")
+        clone.commit({"x": "1"}, "Topic")
+        clone.push("topic")
+        said = {"title": "A", "body": "a", "head": "topic", "base": "main", "draft": True}
+        number = send(clone, "POST", "/pulls", said)["number"]
+        again = send(clone, "POST", "/pulls", said, check=False)
+        assert again["errors"][0]["message"] == "A pull request already exists for octo:topic."
+        assert send(clone, "POST", "/pulls", {**said, "head": "no"}, check=False)["status"] == "422"
+        changed = send(clone, "PATCH", f"/pulls/{number}", {"title": "B", "draft": False})
+        assert (changed["title"], changed["body"], changed["draft"]) == ("B", "a", True)
+        assert [pull["number"] for pull in api(clone, "/pulls?head=octo:topic")] == [number]
+        assert api(clone, "/pulls?head=octo:main") == []
+        (commit,) = api(clone, f"/pulls/{number}/commits")
+        assert (commit["sha"], commit["commit"]["author"]["email"]) == (
+            clone.head(),
+            "octo@example.invalid",
+        )
+        send(clone, "POST", "/issues", {"title": "C"})
+        assert ["pull_request" in item for item in api(clone, "/issues")] == [False, True]
+        listed = json.loads(clone.gh("pr", "list", "--json", "number,title,isDraft").stdout)
+        assert listed == [{"number": number, "title": "B", "isDraft": True}]
+        send(clone, "PATCH", f"/pulls/{number}", {"state": "closed"})
+        assert api(clone, "/pulls") == []
+        assert send(clone, "PATCH", "/pulls/99", {}, check=False)["status"] == "404"
+
+
 class TestSettings:
     """What the set-up and doctor commands ask and change."""
 

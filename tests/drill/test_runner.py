@@ -336,6 +336,52 @@ class TestRights:
         world.wait_idle(60)
         assert len(world.github.runs(bench.repo, workflow="tag.yml")) == 1
 
+    @pytest.mark.requirement("X6")
+    def test_a_token_pushes_no_workflow(self, world: World) -> None:
+        """With every right that there is: a commit of a job may change no file of `.github/workflows`."""
+        bench = Bench(world, "no-workflows")
+        change = (
+            "mkdir -p $(dirname $FILE) && echo '# ours' >> $FILE && git add $FILE\n"
+            "git -c user.name=x -c user.email=x@example.org commit --quiet --message x\n"
+            "git push origin HEAD:refs/heads/$GITHUB_JOB 2>&1 || true"
+        )
+        files = {"workflow": ".github/workflows/try.yml", "other": ".github/other.yml"}
+        jobs = {
+            key: job({"uses": PINS["checkout"]}, {"run": change, "env": {"FILE": file}})
+            for key, file in files.items()
+        }
+        bench.workflow({key: {**value, "permissions": "write-all"} for key, value in jobs.items()})
+        log = world.github.log(bench.result()["id"])
+        refused = "refusing to allow a GitHub App to create or update workflow `.github/workflows/try.yml`"
+        assert f"{refused} without `workflows` permission" in log
+        assert {"refs/heads/other"} == set(world.github.refs(bench.repo)) - {"refs/heads/main"}
+
+    def test_a_token_opens_pull_requests_where_it_may(self, world: World) -> None:
+        """The repository's setting decides, on top of the job's permission; no workflow starts."""
+        bench = Bench(world, "pulls")
+        bench.clone.commit({"x": "1"})
+        bench.clone.push("main")
+        bench.clone.git("switch", "--quiet", "--create", "topic")
+        bench.clone.commit({"y": "1"})
+        bench.clone.push("topic")
+        bench.clone.git("switch", "--quiet", "main")
+        ask = "gh api repos/$GITHUB_REPOSITORY/pulls -f head=topic -f base=main -f title=x 2>&1 || true"
+        step = {"run": ask, "env": {"GH_TOKEN": "${{ github.token }}"}}
+        bench.workflow(
+            {
+                "without": job(step, permissions={"contents": "write"}),
+                "with": job(step, permissions={"pull-requests": "write"}, needs="without"),
+            }
+        )
+        logs = {j["key"]: j["log"] for j in bench.result()["jobs"]}
+        assert "Resource not accessible by integration" in logs["without"]
+        assert "GitHub Actions is not permitted to create or approve pull requests." in logs["with"]
+        actions = world.github.settings(bench.repo)["actions"]
+        world.github.settings(bench.repo, actions={**actions, "can_approve_pull_request_reviews": True})
+        bench.log()
+        (pull,) = world.github.pulls(bench.repo)
+        assert (pull["title"], pull["author"], pull["draft"]) == ("x", "github-actions[bot]", False)
+
 
 class TestTriggers:
     """What starts a workflow."""

@@ -100,18 +100,14 @@ def scene(new_world: World) -> Scene:
 
 @pytest.mark.requirement("B1", "B3", "B5")
 def test_one_pull_request_brings_the_newest_version(scene: Scene) -> None:
-    """Opened, left as it is while nothing is new, refreshed by the next version, done when it is merged."""
+    """Opened, refreshed by the next version, done when it is merged."""
     scene.may_open_pull_requests()
-    assert "is on the newest version of its template" in scene.look()
     scene.template_says("1.1.0", SCRIPT, "every release step shares", "all steps share")
     scene.look()
     (pull,) = scene.pulls()
     assert (pull["title"], pull["draft"]) == ("Update the template to v1.1.0", False)
     assert "- News in 1.1.0." in pull["body"]
     assert "all steps share" in scene.pushed(".github/release/step.py")
-    before = scene.branches()
-    scene.look()
-    assert (len(scene.pulls()), scene.branches()) == (1, before)
     scene.template_says("1.1.1", SCRIPT, "all steps share", "the steps share")
     scene.look()
     (refreshed,) = scene.pulls()
@@ -127,18 +123,15 @@ def test_where_no_pull_request_can_be_one_issue_says_what_to_run(scene: Scene) -
     """Actions may not open any; then workflows change. The issue's commands run as printed, and end it."""
     scene.template_says("1.1.0", SCRIPT, "every release step shares", "all steps share")
     scene.look()
-    scene.look()
-    (issue,) = scene.issues()
-    assert "GitHub Actions is not permitted to create or approve pull requests." in issue["body"]
+    (first,) = scene.issues()
+    assert "GitHub Actions is not permitted to create or approve pull requests." in first["body"]
     scene.may_open_pull_requests()
-    scene.look()
-    assert (len(scene.pulls()), scene.issues()) == (1, [])
     workflow = "template/.github/workflows/{= release_workflow =}.jinja"
     scene.template_says("1.2.0", workflow, "\npermissions: {}\n", "\npermissions: {} # none\n")
     before = scene.branches()
     scene.look()
     (issue,) = scene.issues()
-    assert issue["title"] == "Update the template to v1.2.0"
+    assert (issue["number"], issue["title"]) == (first["number"], "Update the template to v1.2.0")
     assert "no workflow may push" in issue["body"]
     assert "- News in 1.2.0." in issue["body"]
     assert (scene.pulls(), scene.branches()) == ([], before)
@@ -156,11 +149,10 @@ def test_a_conflict_is_listed_in_a_draft_and_never_committed(scene: Scene) -> No
     scene.edit(".github/release/settings.toml", "patience = 1800", "patience = 60")
     scene.template_says("1.1.0", SCRIPT, "every release step shares", "all steps share")
     scene.template_says("1.1.1", SETTINGS, "patience = 1800", "patience = 3600")
-    for _ in range(2):
-        scene.look()
-        (pull,) = scene.pulls()
-        assert pull["draft"] is True
-        assert "\n+patience = 3600 " in pull["body"]
-        assert "patience = 60 " in scene.pushed(".github/release/settings.toml")
-        assert "all steps share" in scene.pushed(".github/release/step.py")
-        assert "_commit: v1.0.0" in scene.pushed(".copier-answers.yml")
+    scene.look()
+    (pull,) = scene.pulls()
+    assert pull["draft"] is True
+    assert "\n+patience = 3600 " in pull["body"]
+    assert "patience = 60 " in scene.pushed(".github/release/settings.toml")
+    assert "all steps share" in scene.pushed(".github/release/step.py")
+    assert "_commit: v1.0.0" in scene.pushed(".copier-answers.yml")
