@@ -378,6 +378,7 @@ class TestRights:
         assert "GitHub Actions is not permitted to create or approve pull requests." in logs["with"]
         actions = world.github.settings(bench.repo)["actions"]
         world.github.settings(bench.repo, actions={**actions, "can_approve_pull_request_reviews": True})
+        bench.clone.commit({"x": "2"})
         bench.log()
         (pull,) = world.github.pulls(bench.repo)
         assert (pull["title"], pull["author"], pull["draft"]) == ("x", "github-actions[bot]", False)
