@@ -42,7 +42,7 @@ def release(tagged: Path, folder: Path, tag: str, *options: str) -> subprocess.C
     """Run the script on a copy of the repository with the tag checked out."""
     shutil.copytree(tagged, folder / "copy")
     git(folder / "copy", "checkout", "--quiet", tag)
-    command = [sys.executable, ".ci/release.py", tag, *options]
+    command = [sys.executable, ".ci/release_template.py", tag, *options]
     return subprocess.run(
         command, cwd=folder / "copy", capture_output=True, text=True, check=False, env=os.environ.copy()
     )
@@ -112,9 +112,9 @@ def test_it_is_checked_tested_and_then_drafted(workflow: dict[str, Any]) -> None
     assert {name for name, job in jobs.items() if "if" in job} == {"gate"}
     last = {name: job["steps"][-1]["run"] for name, job in jobs.items()}
     assert last == {
-        "gate": 'uv run .ci/release.py "$TAG"',
+        "gate": 'uv run .ci/release_template.py "$TAG"',
         "test": "bash .ci/run",
-        "draft": 'uv run .ci/release.py "$TAG" --draft',
+        "draft": 'uv run .ci/release_template.py "$TAG" --draft',
     }
     assert workflow["env"] == {"TAG": "${{ github.ref_name }}"}
     assert workflow["concurrency"]["cancel-in-progress"] is False
