@@ -83,6 +83,7 @@ class Desk:
         self.clone, self.repo = self.bench.clone, self.bench.github.repo
         git(self.clone, "remote", "set-url", "origin", str(self.bench.github.bare))
         patch.chdir(self.clone)
+        patch.setenv("GH_TOKEN", self.bench.github.token(template_update.BOT, "write"))
         self._capsys = capsys
 
     def template_says(self, tag: str, path: str, old: str, new: str) -> None:
@@ -319,11 +320,23 @@ def test_beside_the_answers_of_another_template_ours_are_found(desk: Desk) -> No
     )
 
 
-def test_an_issue_of_somebody_else_is_not_touched(desk: Desk) -> None:
-    desk.bench.github.host.change("POST", "issues", {"title": "Update the docs", "body": "please"})
+@pytest.mark.parametrize("title", ["Update the docs", "Update the template to v9"])
+def test_an_issue_of_somebody_else_is_not_touched(desk: Desk, title: str) -> None:
+    """Who could edit the text of the issue afterwards could put other commands into it."""
+    desk.bench.github.host.change("POST", "issues", {"title": title, "body": "please"})
     desk.new_workflow("v1.1.0")
     desk.works()
-    assert (desk.issues()[0]["body"], len(desk.issues())) == ("please", 2)
+    assert [issue["author"] for issue in desk.issues()] == [OWNER, template_update.BOT]
+    assert desk.issues()[0]["body"] == "please"
+
+
+def test_where_there_are_no_issues_the_run_is_red(desk: Desk) -> None:
+    desk.new_workflow("v1.1.0")
+    refusal = {"message": "Issues are disabled for this repo"}
+    desk.bench.github.refusals.append(("POST", "/issues$", 410, refusal))
+    done = desk.run()
+    assert done.status == 1
+    assert done.sentences[0] == "GitHub refuses to change issues (410): Issues are disabled for this repo"
 
 
 def test_a_text_that_is_too_long_for_github_is_cut() -> None:

@@ -121,7 +121,7 @@ class Host:
             Stop: GitHub refuses, is over its limit, or cannot be reached.
         """
         answer = self._send(method, path, json=body)
-        if answer.status_code == requests.codes.not_found:
+        if not answer.ok:
             raise self._refused(answer, method, path)
 
     def download(self, path: str) -> bytes | None:

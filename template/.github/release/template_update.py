@@ -35,7 +35,7 @@ from ruamel.yaml.error import YAMLError
 from step import Stop, load_settings, run, step, summary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 ANSWERS = ".copier-answers.yml"
 ADOPTED = ".copier-answers.release.yml"  # ours, where another template made the repository
@@ -43,8 +43,9 @@ WORKFLOWS = ".github/workflows/"
 BRANCH = "template-update"
 TITLE = "Update the template to "
 READ = "RELEASING.md, 'Template updates'"
-BOT = "41898282+github-actions[bot]@users.noreply.github.com"
-AS_BOT = ("-c", "user.name=github-actions[bot]", "-c", f"user.email={BOT}")
+BOT = "github-actions[bot]"
+EMAIL = f"41898282+{BOT}@users.noreply.github.com"
+AS_BOT = ("-c", f"user.name={BOT}", "-c", f"user.email={EMAIL}")
 LOGIN = ("-c", "credential.helper=", "-c", "credential.helper=!gh auth git-credential")
 FENCE = "`" * 10  # longer than any in a diff of our documents
 LONGEST = 60_000  # characters; GitHub takes 65,536 as the text of an issue or a pull request
@@ -66,7 +67,7 @@ class Update:
     answers: str
     old: str
     new: str
-    changed: tuple[str, ...]
+    changed: Sequence[str]
     conflicts: Mapping[str, str]
     changelog: str
 
@@ -97,13 +98,13 @@ def make_update(copy: Path) -> Update | None:
         return None
     conflicts = {
         path: run("git", "diff", f":1:{path}", f":3:{path}", cwd=copy)
-        for path in names(run("git", "diff", "--name-only", "--diff-filter=U", "-z", cwd=copy))
+        for path in run("git", "diff", "--name-only", "--diff-filter=U", "-z", cwd=copy).split("\0")[:-1]
     }
     if conflicts:
         run("git", "checkout", "--quiet", "--ours", "--", *conflicts, cwd=copy)
         run("git", "checkout", "--quiet", "HEAD", "--", answers, cwd=copy)  # it is not done: offer it again
     run("git", "add", "--all", cwd=copy)
-    changed = names(run("git", "diff", "--cached", "--name-only", "-z", cwd=copy))
+    changed = run("git", "diff", "--cached", "--name-only", "-z", cwd=copy).split("\0")[:-1]
     return Update(answers, old, new, changed, conflicts, changelog_between(source, old, new))
 
 
@@ -123,11 +124,6 @@ def read_answers(path: Path) -> tuple[str, str]:
             mend=f"git log --oneline -- {path.name}, then git checkout COMMIT -- {path.name}",
             read=READ,
         ) from error
-
-
-def names(listed: str) -> tuple[str, ...]:
-    """The paths in a list that git ends with NUL each."""
-    return tuple(name for name in listed.split("\0") if name)
 
 
 def changelog_between(source: str, old: str, new: str) -> str:
@@ -219,7 +215,7 @@ def announce(host: Host, root: Path, copy: Path, update: Update) -> str:
     title, base = f"{TITLE}{update.new}", run("git", "branch", "--show-current", cwd=copy)
     pull = find(host, "pulls")
     commits = [c["commit"] for c in host.every(f"pulls/{pull['number']}/commits")] if pull else []
-    others = {commit["author"]["email"] for commit in commits} - {BOT}
+    others = {commit["author"]["email"] for commit in commits} - {EMAIL}
     if pull and others:
         return f"{pull['html_url']} has commits of {', '.join(sorted(others))}: it is left alone"
     if any(path.startswith(WORKFLOWS) for path in update.changed):
@@ -252,7 +248,7 @@ def push(root: Path, copy: Path, update: Update) -> None:
 
 
 def find(host: Host, kind: str) -> dict[str, Any] | None:
-    """The open pull request of the branch, or the open issue about an update.
+    """The open pull request of the branch, or the open issue that a workflow made about an update.
 
     Args:
         host: GitHub.
@@ -261,9 +257,10 @@ def find(host: Host, kind: str) -> dict[str, Any] | None:
     if kind == "pulls":
         owner = host.repository.partition("/")[0]
         found = host.every("pulls", state="open", head=f"{owner}:{BRANCH}")
-    else:
-        listed = host.every("issues", state="open")  # GitHub lists pull requests with them
-        found = [i for i in listed if i["title"].startswith(TITLE) and "pull_request" not in i]
+    else:  # a stranger could change the commands in an issue of his own
+        listed = host.every("issues", state="open")
+        found = [i for i in listed if i["title"].startswith(TITLE) and i["user"]["login"] == BOT]
+        found = [i for i in found if "pull_request" not in i]  # GitHub lists those too
     return found[0] if found else None
 
 
