@@ -362,6 +362,11 @@ def test_answers_that_cannot_be_used_are_a_sentence(desk: Desk, text: str | None
     assert done.sentences[3] == "Read on: RELEASING.md, 'Template updates'"
 
 
+def test_a_commit_that_looks_like_a_number_is_read_as_copier_wrote_it(tmp_path: Path) -> None:
+    (tmp_path / ANSWERS).write_text("_commit: 22933e8\n_src_path: gh:octo-org/template\n", encoding="utf-8")
+    assert template_update.read_answers(tmp_path / ANSWERS) == ("gh:octo-org/template", "22933e8")
+
+
 def test_a_template_that_is_gone_is_a_sentence(desk: Desk) -> None:
     shutil.rmtree(desk.template)
     done = desk.run()

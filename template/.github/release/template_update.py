@@ -4,8 +4,8 @@
 #   "copier==9.19.1",
 #   "markdown-it-py==4.3.0",
 #   "packaging==26.3",
+#   "pyyaml==6.0.3",
 #   "requests==2.34.2",
-#   "ruamel.yaml==0.19.1",
 # ]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
@@ -27,11 +27,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import copier
+import yaml
 from host import Host, find_token
 from packaging.version import InvalidVersion, Version
 from release_notes import sections
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 from step import Stop, load_settings, run, step, summary
 
 if TYPE_CHECKING:
@@ -115,9 +114,10 @@ def read_answers(path: Path) -> tuple[str, str]:
         Stop: They do not say.
     """
     try:
-        answers = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        # As Copier writes them: to YAML 1.2, the commit 22933e8 would be a number.
+        answers = yaml.safe_load(path.read_text(encoding="utf-8"))
         return str(answers["_src_path"]), str(answers["_commit"])
-    except (OSError, ValueError, YAMLError, TypeError, KeyError) as error:
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
         raise Stop(
             f"{path.name} does not say which version of which template this is: {error!r}",
             expected="the file that the template wrote, with _src_path and _commit",
