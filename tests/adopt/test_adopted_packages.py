@@ -13,11 +13,14 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from doctor import Patient, Result, examine
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from rendering import git
 from ruamel.yaml import YAML
+from step import load_settings
+from workflow import load_release, unpinned
 
 from adopt.adoption import contents_of, entry_points_of, metadata_of
 from adopt.fixtures import PACKAGES
@@ -185,6 +188,21 @@ def test_what_belongs_to_the_user_is_as_it_was(adoption: Adoption) -> None:
     assert [n for n in others if not n.endswith("demo_pkg/__init__.py")] == []
     for name in ("README.md", "LICENSE", "CHANGELOG.md", "Makefile", ".pre-commit-config.yaml"):
         assert not any(line.endswith(prefix + name) for line in changed)
+
+
+@pytest.mark.requirement("P9.1", "P9.2", *(f"C{n}" for n in range(1, 14)))
+def test_the_doctor_finds_nothing_wrong_in_its_files(adoption: Adoption) -> None:
+    settings = load_settings(adoption.root / ".github/release/settings.toml")
+    release = load_release(adoption.root, settings)
+    patient = Patient(adoption.root, settings, release, None, "offline", offline=True)
+    findings = {finding.check: finding for finding in examine(patient)}
+    # Its own CI is left alone, so what that uses unpinned is named, and nothing else.
+    loose = unpinned(adoption.root)
+    assert all(name.startswith("ci.yml: ") for name in loose)
+    failed = [check for check, finding in findings.items() if finding.result is Result.FAIL]
+    assert failed == (["hardened"] if loose else [])
+    assert findings["old-publishers"].found == f"none but {release.path.name}"
+    assert findings["version-file"].result is Result.PASS
 
 
 @pytest.mark.requirement("P3.8")

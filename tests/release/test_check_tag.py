@@ -209,10 +209,10 @@ def test_the_command_in_the_message_runs_nothing_that_the_tag_says(bad: str, rep
     ("kind", "ref"), [("push", "refs/tags/v1.2.3"), ("workflow_dispatch", "refs/heads/trunk"), (None, "")]
 )
 def test_a_push_of_the_tag_or_a_start_by_hand_from_the_default_branch_may_release(
-    kind: str | None, ref: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str | None, ref: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started(kind, ref, tmp_path, monkeypatch)
-    check_tag.check_trigger("v1.2.3")
+    check_tag.check_trigger("v1.2.3", settings)
 
 
 @pytest.mark.requirement("X4", "X7")
@@ -231,13 +231,14 @@ def test_a_push_of_the_tag_or_a_start_by_hand_from_the_default_branch_may_releas
     ],
 )
 def test_nothing_else_may_release(
-    kind: str, ref: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, ref: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started(kind, ref, tmp_path, monkeypatch)
-    assert refusal(lambda: check_tag.check_trigger("v1.2.3")) == (
+    kept = dataclasses.replace(settings, release_workflow="publish.yml")  # an adopted package keeps its own
+    assert refusal(lambda: check_tag.check_trigger("v1.2.3", kept)) == (
         f"This release was started by '{kind}' from '{ref}'",
         "Expected: a push of the tag v1.2.3, or a start by hand from the branch trunk",
-        "To mend it: gh workflow run release.yml --ref trunk -f tag=v1.2.3",
+        "To mend it: gh workflow run publish.yml --ref trunk -f tag=v1.2.3",
         WHEN_IT_STOPS,
     )
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-RELEASE = workflow.FILE
+RELEASE = ".github/workflows/release.yml"
 STEPS = "on: push\njobs:\n  a:\n    steps:\n"
 BY_HAND = {"C2", "pins", "template"}  # before the first release, without a release of the template
 
@@ -84,7 +84,13 @@ def test_offline_nothing_is_asked_and_nothing_fails(desk: Bench, run: Command) -
 
 @pytest.mark.requirement("B6")
 @pytest.mark.parametrize(
-    "answers", [{"tag_prefix": "demo/v"}, {"failure_issue": False}, {"release_branches": ""}]
+    "answers",
+    [
+        {"tag_prefix": "demo/v"},
+        {"failure_issue": False},
+        {"release_branches": ""},
+        {"release_workflow": "publish.yml"},
+    ],
 )
 def test_a_fresh_package_of_any_kind_has_nothing_wrong(
     template: Path, tmp_path: Path, answers: dict[str, Any]
@@ -93,10 +99,8 @@ def test_a_fresh_package_of_any_kind_has_nothing_wrong(
 
     package = render(template, tmp_path / "package", answers)
     commit_all(package)
-    release, settings = (
-        workflow.load(package / RELEASE),
-        step.load_settings(package / ".github/release/settings.toml"),
-    )
+    settings = step.load_settings(package / ".github/release/settings.toml")
+    release = workflow.load_release(package, settings)
     findings = doctor.examine(doctor.Patient(package, settings, release, None, "offline", offline=True))
     assert not [f for f in findings if f.result is Result.FAIL]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
 
 def plan_of(desk: Bench) -> dict[str, set_up.Item]:
     """The plan for a bench, by title."""
-    release = workflow.load(desk.clone / workflow.FILE)
+    release = workflow.load_release(desk.clone, desk.settings)
     me = desk.github.store.user(OWNER)
     wishes = set_up.Wishes(((me["login"], me["id"]),))
     items = set_up.plan(desk.github.host, desk.clone, desk.settings, release, wishes)
@@ -118,7 +119,9 @@ def test_the_environments_follow_the_tag_prefix(desk: Bench, run: Command, prefi
 
 def test_the_environments_are_those_that_the_workflow_names(desk: Bench, run: Command) -> None:
     """P9.2: at a retrofit the names are the maintainer's."""
-    desk.edit(workflow.FILE, 'environment: "pypi"', "environment:\n      name: release to PyPI")
+    desk.edit(
+        ".github/workflows/release.yml", 'environment: "pypi"', "environment:\n      name: release to PyPI"
+    )
     run("--yes")
     assert set(desk.github.repo["environments"]) == {"testpypi", "release to PyPI"}
 
@@ -425,7 +428,7 @@ def rules_missing(desk: Bench, folder: Path) -> None:
 
 def workflow_broken(desk: Bench, folder: Path) -> None:
     assert folder.exists()
-    (desk.clone / workflow.FILE).write_text("on: [\n")
+    (desk.clone / ".github/workflows/release.yml").write_text("on: [\n")
 
 
 BAD = [
@@ -524,7 +527,7 @@ def test_each_value_of_the_forms_stands_on_a_line_of_its_own(desk: Bench, run: C
     title = f"{INDEXES[key].title}: {page}"
     start = printed.index(title) + 2
     form = dict(zip(printed[start : start + 10 : 2], printed[start + 1 : start + 10 : 2], strict=True))
-    release = workflow.load(desk.clone / workflow.FILE)
+    release = workflow.load_release(desk.clone, desk.settings)
     assert form == {
         "  PyPI Project Name": NAME,
         "  Owner": OWNER,
@@ -532,6 +535,20 @@ def test_each_value_of_the_forms_stands_on_a_line_of_its_own(desk: Bench, run: C
         "  Workflow name": release.path.name,
         "  Environment name": release.environment(f"publish-{key}"),
     }
+
+
+@pytest.mark.requirement("P9.2")
+def test_an_adopted_package_keeps_the_file_name_of_its_workflow(desk: Bench, run: Command) -> None:
+    folder = desk.clone / ".github/workflows"
+    (folder / "release.yml").rename(folder / "publish.yml")
+    desk.edit(
+        ".github/release/settings.toml",
+        'release-workflow = "release.yml"',
+        'release-workflow = "publish.yml"',
+    )
+    printed = run("--yes").printed.splitlines()
+    forms = [value for field, value in itertools.pairwise(printed) if field == "  Workflow name"]
+    assert forms == ["publish.yml", "publish.yml"]
 
 
 def test_it_says_when_to_register_the_publishers(run: Command) -> None:

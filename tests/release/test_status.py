@@ -316,6 +316,14 @@ def test_each_state_has_a_name_and_a_next_step(
     assert (found.commands[0] if found.commands else "") == command
 
 
+@pytest.mark.requirement("P8.6", "P9.2")
+def test_an_adopted_package_keeps_the_file_name_of_its_workflow(settings: step.Settings) -> None:
+    kept = dataclasses.replace(settings, release_workflow="publish.yml")
+    assert status.next_step(picture(**NO_RUN), kept, "main").commands == (
+        "gh workflow run publish.yml --ref main --field tag=v1.2.3",
+    )
+
+
 @pytest.mark.requirement("P8.4", "C9")
 @pytest.mark.parametrize("known", STATES, ids=[known[0] for known in STATES])
 def test_each_row_is_on_the_page(

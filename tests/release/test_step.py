@@ -52,10 +52,12 @@ def test_the_settings_of_a_rendered_package_are_read(settings: step.Settings) ->
         "environments": {"testpypi": "testpypi", "pypi": "pypi"},
         "patience": 1800,
         "checks": {"lint": ["ruff check", "ruff format --check"], "types": ["mypy"], "test": ["pytest"]},
+        "release_workflow": "release.yml",
         "ci_workflow": "ci.yml",
         "changelog": "CHANGELOG.md",
         "conventions": "CONTRIBUTING.md",
         "pythons": (),
+        "folder": "",
     }
 
 

@@ -86,7 +86,7 @@ def untag(tag: str) -> str:
     return f"git push --delete origin {shlex.quote(tag)} && git tag -d {shlex.quote(tag)}"
 
 
-def check_trigger(tag: str) -> None:
+def check_trigger(tag: str, settings: Settings) -> None:
     """Check that this run was started by the tag itself, or by hand from the default branch.
 
     A workflow file of any other branch is not the one that was reviewed.
@@ -104,15 +104,9 @@ def check_trigger(tag: str) -> None:
         raise Stop(
             f"This release was started by {kind!r} from {ref!r}",
             expected=f"a push of the tag {tag}, or a start by hand from the branch {default}",
-            mend=f"gh workflow run {this_workflow()} --ref {default} -f tag={tag}",
+            mend=f"gh workflow run {settings.release_workflow} --ref {default} -f tag={tag}",
             read="RELEASING.md, 'When it stops'",
         )
-
-
-def this_workflow() -> str:
-    """File name of the workflow that runs this; an adopted package has kept its own."""
-    path, _, _ = os.environ.get("GITHUB_WORKFLOW_REF", "release.yml").partition("@")
-    return path.rpartition("/")[2]
 
 
 def main() -> None:
@@ -124,7 +118,7 @@ def main() -> None:
         parser.error("name a tag, or set TAG")
     settings = load_settings()
     version = check_tag(tag, settings)
-    check_trigger(tag)
+    check_trigger(tag, settings)
     output(version=str(version), prerelease=str(version.is_prerelease).lower())
 
 

@@ -44,7 +44,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from set_up import AGAIN, JOBS, admits, immutable_item, rulesets, tag_pattern
 from step import HERE, Settings, Stop, load_settings, run, step
-from workflow import FILE, PINNED, STAGES, Workflow, load, unpinned, workflows
+from workflow import PINNED, STAGES, Workflow, load_release, unpinned, workflows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,7 +207,7 @@ def publisher_values(patient: Patient) -> str:
         if len(cells := [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")])
         == len("abc")
     }
-    file = FILE.rpartition("/")[2]
+    file = workflow.path.name
     environments = [workflow.environment(job) for job in JOBS.values()]
     wanted = {
         "Project name": [settings.distribution] * 2,
@@ -222,7 +222,7 @@ def publisher_values(patient: Patient) -> str:
             for k, v in wanted.items()
             if rows.get(k) != v
         ],
-        RENDER.format(f"RELEASING.md {FILE}"),
+        RENDER.format(f"RELEASING.md {workflow.place}"),
     )
     wrong, seen = [], []
     for (key, job), environment in zip(JOBS.items(), environments, strict=True):
@@ -257,7 +257,9 @@ def runs_in(workflow: Workflow, job: str, *command: str) -> bool:
 def version_check(patient: Patient) -> str:
     """C3: the version of both distributions equals the tag, before any upload."""
     if not runs_in(patient.workflow, "build", "check_distributions.py"):
-        raise Failed("no step of the job build runs check_distributions.py", RENDER.format(FILE))
+        raise Failed(
+            "no step of the job build runs check_distributions.py", RENDER.format(patient.workflow.place)
+        )
     return "in the job build"
 
 
@@ -267,7 +269,10 @@ def installs_from(index: str) -> Callable[[Patient], str]:
     def check(patient: Patient) -> str:
         job = f"verify-{index}"
         if not runs_in(patient.workflow, job, "verify_index.py", index):
-            raise Failed(f"no step of the job {job} runs verify_index.py {index}", RENDER.format(FILE))
+            raise Failed(
+                f"no step of the job {job} runs verify_index.py {index}",
+                RENDER.format(patient.workflow.place),
+            )
         return f"in the job {job}"
 
     return check
@@ -287,7 +292,7 @@ def gate_needs(patient: Patient) -> str:
             wrong.append(f"{job} has a condition of its own: {condition}")
         parts = [workflow.jobs.get(job, {}), *workflow.steps(job)]
         wrong += [f"{job} goes on after an error" for part in parts if part.get("continue-on-error")]
-    demand(wrong, RENDER.format(FILE))
+    demand(wrong, RENDER.format(patient.workflow.place))
     return " -> ".join(order)
 
 
@@ -311,7 +316,7 @@ def isolation(patient: Patient) -> str:
             wrong.append(f"{key} builds again")
         if "uses" in job:
             wrong.append(f"{key} is a reusable workflow, whose identity no publisher knows")
-    demand(wrong, RENDER.format(FILE))
+    demand(wrong, RENDER.format(patient.workflow.place))
     return "two steps each, built once"
 
 
@@ -328,7 +333,7 @@ def notes_reviewed(patient: Patient) -> str:
             r"gh release create(?!.*--draft)|softprops/action-gh-release|create-release@", other.text
         )
         wrong += [f"{other.path.name} publishes a GitHub Release by itself"] if made else []
-    demand(wrong, RENDER.format(FILE))
+    demand(wrong, RENDER.format(patient.workflow.place))
     return "a draft, published by a person"
 
 
@@ -360,7 +365,7 @@ def notification(patient: Patient) -> str:
     wrong += [f"report does not see {', '.join(lacking)}"] if job and lacking else []
     if job and (job.get("permissions") or {}).get("issues") != "write":
         wrong.append("report may not write issues")
-    demand(wrong, RENDER.format(FILE))
+    demand(wrong, RENDER.format(patient.workflow.place))
     if patient.host and not patient.facts.get("has_issues", True):
         raise Failed("issues are switched off", f"gh repo edit {patient.settings.repository} --enable-issues")
     return "an issue that names the stage"
@@ -381,7 +386,7 @@ def tag_validation(patient: Patient) -> str:
         ["branches"] if "branches" in (events.get("push") or {}) else []
     )
     wrong += [f"it starts from {', '.join(others)} too"] if others else []
-    demand(wrong, RENDER.format(FILE))
+    demand(wrong, RENDER.format(patient.workflow.place))
     return f"tags {tag_pattern(patient.settings)}, read by packaging.version"
 
 
@@ -402,7 +407,7 @@ def duplicates(patient: Patient) -> str:
         wrong.append("two runs for one tag can run at the same time")
     elif group.get("cancel-in-progress"):
         wrong.append("a run can be cancelled half-way")
-    demand(wrong, RENDER.format(FILE))
+    demand(wrong, RENDER.format(patient.workflow.place))
     return "skipped by name, compared by hash, one run a tag"
 
 
@@ -411,10 +416,11 @@ def environments(patient: Patient) -> str:
     workflow, settings = patient.workflow, patient.settings
     named = {key: workflow.environment(job) for key, job in JOBS.items()}
     demand(
-        [f"{JOBS[key]} names no environment" for key, name in named.items() if not name], RENDER.format(FILE)
+        [f"{JOBS[key]} names no environment" for key, name in named.items() if not name],
+        RENDER.format(patient.workflow.place),
     )
     if named["testpypi"].casefold() == named["pypi"].casefold():
-        raise Failed("both indexes share one environment", RENDER.format(FILE))
+        raise Failed("both indexes share one environment", RENDER.format(patient.workflow.place))
     host, wrong, notes = patient.github, [], []
     for key, name in named.items():
         path = f"environments/{quoted(name)}"
@@ -456,8 +462,11 @@ def repository(patient: Patient) -> str:
     facts = patient.facts
     wrong = [f"it is {kind}" for kind in ("archived", "disabled", "fork") if facts.get(kind)]
     demand(wrong, f"see {patient.github.page('settings')}")
-    if patient.github.ask(f"contents/{FILE}") is None:
-        raise Failed(f"{FILE} is not on {facts['default_branch']}, so nothing would start", "git push")
+    if patient.github.ask(f"contents/{patient.workflow.place}") is None:
+        raise Failed(
+            f"{patient.workflow.place} is not on {facts['default_branch']}, so nothing would start",
+            "git push",
+        )
     return f"{facts['full_name']}, {facts['default_branch']}"
 
 
@@ -465,10 +474,10 @@ def actions_on(patient: Patient) -> str:
     """Actions is switched on, and the release workflow too."""
     host = patient.github
     for listed in host.every("actions/workflows", "workflows"):
-        if listed["path"] == FILE and listed["state"] != "active":
+        if listed["path"] == patient.workflow.place and listed["state"] != "active":
             raise Failed(
-                f"release.yml is switched off ({listed['state']})",
-                f"gh workflow enable release.yml --repo {patient.settings.repository}",
+                f"{patient.workflow.path.name} is switched off ({listed['state']})",
+                f"gh workflow enable {patient.workflow.path.name} --repo {patient.settings.repository}",
             )
     patient.only_admins("settings/actions")
     found = host.ask("actions/permissions") or {}
@@ -530,18 +539,18 @@ def name_on(key: str) -> Callable[[Patient], str]:
 
 
 def old_publishers(patient: Patient) -> str:
-    """Nothing but release.yml uploads to an index."""
+    """Nothing but the release workflow uploads to an index."""
     armed = [
         w.path.relative_to(patient.root).as_posix()
         for w in workflows(patient.root)
-        if w.path.name != Path(FILE).name and UPLOAD.search(w.text)
+        if w.path.name != patient.workflow.path.name and UPLOAD.search(w.text)
     ]
     for name in ELSEWHERE:
         path = patient.root / name
         if path.is_file() and UPLOAD.search(path.read_text(encoding="utf-8", errors="replace")):
             armed.append(name)
     demand([f"{name} uploads too" for name in armed], f"git rm {' '.join(armed)} (or take the upload out)")
-    return "none but release.yml"
+    return f"none but {patient.workflow.path.name}"
 
 
 def old_secrets(patient: Patient) -> str:
@@ -559,7 +568,7 @@ def old_secrets(patient: Patient) -> str:
 
 def static_version(patient: Patient) -> str:
     """The version comes from the tag and stands nowhere else."""
-    root, wrong = patient.root, []
+    root, wrong = patient.root / patient.settings.folder, []
     try:
         data = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -579,7 +588,7 @@ def static_version(patient: Patient) -> str:
     for path in sorted(package.glob("*.py")):
         if path.name != Path(patient.settings.version_file).name and has_literal_version(path):
             wrong.append(f"{path.relative_to(root).as_posix()}: __version__ is a literal")
-    demand(wrong, "take it out: the tag is the only place (CONTRIBUTING.md, 'Version tags')")
+    demand(wrong, f"take it out: the tag is the only place ({patient.settings.conventions}, 'Version tags')")
     return "from the tag alone"
 
 
@@ -599,7 +608,7 @@ def has_literal_version(path: Path) -> bool:
 
 def version_file(patient: Patient) -> str:
     """The generated version file is not committed."""
-    path = patient.settings.version_file
+    path = Path(patient.settings.folder, patient.settings.version_file).as_posix()
     try:
         tracked = run("git", "-C", patient.root, "ls-files", "--", path)
     except Stop as stop:
@@ -615,7 +624,10 @@ def pins(patient: Patient) -> str:
     """The pinned actions are not left behind by their own releases."""
     named = dict(re.findall(r"uses: (\S+)@[0-9a-f]{40} # v(\S+)", patient.workflow.text))
     silent = [u for u in patient.workflow.uses() if u.split("@")[0] not in named or not PINNED.search(u)]
-    demand([f"no commit and version: {', '.join(silent)}"] if silent else [], RENDER.format(FILE))
+    demand(
+        [f"no commit and version: {', '.join(silent)}"] if silent else [],
+        RENDER.format(patient.workflow.place),
+    )
     wrong, unasked = [], []
     for action, version in named.items():
         latest = patient.github.ask(f"/repos/{'/'.join(action.split('/')[:2])}/releases/latest")
@@ -640,11 +652,12 @@ def pins(patient: Patient) -> str:
 
 def template(patient: Patient) -> str:
     """No newer release of the template is waiting."""
-    answers = copier_answers(patient.root)
+    answers, file = copier_answers(patient.root), answers_file(patient.root)
+    option = "" if file == ".copier-answers.yml" else f" --answers-file {file}"
     source, commit = str(answers.get("_src_path", "")), str(answers.get("_commit", ""))
     if patient.offline or not source or not commit:
-        why = "offline" if patient.offline else ".copier-answers.yml names no release of the template"
-        raise Unknown(why, "copier check-update")
+        why = "offline" if patient.offline else f"{file} names no release of the template"
+        raise Unknown(why, f"copier check-update{option}")
     url = re.sub(
         r"^(gh|gl):(?=[^/])", lambda m: f"https://git{'hub' if m[1] == 'gh' else 'lab'}.com/", source
     )
@@ -653,7 +666,8 @@ def template(patient: Patient) -> str:
         mine = Version(re.sub(r"-\d+-g[0-9a-f]+$", "", commit))
     except (Stop, InvalidVersion) as error:
         raise Unknown(
-            f"the template at {source} cannot be asked about {commit}", "copier check-update"
+            f"the template at {source} cannot be asked about {commit}",
+            f"copier check-update{option}",
         ) from error
     versions = []
     for name in re.findall(r"refs/tags/(\S+?)(?:\^\{\})?$", listed, re.MULTILINE):
@@ -662,17 +676,26 @@ def template(patient: Patient) -> str:
         except InvalidVersion:
             continue
     newest = max((v for v in versions if not v.is_prerelease), default=mine)
-    demand([f"{mine} here, {newest} is out"] if newest > mine else [], "copier update --defaults")
+    demand(
+        [f"{mine} here, {newest} is out"] if newest > mine else [],
+        f"copier update --defaults{option}",
+    )
     return f"{mine}, the newest"
 
 
 # ---- What several checks ask ------------------------------------------------------------------------
 
 
+def answers_file(root: Path) -> str:
+    """Name of the file with the answers: an adopted package can have one of another template besides."""
+    own = ".copier-answers.release.yml"
+    return own if (root / own).is_file() else ".copier-answers.yml"
+
+
 def copier_answers(root: Path) -> dict[str, Any]:
     """The answers that the package was rendered with; empty if they cannot be read."""
     try:
-        found = YAML(typ="safe", pure=True).load((root / ".copier-answers.yml").read_text(encoding="utf-8"))
+        found = YAML(typ="safe", pure=True).load((root / answers_file(root)).read_text(encoding="utf-8"))
     except (OSError, ValueError, YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -807,7 +830,7 @@ def main() -> None:
     root = HERE.parents[1]
     settings = load_settings()
     host, first = login(settings, offline=options.offline)
-    patient = Patient(root, settings, load(root / FILE), host, first.found, options.offline)
+    patient = Patient(root, settings, load_release(root, settings), host, first.found, options.offline)
     findings = [first, *examine(patient)]
     if options.json:
         print(json.dumps([dataclasses.asdict(f) | {"result": f.result.value} for f in findings], indent=2))

@@ -49,13 +49,12 @@ def publisher_values(stage: str, settings: Settings) -> list[str]:
     key = stage.removeprefix("publish-")
     if key not in INDEXES:
         return []
-    workflow = os.environ.get("GITHUB_WORKFLOW_REF", "release.yml").partition("@")[0].rpartition("/")[2]
     owner, name = settings.repository.split("/")
     return [
         f"If the log says `invalid-publisher`: the form on {INDEXES[key].title} must have these values:",
         f"- Owner: `{owner}`",
         f"- Repository name: `{name}`",
-        f"- Workflow name: `{workflow}`",
+        f"- Workflow name: `{settings.release_workflow}`",
         f"- Environment name: `{settings.environments[key]}`",
         "",
     ]

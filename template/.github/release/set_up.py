@@ -29,7 +29,7 @@ from console import console, lines, marked, table
 from host import SITE, Host, check_origin, find_token, quoted
 from index import INDEXES
 from step import HERE, Settings, Stop, load_settings, step
-from workflow import FILE, Workflow, load, unpinned
+from workflow import Workflow, load_release, unpinned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -482,7 +482,7 @@ def forms(settings: Settings, workflow: Workflow) -> list[str]:
             "PyPI Project Name": settings.distribution,
             "Owner": owner,
             "Repository name": name,
-            "Workflow name": FILE.rpartition("/")[2],
+            "Workflow name": workflow.path.name,
             "Environment name": workflow.environment(job),
         }
         shown += ["", f"{INDEXES[key].title}: {site}/manage/account/publishing/"]
@@ -535,7 +535,8 @@ def main() -> None:
     """Show the plan, ask, and carry it out."""
     options = arguments()
     root = HERE.parents[1]
-    settings, workflow, to = load_settings(), load(root / FILE), console()
+    settings, to = load_settings(), console()
+    workflow = load_release(root, settings)
     check_origin(root, settings)
     host = Host(settings.repository, find_token())
     facts = host.facts()

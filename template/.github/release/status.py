@@ -34,7 +34,7 @@ from host import Host, Refused, check_origin, find_token, quoted
 from index import INDEXES, OPEN_FOR, Comparison, State, compare, published
 from packaging.version import Version
 from step import HERE, Settings, Stop, git, load_settings, step
-from workflow import FILE, STAGES, Workflow, load
+from workflow import STAGES, Workflow, load_release
 
 if TYPE_CHECKING:
     from pypi_simple import DistributionPackage
@@ -181,10 +181,10 @@ def local_commit(root: Path, name: str) -> str:
         return ""
 
 
-def find_runs(host: Host, tag: str) -> list[Run]:
-    """The runs of the release workflow for a tag, newest first."""
+def find_runs(host: Host, workflow: Workflow, tag: str) -> list[Run]:
+    """The runs of a release workflow for a tag, newest first."""
     found: list[dict[str, Any]] = []
-    path = f"actions/workflows/{FILE.rpartition('/')[2]}/runs"
+    path = f"actions/workflows/{workflow.path.name}/runs"
     for page in range(1, RUNS // 100 + 1):
         listed = (host.ask(path, per_page=100, page=page) or {}).get("workflow_runs", [])
         found += [r for r in listed if tag in (r["display_title"].removeprefix("Release "), r["head_branch"])]
@@ -266,7 +266,7 @@ def look(host: Host, root: Path, settings: Settings, workflow: Workflow, tag: st
         Stop: The tag is no version, or somebody did not answer.
     """
     version = check_tag(tag, settings)
-    runs = find_runs(host, tag)
+    runs = find_runs(host, workflow, tag)
     newest = runs[0] if runs else None
     pending = host.every(f"actions/runs/{newest.number}/pending_deployments") if newest else []
     approvals = host.every(f"actions/runs/{newest.number}/approvals") if newest else []
@@ -304,7 +304,7 @@ def next_step(picture: Picture, settings: Settings, default: str) -> Next:
         default: The default branch, whose workflow releases a tag by hand.
     """
     tag = picture.tag
-    dispatch = f"gh workflow run release.yml --ref {default} --field tag={tag}"
+    dispatch = f"gh workflow run {settings.release_workflow} --ref {default} --field tag={tag}"
     found = damaged(picture, settings) or untagged(picture, settings, dispatch)
     if found:
         return found
@@ -356,7 +356,7 @@ def damaged(picture: Picture, settings: Settings) -> Next | None:
             )
     if picture.served["pypi"] and not picture.runs:
         return Next(
-            f"PyPI has {name} {version}, and no run of release.yml is known",
+            f"PyPI has {name} {version}, and no run of {settings.release_workflow} is known",
             "the-version-is-there-with-other-bytes",
             advice="It was published by something else, untested: find out by what, yank it unless you know "
             "the files, and run doctor.py to see whether another publisher is still armed.",
@@ -592,7 +592,7 @@ def main() -> None:
     if not options.tag:
         parser.error("name a tag, or set TAG")
     root, settings = HERE.parents[1], load_settings()
-    workflow = load(root / FILE)
+    workflow = load_release(root, settings)
     check_origin(root, settings)
     host = Host(settings.repository, find_token())
     facts = host.facts()

@@ -58,10 +58,12 @@ class Settings:
         environments: Names of the GitHub environments, by ``testpypi`` and ``pypi``.
         patience: How long to wait until an index lists what was uploaded, in seconds.
         checks: Commands of each check, by its name, which is also that of its dependency group.
+        release_workflow: File name of the workflow that releases, which the trusted publishers compare.
         ci_workflow: File name of the workflow whose verdict on a commit counts; empty if there is none.
         changelog: Path of the changelog, from the root of the source.
         conventions: The page that describes tags, notes and checks.
         pythons: The Python versions to test on; empty means those that the wheel names.
+        folder: Folder of the project (pyproject.toml), from the root of the repository.
     """
 
     distribution: str
@@ -74,10 +76,12 @@ class Settings:
     environments: Mapping[str, str]
     patience: float
     checks: Mapping[str, tuple[str, ...]]
+    release_workflow: str = "release.yml"
     ci_workflow: str = "ci.yml"
     changelog: str = "CHANGELOG.md"
     conventions: str = "CONTRIBUTING.md"
     pythons: tuple[str, ...] = ()
+    folder: str = ""
 
     def tag(self, version: Version | str) -> str:
         """The tag that releases a version."""

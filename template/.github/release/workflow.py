@@ -15,7 +15,9 @@ from step import Stop
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE = ".github/workflows/release.yml"
+    from step import Settings
+
+FOLDER = ".github/workflows"
 PINNED = re.compile(r"@[0-9a-f]{40}\Z")
 # In the order in which they run; each is a heading of RELEASING.md.
 STAGES = (
@@ -37,6 +39,11 @@ class Workflow:
     path: Path
     text: str
     data: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Its path from the root of the repository."""
+        return f"{FOLDER}/{self.path.name}"
 
     @property
     def jobs(self) -> dict[str, dict[str, Any]]:
@@ -114,10 +121,15 @@ def load(path: Path) -> Workflow:
     return Workflow(path, text, data)
 
 
+def load_release(root: Path, settings: Settings) -> Workflow:
+    """Read the workflow that releases; see `load`."""
+    return load(root / FOLDER / settings.release_workflow)
+
+
 def workflows(root: Path) -> list[Workflow]:
     """Every workflow of a repository that can be read, by name of the file."""
     found = []
-    for path in sorted((root / FILE).parent.glob("*.y*ml")):
+    for path in sorted((root / FOLDER).glob("*.y*ml")):
         try:
             found.append(load(path))
         except Stop:
