@@ -352,6 +352,16 @@ def test_what_twine_would_warn_of_is_refused(
     assert done.outputs == {}
 
 
+@pytest.mark.requirement("B2")
+def test_a_project_without_a_readme_is_not_refused(dist: Path, run_step: RunStep) -> None:
+    for name in (WHEEL, SDIST):
+        path, text = metadata_of(dist, name)
+        head = text.partition(b"\n\n")[0].replace(b"\nDescription-Content-Type: text/markdown", b"")
+        tamper(dist, name, {path: head + b"\n\n"})
+    done = run_step(check_distributions, dist)
+    assert done.status == 0, done.errors
+
+
 @pytest.mark.requirement("S2")
 @pytest.mark.parametrize(
     ("head", "pythons"),

@@ -206,7 +206,9 @@ def main() -> None:
     wheels, sdist = distributions(options.folder)
     found = {k: v for path in (*wheels, sdist) for k, v in versions_of(path, settings).items()}
     version = check_versions(found, check_tag(tag, settings) if tag else None)
-    run(sys.executable, "-m", "twine", "check", "--strict", *wheels, sdist)
+    # An index takes a project without a README; twine would warn of nothing else then.
+    strict = ["--strict"] if contents(wheels[0], settings)[0].description else []
+    run(sys.executable, "-m", "twine", "check", *strict, *wheels, sdist)
     lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}" for p in (*wheels, sdist)]
     if options.checksums:
         options.checksums.parent.mkdir(parents=True, exist_ok=True)
