@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from adopt.adoption import Adoptions
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of test_generated_docs.py."""
@@ -89,3 +91,28 @@ def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
     package = render(template, tmp_path_factory.mktemp("default") / "demo-pkg")
     commit_all(package, tag="v0.1.0")
     return package
+
+
+@pytest.fixture(scope="session")
+def template_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as a git repository of its own, with a version."""
+    repository = copy_template(tmp_path_factory.mktemp("template-repository") / "template")
+    commit_all(repository, tag="v1.0.0")
+    return repository
+
+
+@pytest.fixture(scope="session")
+def adoptions(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template_repository: Path
+) -> Iterator[Adoptions]:
+    """The adopted packages; those that this run needs are begun at once."""
+    from adopt.adoption import PACKAGES, Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
+
+    made = Adoptions(tmp_path_factory.mktemp("adopted"), template_repository)
+    for item in request.session.items:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        shape = params.get("adoption") or params.get("adopted")
+        if shape in PACKAGES:
+            made.announce(shape)
+    yield made
+    made.pool.shutdown(cancel_futures=True)

@@ -63,12 +63,16 @@ class Project:
         tag: The tag that a scenario releases.
         tag_prefix: What stands before the version.
         environments: Names of the environments, of TestPyPI and PyPI.
+        workflow: File name of the workflow that releases.
+        name: Name of the repository and of the distribution.
     """
 
     world: World
     tag: str = "v0.1.0"
     tag_prefix: str = "v"
     environments: tuple[str, str] = ("testpypi", "pypi")
+    workflow: str = "release.yml"
+    name: str = NAME
 
     # -- setting up ----------------------------------------------------------------------------
 
@@ -97,20 +101,25 @@ class Project:
         project.shell(doctor)
         return project
 
+    @property
+    def repository(self) -> str:
+        """``owner/name`` on GitHub."""
+        return f"{OWNER}/{self.name}"
+
     def set_reviewer(self, environment: str) -> None:
         """Let an environment wait for its reviewer."""
-        self.world.github.set_environment(REPOSITORY, environment, reviewers=(OWNER,))
+        self.world.github.set_environment(self.repository, environment, reviewers=(OWNER,))
 
     def register_publisher(self, index: IndexName, environment: str) -> None:
         """Register the release workflow as a trusted publisher of the package."""
         self.index(index).add_publisher(
-            NAME,
+            self.name,
             owner=OWNER,
-            owner_id=str(self.world.github.ids(REPOSITORY)["owner"]),
-            repository=NAME,
-            workflow="release.yml",
+            owner_id=str(self.world.github.ids(self.repository)["owner"]),
+            repository=self.name,
+            workflow=self.workflow,
             environment=environment,
-            pending=NAME not in self.index(index).projects(),
+            pending=self.name not in self.index(index).projects(),
         )
 
     # -- what the maintainer does ---------------------------------------------------------------
@@ -118,7 +127,7 @@ class Project:
     @property
     def clone(self) -> Path:
         """The maintainer's clone."""
-        return self.world.root / "home" / NAME
+        return self.world.root / "home" / self.name
 
     def shell(self, *commands: str, check: bool = True, **variables: str) -> str:
         """Run commands in the clone, as a person would in one bash, and return what they print."""
@@ -214,7 +223,7 @@ class Project:
 
     def delete_runs(self, workflow: str) -> None:
         """Delete every run of a workflow, as if it never ran."""
-        runs = self.world.github.runs(REPOSITORY, workflow=workflow)
+        runs = self.world.github.runs(self.repository, workflow=workflow)
         self.shell(*(f"gh run delete {run['id']}" for run in runs))
 
     def follow_runbook(self, anchor: str) -> Self:
@@ -255,7 +264,7 @@ class Project:
 
     def runs(self) -> list[dict[str, Any]]:
         """The runs that release the tag, oldest first."""
-        runs = self.world.github.runs(REPOSITORY, workflow="release.yml")
+        runs = self.world.github.runs(self.repository, workflow=self.workflow)
         return [run for run in runs if run["title"] == f"Release {self.tag}"]
 
     @property
@@ -282,7 +291,7 @@ class Project:
 
     def served(self, name: IndexName) -> dict[str, str]:
         """SHA-256 by name of the files that an index has of the tag's version, listed or not."""
-        files = self.index(name).files(NAME)
+        files = self.index(name).files(self.name)
         return {f.filename: f.sha256 for f in files.values() if f.version == self.version}
 
     def built(self) -> dict[str, str]:
@@ -294,13 +303,13 @@ class Project:
 
     def github_release(self) -> dict[str, Any] | None:
         """The GitHub Release of the tag, draft or not; there is never more than one."""
-        found = [r for r in self.world.github.releases(REPOSITORY) if r["tag_name"] == self.tag]
+        found = [r for r in self.world.github.releases(self.repository) if r["tag_name"] == self.tag]
         assert len(found) < 2, "more than one release of one tag"
         return found[0] if found else None
 
     def open_issues(self) -> list[str]:
         """Titles of the open issues about the tag."""
-        issues = self.world.github.issues(REPOSITORY)
+        issues = self.world.github.issues(self.repository)
         titles = [issue["title"] for issue in issues if issue["state"] == "open"]
         return [title for title in titles if title.startswith(f"Release {self.tag} ")]
 
@@ -365,6 +374,6 @@ class Project:
         return {
             "testpypi": self.served("testpypi"),
             "pypi": self.served("pypi"),
-            "releases": self.world.github.releases(REPOSITORY),
+            "releases": self.world.github.releases(self.repository),
             "issues": self.open_issues(),
         }
