@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import workflow
+from documents import shell_blocks
 from markdown_it import MarkdownIt
 from rendering import ROOT, render
 
@@ -28,6 +29,9 @@ SEEN = {
     "R10": ("a token or an account was exposed", "a-token-or-an-account-was-exposed"),
     "R11": ("a GitHub Release is published", "the-github-release-was-published-too-early"),
 }
+# Commands of other pages: run as printed by test_release_notes.py, and by test_first_package.py.
+JOIN = "uv run towncrier build --yes --version 1.2.3"
+CHECK_TAG = "uv run .github/release/check_tag.py v1.3.0"
 
 
 class Page:
@@ -99,6 +103,29 @@ def test_every_link_of_the_page_leads_somewhere(
     text = (render(template, tmp_path / "package", answers) / "RELEASING.md").read_text(encoding="utf-8")
     known = Page(text).sections
     assert {target for links, _ in known.values() for target in links} - set(known) == set()
+
+
+@pytest.mark.requirement("P8.4")
+@pytest.mark.parametrize(
+    ("answers", "more"),
+    [
+        ({"release_notes": "towncrier"}, {JOIN}),
+        ({"release_notes": "git-cliff", "failure_issue": False}, set()),
+        ({"adopted": True}, {CHECK_TAG}),
+        ({"adopted": True, "release_notes": "git-cliff", "ci_workflow": ""}, {CHECK_TAG}),
+    ],
+    ids=str,
+)
+def test_no_page_has_a_command_that_is_not_on_the_default_one(
+    template: Path, tmp_path: Path, default_package: Path, answers: dict[str, Any], more: set[str]
+) -> None:
+    """Those of the default page are all run as printed, in drill/test_commands.py."""
+
+    def commands(package: Path) -> set[str]:
+        blocks = shell_blocks((package / "RELEASING.md").read_text(encoding="utf-8"))
+        return {line for block in blocks for line in block.splitlines()}
+
+    assert commands(render(template, tmp_path / "package", answers)) - commands(default_package) == more
 
 
 def test_every_sentence_reads_on_at_a_heading_of_the_page(page: Page) -> None:
