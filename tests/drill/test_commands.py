@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -149,14 +150,21 @@ def test_each_line_of_the_list_is_named_when_it_is_broken(ready: Project) -> Non
     assert failing(ready) == set()
 
 
-@pytest.mark.requirement("C2", "R4", "P9.3")
+@pytest.mark.requirement("C2", "R4", "P9.3", "P9.1")
 def test_a_publisher_of_another_environment_shows_in_the_provenance(ready: Project) -> None:
-    """The newest files say who published them: another environment than the workflow's is named."""
+    """The newest files say who published them: another environment, another repository are named."""
     ready.release().approve()
     assert doctor(ready)["C2"] == "pass"
     ready.index("pypi").remove_publishers(NAME)
     ready.register_publisher("pypi", "production")
     assert failing(ready) == {"C2"}
+    ready.index("pypi").remove_publishers(NAME)
+    ready.index("pypi").add_publisher(
+        NAME, owner="somebody", owner_id="9", repository="else", workflow="release.yml", environment="pypi"
+    )
+    printed = ready.shell("uv run .github/release/doctor.py", check=False)
+    assert "taken by somebody/else" in " ".join(printed.split())
+    assert failing(ready) == {"C2", "name-pypi"}
 
 
 # -- the state of a release, and the way on ------------------------------------------------------------
@@ -260,6 +268,7 @@ def test_a_version_that_no_run_has_made(ready: Project) -> None:
     """On PyPI, and no run of the workflow is known: published by something else."""
     ready.index("pypi").put(write_wheel(ready.clone.parent, NAME, "0.1.0", code="x = 1"))
     is_at(ready, "the-version-is-there-with-other-bytes", "no run of release.yml is known")
+    assert doctor(ready)["name-pypi"] == "cannot know"  # files without attestations: whose are they?
 
 
 @pytest.mark.requirement("P5.6", "P8.5")
@@ -384,8 +393,12 @@ def test_the_github_release_is_published_before_pypi(built: Project, frozen: boo
 @pytest.mark.requirement("P9.5", "P8.5")
 @pytest.mark.parametrize("command", ["set_up.py --yes", "status.py v0.1.0", "doctor.py"])
 def test_bad_input_is_a_sentence(ready: Project, command: str) -> None:
-    """No login, a wrong token, no rights, the rate limit, GitHub gone: a sentence each, nothing changed."""
+    """No gh, no login, a wrong token, no rights, the limit, GitHub gone, another clone: a sentence each."""
     world = ready.world
+    programs = ready.clone.parent / "programs"  # uv is here, gh is not
+    programs.mkdir()
+    uv = world.run(["which", "uv"]).stdout.strip()
+    (programs / "uv").symlink_to(uv)
     before = world.github.settings(REPOSITORY)
 
     def says(text: str, **variables: str | None) -> None:
@@ -399,6 +412,8 @@ def test_bad_input_is_a_sentence(ready: Project, command: str) -> None:
         assert text in shown, shown
         assert "Traceback" not in shown
 
+    bare = {"PATH": f"{programs}:/usr/bin:/bin", "UV_PYTHON": sys.executable}
+    says("gh is not installed, and GH_TOKEN is not set", GH_TOKEN=None, **bare)
     says("gh is not logged in to github.com", GH_TOKEN=None)
     says("GitHub does not know this token", GH_TOKEN="gho_gone")  # noqa: S106  (no secret)
     if command.startswith("set_up"):
@@ -409,4 +424,6 @@ def test_bad_input_is_a_sentence(ready: Project, command: str) -> None:
     world.fault("reset", host="api.github.com", times=None)
     says("GitHub does not answer")
     world.clear_faults()
+    ready.shell("git remote set-url origin https://github.com/somebody/demo-pkg")
+    says("This clone belongs to somebody/demo-pkg")
     assert world.github.settings(REPOSITORY) == before

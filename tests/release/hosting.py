@@ -114,6 +114,10 @@ class LocalGitHub:
         """The repository as its owner sees it."""
         return host.Host(REPOSITORY, self.token())
 
+    def answers(self, method: str, pattern: str, body: Any, status: int = 200) -> None:  # noqa: ANN401  (JSON)
+        """Let requests be answered in some way; for what the emulated GitHub does not know."""
+        self.refusals.append((method, pattern, status, body))
+
     def state(self) -> str:
         """All settings, to compare before and after."""
         return json.dumps(dict(self.repo), sort_keys=True)

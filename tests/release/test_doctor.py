@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import doctor
@@ -304,6 +305,24 @@ def local_actions(desk: Bench) -> None:
     desk.github.repo["actions"]["allowed_actions"] = "local_only"
 
 
+def choose_actions(desk: Bench, **chosen: Any) -> None:  # noqa: ANN401
+    """Let only some actions run."""
+    known = {"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": []}
+    desk.github.repo["actions"].update(allowed_actions="selected", selected_actions=known | chosen)
+
+
+def selected_actions(desk: Bench) -> None:
+    choose_actions(desk, patterns_allowed=["pypa/*", "astral-sh/ruff-action"])
+
+
+def no_selected_action(desk: Bench) -> None:
+    choose_actions(desk, github_owned_allowed=False)
+
+
+def blocked_action(desk: Bench) -> None:
+    choose_actions(desk, patterns_allowed=["*", "!pypa/gh-action-pypi-publish@*"])
+
+
 def release_off(desk: Bench) -> None:
     desk.github.host.every("actions/workflows", "workflows")  # GitHub knows them from now on
     desk.github.repo["workflows"][RELEASE]["state"] = "disabled_inactivity"
@@ -340,6 +359,7 @@ HOST: list[tuple[str, Callable[[Bench], None]]] = [
         for change in (no_environment, no_reviewer, any_ref, any_branch, no_tags, protected_branches)
     ),
     *(("actions", change) for change in (actions_off, local_actions, release_off)),
+    *(("actions", change) for change in (selected_actions, no_selected_action, blocked_action)),
     *(("hardened", change) for change in (releases_change, tokens_write, loose_actions)),
     ("old-secrets", token_kept),
     *(("repository", change) for change in (a_fork, another_clone)),
@@ -365,6 +385,27 @@ def test_what_the_doctor_finds_set_up_mends(
     assert set_up.AGAIN in {results(set_up_desk)[check].mend for check in failed(set_up_desk)}
     set_up_desk.run(set_up, "--yes", capsys=capsys)
     assert failed(set_up_desk) == set()
+
+
+def test_the_command_for_selected_actions_adds_those_of_the_release(set_up_desk: Bench) -> None:
+    selected_actions(set_up_desk)
+    found = results(set_up_desk)["actions"]
+    assert found.found == "astral-sh/setup-uv may not run here"
+    words = shlex.split(found.mend)
+    fields = [words[number + 1] for number, word in enumerate(words) if word == "--field"]
+    assert fields == [
+        *("github_owned_allowed=true", "verified_allowed=false", "patterns_allowed[]=pypa/*"),
+        *("patterns_allowed[]=astral-sh/ruff-action", "patterns_allowed[]=astral-sh/setup-uv@*"),
+    ]
+    choose_actions(set_up_desk, patterns_allowed=[f.partition("]=")[2] for f in fields[2:]])
+    assert results(set_up_desk)["actions"].result is Result.PASS
+
+
+def test_whether_a_creator_is_verified_is_for_a_person_to_see(set_up_desk: Bench) -> None:
+    choose_actions(set_up_desk, verified_allowed=True)
+    found = results(set_up_desk)["actions"]
+    assert found.result is Result.UNKNOWN
+    assert "astral-sh/setup-uv, pypa/gh-action-pypi-publish" in found.found
 
 
 def test_a_pin_that_its_action_has_left_behind_is_named(set_up_desk: Bench) -> None:

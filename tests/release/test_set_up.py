@@ -45,7 +45,7 @@ def plan_of(desk: Bench) -> dict[str, set_up.Item]:
     """The plan for a bench, by title."""
     release = workflow.load_release(desk.clone, desk.settings)
     me = desk.github.store.user(OWNER)
-    wishes = set_up.Wishes(((me["login"], me["id"]),))
+    wishes = set_up.Wishes((("User", me["id"], me["login"]),))
     items = set_up.plan(desk.github.host, desk.clone, desk.settings, release, wishes)
     return {item.title: item for item in items}
 
@@ -210,6 +210,29 @@ def test_a_team_that_reviews_stays(desk: Bench) -> None:
     assert body["prevent_self_review"] is True
 
 
+def test_a_team_can_review(desk: Bench) -> None:
+    teams = [{"id": 8, "slug": "docs"}, {"id": 9, "slug": "releasers"}]
+    desk.github.answers("GET", "/teams$", teams)
+    wishes = set_up.Wishes(set_up.find_reviewers(desk.github.host, [f"{OWNER}/Releasers", OWNER]))
+    item = set_up.environment_item(desk.github.host, "pypi", "main", desk.settings, wishes)
+    me = desk.github.store.user(OWNER)
+    body = item.calls[0].body
+    assert body is not None
+    assert body["reviewers"] == [{"type": "Team", "id": 9}, {"type": "User", "id": me["id"]}]
+    assert item.then.startswith(f"approved by releasers or {OWNER}")
+
+
+@pytest.mark.parametrize("team", [f"{OWNER}/nobody", "elsewhere/releasers"])
+def test_a_team_has_to_see_the_repository(desk: Bench, run: Command, team: str) -> None:
+    desk.github.answers("GET", "/teams$", [{"id": 9, "slug": "releasers"}])
+    outcome = run("--yes", "--reviewer", team)
+    assert outcome.sentences[0] == (
+        f"The team {team!r} cannot approve releases: it has no access to {REPOSITORY}"
+    )
+    assert f"repos/{REPOSITORY}" in outcome.sentences[2]
+    assert desk.github.changes == []
+
+
 def test_reviewers_of_testpypi_stay(desk: Bench, run: Command) -> None:
     desk.github.token("ada", "write")
     desk.github.environment("testpypi", reviewers=["ada"])
@@ -328,9 +351,11 @@ def test_actions_need_not_be_pinned_while_a_workflow_would_stop(desk: Bench, run
 
 
 def test_which_actions_may_run_stays(desk: Bench, run: Command) -> None:
-    desk.github.repo["actions"]["allowed_actions"] = "selected"
+    chosen = {"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": ["pypa/*"]}
+    desk.github.repo["actions"].update(allowed_actions="selected", selected_actions=chosen)
     run("--yes")
     assert desk.github.repo["actions"]["allowed_actions"] == "selected"
+    assert desk.github.repo["actions"]["selected_actions"] == chosen
 
 
 # ---- Bad input --------------------------------------------------------------------------------------

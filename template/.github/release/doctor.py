@@ -485,12 +485,47 @@ def actions_on(patient: Patient) -> str:
         raise Failed("Actions is switched off", AGAIN)
     if found.get("allowed_actions") == "local_only":
         raise Failed("only actions of the same owner may run", host.page("settings/actions"))
-    if found.get("allowed_actions") == "selected":
+    if found.get("allowed_actions") != "selected":
+        return "on, for every action"
+    chosen = host.ask("actions/permissions/selected-actions") or {}
+    left = refused_actions(patient.workflow.uses(), chosen, patient.settings)
+    if left and chosen.get("verified_allowed"):
         raise Unknown(
-            "only selected actions may run; those of release.yml must be among them",
+            f"may run if GitHub has verified their creators: {', '.join(left)}",
             host.page("settings/actions"),
         )
-    return "on, for every action"
+    # The call replaces the whole choice, so it has to repeat what is chosen already.
+    patterns = [*chosen.get("patterns_allowed", []), *(f"{name}@*" for name in left)]
+    demand(
+        [f"{name} may not run here" for name in left],
+        f"gh api --method PUT repos/{patient.settings.repository}/actions/permissions/selected-actions"
+        f" --field github_owned_allowed={json.dumps(bool(chosen.get('github_owned_allowed')))}"
+        f" --field verified_allowed={json.dumps(bool(chosen.get('verified_allowed')))} "
+        + " ".join(f"--field 'patterns_allowed[]={pattern}'" for pattern in patterns),
+    )
+    return "on, for selected actions, all of the release's among them"
+
+
+def refused_actions(uses: list[str], chosen: dict[str, Any], settings: Settings) -> list[str]:
+    """The actions, without their commits, that a choice of allowed actions does not name.
+
+    Args:
+        uses: ``owner/name@commit`` of each.
+        chosen: What GitHub says about selected actions.
+        settings: The project's settings; actions of the same owner may run.
+    """
+    owners = {settings.repository.partition("/")[0].casefold()}
+    owners |= {"actions", "github"} if chosen.get("github_owned_allowed") else set()
+    patterns = [pattern.casefold() for pattern in chosen.get("patterns_allowed", [])]
+    blocked = [pattern.removeprefix("!") for pattern in patterns if pattern.startswith("!")]
+
+    def refused(use: str) -> bool:
+        named = any(fnmatchcase(use, p if "@" in p else f"{p}@*") for p in patterns)
+        return any(fnmatchcase(use, p if "@" in p else f"{p}@*") for p in blocked) or not (
+            named or use.partition("/")[0] in owners
+        )
+
+    return sorted({use.partition("@")[0] for use in uses if refused(use.casefold())})
 
 
 def hardened(patient: Patient) -> str:

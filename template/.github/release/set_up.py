@@ -93,11 +93,11 @@ class Wishes:
     """What the maintainer may choose.
 
     Attributes:
-        reviewers: Accounts (login and id) who approve a release to PyPI.
+        reviewers: Who approves a release to PyPI: ``User`` or ``Team``, id, name.
         no_self_review: Whether nobody may approve a release that they started.
     """
 
-    reviewers: tuple[tuple[str, int], ...]
+    reviewers: tuple[tuple[str, int, str], ...]
     no_self_review: bool = False
 
 
@@ -136,9 +136,7 @@ def environment_item(host: Host, name: str, default: str, settings: Settings, wi
         for r in review.get("reviewers", [])
     ]
     wanted = list(reviewers)
-    for login, number in wishes.reviewers if wishes else ():
-        if ("User", number, login) not in wanted:
-            wanted.append(("User", number, login))
+    wanted += [reviewer for reviewer in (wishes.reviewers if wishes else ()) if reviewer not in reviewers]
     own = bool(review.get("prevent_self_review"))
     no_own = own or bool(wishes and wishes.no_self_review)
     policy = found.get("deployment_branch_policy")
@@ -365,14 +363,21 @@ def _is_admin(person: dict[str, Any]) -> bool:
     return bool((person.get("permissions") or {}).get("admin"))
 
 
-def find_reviewers(host: Host, logins: list[str]) -> tuple[tuple[str, int], ...]:
-    """Login and id of the reviewers.
+def find_reviewers(host: Host, names: list[str]) -> tuple[tuple[str, int, str], ...]:
+    """Kind, id and name of the reviewers.
+
+    Args:
+        host: GitHub.
+        names: Logins of people, and ``ORGANISATION/TEAM``.
 
     Raises:
         Stop: One of them is no account, or may not see the repository.
     """
     found = []
-    for login in logins:
+    for login in names:
+        if "/" in login:
+            found.append(find_team(host, login))
+            continue
         account = host.ask(f"/users/{quoted(login)}")
         role = host.ask(f"collaborators/{quoted(login)}/permission") if account else None
         if account is None or (role or {}).get("permission", "none") == "none":
@@ -385,8 +390,31 @@ def find_reviewers(host: Host, logins: list[str]) -> tuple[tuple[str, int], ...]
                 else f"{AGAIN} --reviewer LOGIN",
                 read=READ,
             )
-        found.append((str(account["login"]), int(account["id"])))
+        found.append(("User", int(account["id"]), str(account["login"])))
     return tuple(found)
+
+
+def find_team(host: Host, name: str) -> tuple[str, int, str]:
+    """Kind, id and slug of a team that reviews.
+
+    Args:
+        host: GitHub.
+        name: ``ORGANISATION/TEAM``.
+
+    Raises:
+        Stop: No such team has access to the repository.
+    """
+    organisation, _, slug = name.partition("/")
+    owner = host.repository.partition("/")[0]
+    for team in host.every("teams") if organisation.casefold() == owner.casefold() else ():
+        if team["slug"].casefold() == slug.casefold():
+            return "Team", int(team["id"]), str(team["slug"])
+    raise Stop(
+        f"The team {name!r} cannot approve releases: it has no access to {host.repository}",
+        expected=f"a team of {owner} with at least read access",
+        mend=f"gh api --method PUT orgs/{owner}/teams/{slug}/repos/{host.repository} --field permission=pull",
+        read=READ,
+    )
 
 
 def ask_person(question: str) -> str:
@@ -521,7 +549,8 @@ def arguments() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="LOGIN",
-        help="who approves releases to PyPI; may be repeated; default: asked for, or with --yes you",
+        help="who approves releases to PyPI, or ORGANISATION/TEAM; may be repeated; default: asked for, or "
+        "with --yes you",
     )
     parser.add_argument(
         "--no-self-review",

@@ -553,6 +553,29 @@ def put_permissions(call: Call) -> Answer:
     return None
 
 
+_CHOICE_KEYS = ("github_owned_allowed", "verified_allowed", "patterns_allowed")
+
+
+@route("GET", "/repos/<owner>/<name>/actions/permissions/selected-actions", level="admin")
+def get_selected_actions(call: Call) -> Answer:
+    """Show which actions may be used where only selected ones may."""
+    if call.repo["actions"]["allowed_actions"] != "selected":
+        raise ApiError(409, "Conflict")
+    return {"github_owned_allowed": False, "verified_allowed": False, "patterns_allowed": []} | call.repo[
+        "actions"
+    ].get("selected_actions", {})
+
+
+@route("PUT", "/repos/<owner>/<name>/actions/permissions/selected-actions", level="admin")
+def put_selected_actions(call: Call) -> Answer:
+    """Choose the actions that may be used."""
+    if call.repo["actions"]["allowed_actions"] != "selected":
+        raise ApiError(409, "Conflict")
+    call.repo["actions"]["selected_actions"] = choose(call.body, *_CHOICE_KEYS)
+    call.repo.save()
+    return None
+
+
 _TOKEN_KEYS = ("default_workflow_permissions", "can_approve_pull_request_reviews")
 
 
