@@ -23,6 +23,7 @@ from combinations import crossed, write
 from packaging.requirements import Requirement
 from rendering import ROOT, Renderer, choices_of
 from ruamel.yaml import YAML
+from workflow import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,16 +32,6 @@ if TYPE_CHECKING:
 CI, RELEASE = ".github/workflows/ci.yml", ".github/workflows/release.yml"
 PINS = ROOT / "extensions/pins"
 PUBLISHING = ("publish-testpypi", "publish-pypi")
-STAGES = (
-    "gate",
-    "build",
-    "test",
-    "publish-testpypi",
-    "verify-testpypi",
-    "publish-pypi",
-    "verify-pypi",
-    "github-release",
-)
 TAG = "${{ inputs.tag || github.ref_name }}"
 NOT_A_FORK = "!github.event.repository.fork"
 RETENTION = 30  # days: as long as a run can be re-run

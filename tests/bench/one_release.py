@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "template/.github/release"))
 from drill import test_scenarios as scenarios
 from drill.conftest import CACHE, TOOLS, claim_one_python, group_requirements, script_requirements
 from drill.project import OWNER, Project

@@ -22,6 +22,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
 from markdown_it import MarkdownIt
+from workflow import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,16 +33,6 @@ if TYPE_CHECKING:
 
 OWNER, NAME = "octo-org", "demo-pkg"
 REPOSITORY = f"{OWNER}/{NAME}"
-STAGES = (
-    "gate",
-    "build",
-    "test",
-    "publish-testpypi",
-    "verify-testpypi",
-    "publish-pypi",
-    "verify-pypi",
-    "github-release",
-)
 Files = Literal["none", "wheel", "sdist", "all"]
 
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from drill.wheelhouse import write_wheel
 from environment import fresh_environment
 
 from release.kit import make_wheel, refusal
@@ -70,6 +71,14 @@ def test_programs_can_be_hidden(*, hidden: bool) -> None:
             [environment.python, "-c", code], check=True, capture_output=True, text=True, env=env
         )
     assert (said.stdout.strip() == "None") is hidden
+
+
+@pytest.mark.requirement("P1.3", "B2")
+def test_a_single_module_is_imported(tmp_path: Path) -> None:
+    wheel = write_wheel(tmp_path, "demo-pkg", "1.0", code='__version__ = "1.0"\n')
+    with fresh_environment() as environment:
+        environment.install("--no-index", wheel)
+        environment.smoke_test("demo-pkg", "demo_pkg", "1.0")
 
 
 @pytest.mark.requirement("P3.3")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import report_outcome
 from ruamel.yaml import YAML
+from workflow import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from release.kit import Outcome
     from release.serving import LocalIndex
 
-JOBS = (
-    "gate",
-    "build",
-    "test",
-    "publish-testpypi",
-    "verify-testpypi",
-    "publish-pypi",
-    "verify-pypi",
-    "github-release",
-)
 RUN = "https://github.example/runs/7"
 
 
@@ -38,7 +29,7 @@ def _nothing_on_the_indexes(indexes: dict[str, LocalIndex]) -> None:
 
 def report(run_step: RunStep, monkeypatch: pytest.MonkeyPatch, results: dict[str, str]) -> Outcome:
     """Report a run in which every other job succeeded."""
-    needs = {job: {"result": results.get(job, "success"), "outputs": {}} for job in JOBS}
+    needs = {job: {"result": results.get(job, "success"), "outputs": {}} for job in STAGES}
     monkeypatch.setenv("NEEDS", json.dumps(needs))
     monkeypatch.setenv("RUN_URL", RUN)
     return run_step(report_outcome, "v0.1.0")
@@ -46,7 +37,7 @@ def report(run_step: RunStep, monkeypatch: pytest.MonkeyPatch, results: dict[str
 
 def stopped(job: str, how: str = "failure") -> dict[str, str]:
     """The results where a job stopped and what follows was skipped."""
-    return {job: how} | dict.fromkeys(JOBS[JOBS.index(job) + 1 :], "skipped")
+    return {job: how} | dict.fromkeys(STAGES[STAGES.index(job) + 1 :], "skipped")
 
 
 def body(stage: str, testpypi: str = "nothing of this version", pypi: str = "nothing of this version") -> str:
@@ -74,7 +65,7 @@ Do not upload by hand, and do not delete the tag once a file is on PyPI."""
 
 
 @pytest.mark.requirement("B7", "P9.3")
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("job", STAGES)
 def test_a_failure_opens_an_issue_that_names_the_stage_the_indexes_and_the_runbook(
     job: str, gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,17 +128,17 @@ def test_a_success_closes_the_issue_if_there_is_one(
     ("results", "stage"),
     [
         (stopped("publish-pypi", "cancelled"), "publish-pypi"),
-        ({"build": "cancelled", "test": "failure", **dict.fromkeys(JOBS[3:], "skipped")}, "test"),
+        ({"build": "cancelled", "test": "failure", **dict.fromkeys(STAGES[3:], "skipped")}, "test"),
         ({"test": "failure", "build": "failure"}, "build"),
-        (dict.fromkeys(JOBS[5:], "skipped"), "publish-pypi"),
-        (dict.fromkeys(JOBS, "skipped"), "gate"),
+        (dict.fromkeys(STAGES[5:], "skipped"), "publish-pypi"),
+        (dict.fromkeys(STAGES, "skipped"), "gate"),
         ({}, None),
     ],
 )
 def test_the_stage_is_the_first_that_failed_else_was_cancelled_else_skipped(
     results: dict[str, str], stage: str | None
 ) -> None:
-    needs = {job: {"result": results.get(job, "success")} for job in JOBS}
+    needs = {job: {"result": results.get(job, "success")} for job in STAGES}
     assert report_outcome.stopped_at(needs) == stage
 
 
@@ -183,7 +174,7 @@ def test_a_missing_fact_about_the_run_is_named(
 @pytest.mark.requirement("B7", "P8.4")
 def test_every_job_of_the_release_has_its_row_in_the_runbook(default_package: Path) -> None:
     release = YAML(typ="safe").load((default_package / ".github/workflows/release.yml").read_text())
-    assert tuple(release["jobs"]["report"]["needs"]) == JOBS
+    assert tuple(release["jobs"]["report"]["needs"]) == STAGES
     runbook = (default_package / "RELEASING.md").read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", runbook, re.MULTILINE)
-    assert set(JOBS) <= set(headings)
+    assert set(STAGES) <= set(headings)

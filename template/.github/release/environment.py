@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,8 @@ assert installed == expected, f"the installed version is {installed}, not {expec
 package = importlib.import_module(module)
 stated = getattr(package, "__version__", None) or importlib.import_module(module + "._version").__version__
 assert stated == expected, f"{module}.__version__ is {stated}, not {expected}"
-assert package.__path__[0].startswith(sys.prefix), f"{module} was imported from {package.__path__[0]}"
+place = package.__file__ or package.__path__[0]  # a namespace has no file, a single module no path
+assert place.startswith(sys.prefix), f"{module} was imported from {place}"
 for entry in importlib.metadata.distribution(distribution).entry_points:
     if entry.group in ("console_scripts", "gui_scripts"):
         assert callable(entry.load()), f"the command {entry.name} is not callable"
@@ -52,6 +54,25 @@ class Environment:
         """Install with ``uv pip install``; files of no project and no user change what it does."""
         uv = os.environ.get("UV") or shutil.which("uv") or "uv"
         run(uv, "pip", "install", "--no-config", "--python", self.python, *arguments, env=self.variables)
+
+    def run_command(self, command: str, folder: Path) -> int | None:
+        """Run a command as in an activated environment, whose programs go first.
+
+        Args:
+            command: A program and its arguments; there is no shell.
+            folder: Where to run it.
+
+        Returns:
+            Its status, or None if there is no such program.
+        """
+        path = os.pathsep.join([str(self.scripts), os.environ.get("PATH", "")])
+        words = shlex.split(command)
+        program = shutil.which(words[0], path=path)
+        if program is None:
+            return None
+        print(f"$ {command}", flush=True)
+        variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(self.scripts.parent)}
+        return subprocess.run([program, *words[1:]], cwd=folder, env=variables, check=False).returncode
 
     def smoke_test(self, distribution: str, module: str, version: str) -> None:
         """Import the package and compare the versions that it states.

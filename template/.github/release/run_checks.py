@@ -11,10 +11,6 @@ what users will get and nothing that only the repository has.
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
-import shutil
-import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
@@ -41,24 +37,18 @@ def run_check(check: str, settings: Settings, wheel: Path, source: Path) -> None
     """
     with fresh_environment() as environment:
         environment.install("--quiet", wheel, "--group", f"{source / 'pyproject.toml'}:{check}")
-        path = os.pathsep.join([str(environment.scripts), os.environ.get("PATH", "")])
         for command in settings.checks[check]:
-            words = shlex.split(command)
-            program = shutil.which(words[0], path=path)
-            if program is None:
+            status = environment.run_command(command, source)
+            if status is None:
                 raise Stop(
-                    f"The check {check!r} needs {words[0]}, which is not installed",
-                    expected=f"{words[0]} in the dependency group {check!r}",
+                    f"The check {check!r} needs {command.split()[0]}, which is not installed",
+                    expected=f"{command.split()[0]} in the dependency group {check!r}",
                     mend=f"add it to [dependency-groups] {check} in pyproject.toml",
                     read=READ,
                 )
-            print(f"$ {command}", flush=True)
-            # Programs of the environment first, as in an activated one.
-            variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(environment.scripts.parent)}
-            done = subprocess.run([program, *words[1:]], cwd=source, env=variables, check=False)
-            if done.returncode:
+            if status:
                 raise Stop(
-                    f"The check {check!r} failed: `{command}` ended with status {done.returncode}",
+                    f"The check {check!r} failed: `{command}` ended with status {status}",
                     expected="status 0; its report is in the log above",
                     mend=f"run `uv run --group {check} {command}` in a clone, and mend what it says",
                     read=READ,

@@ -11,10 +11,6 @@ where a fresh environment comes first on PATH, as if it were activated.
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
-import shutil
-import subprocess
 from pathlib import Path
 
 from environment import Environment, fresh_environment
@@ -35,22 +31,17 @@ def run_command(command: str, environment: Environment, source: Path) -> None:
     Raises:
         Stop: The program is missing, or fails.
     """
-    path = os.pathsep.join([str(environment.scripts), os.environ.get("PATH", "")])
-    words = shlex.split(command)
-    program = shutil.which(words[0], path=path)
-    if program is None:
+    status = environment.run_command(command, source)
+    if status is None:
         raise Stop(
-            f"The gate needs {words[0]}, which is not installed",
-            expected=f"{words[0]} on the runner, or a command before it that installs it",
+            f"The gate needs {command.split(maxsplit=1)[0]}, which is not installed",
+            expected=f"{command.split(maxsplit=1)[0]} on the runner, or a command before it that installs it",
             mend="put that command into gate_commands: copier update --data-file FILE",
             read=READ,
         )
-    print(f"$ {command}", flush=True)
-    variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(environment.scripts.parent)}
-    done = subprocess.run([program, *words[1:]], cwd=source, env=variables, check=False)
-    if done.returncode:
+    if status:
         raise Stop(
-            f"The gate failed: `{command}` ended with status {done.returncode}",
+            f"The gate failed: `{command}` ended with status {status}",
             expected="status 0; its report is in the log above",
             mend=f"run `{command}` in a clone, and mend what it says",
             read=READ,
