@@ -76,7 +76,7 @@ def test_after_set_up_all_is_green_but_what_only_a_person_can_see(set_up_desk: B
 
 def test_offline_nothing_is_asked_and_nothing_fails(desk: Bench, run: Command) -> None:
     desk.patch.setattr(host, "API", "http://127.0.0.1:9")
-    desk.patch.setattr(doctor, "PyPISimple", None)
+    desk.patch.setattr(doctor, "files_of", None)
     desk.patch.delenv("GH_TOKEN")
     outcome = run("--offline")
     assert outcome.status == 0, outcome.printed

@@ -71,6 +71,19 @@ def test_an_index_that_is_down_for_a_moment_is_asked_again(
 
 
 @pytest.mark.requirement("P5.6", "P8.2")
+@pytest.mark.parametrize("page", [b"", b"<html><body>Log in to go on</body></html>"])
+def test_a_page_for_people_is_no_answer(
+    page: bytes, indexes: dict[str, LocalIndex], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for a list without files it would say that nothing of the version is there."""
+    local = indexes["pypi"]
+    monkeypatch.setattr(local, "answer", lambda _: (200, "text/html", page))
+    lines = refusal(lambda: index.published(local.index, "demo-pkg", V))
+    assert lines[0] == "PyPI did not answer 5 times: the answer is no list of files (PEP 691)"
+    assert len(clock.pauses) == 4
+
+
+@pytest.mark.requirement("P5.6", "P8.2")
 def test_an_index_that_stays_down_is_given_up(indexes: dict[str, LocalIndex], clock: Clock) -> None:
     local = indexes["testpypi"]
     local.failures = [503] * 99

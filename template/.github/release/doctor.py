@@ -36,10 +36,10 @@ from typing import TYPE_CHECKING, Any
 import requests
 from console import console, lines, marked, table
 from host import Host, check_origin, find_token, quoted
-from index import INDEXES, Index
+from index import INDEXES, Index, files_of
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
-from pypi_simple import ACCEPT_JSON_ONLY, NoSuchProjectError, PyPISimple
+from pypi_simple import NoSuchProjectError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from set_up import AGAIN, JOBS, admits, immutable_item, rulesets, tag_pattern
@@ -743,8 +743,7 @@ def packages_of(index: Index, settings: Settings) -> list[Any] | None:
         Unknown: The index does not answer.
     """
     try:
-        with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
-            return list(client.get_project_page(settings.distribution, timeout=30.0).packages)
+        return files_of(index, settings.distribution)
     except NoSuchProjectError:
         return None
     except (requests.RequestException, ValueError) as error:

@@ -70,6 +70,21 @@ class Comparison:
     first_upload: dt.datetime | None
 
 
+def files_of(index: Index, project: str) -> list[DistributionPackage]:
+    """Every file of a project that an index serves.
+
+    Raises:
+        NoSuchProjectError: The index does not know the project.
+        requests.RequestException: It did not answer.
+        ValueError: It answered with something else than such a list.
+    """
+    with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
+        page = client.get_project_page(project, timeout=30.0, headers={"Cache-Control": "no-cache"})
+    if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
+        raise ValueError("the answer is no list of files (PEP 691)")
+    return list(page.packages)
+
+
 def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:
     """The files of one version that an index serves, by file name.
 
@@ -83,8 +98,7 @@ def published(index: Index, project: str, version: Version) -> dict[str, Distrib
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
-                page = client.get_project_page(project, timeout=30.0, headers={"Cache-Control": "no-cache"})
+            files = files_of(index, project)
         except NoSuchProjectError:
             return {}
         except (requests.RequestException, ValueError) as error:
@@ -97,7 +111,7 @@ def published(index: Index, project: str, version: Version) -> dict[str, Distrib
                 ) from error
             time.sleep(2**attempt / 4)
         else:
-            return {p.filename: p for p in page.packages if version_of(p.filename) == version}
+            return {p.filename: p for p in files if version_of(p.filename) == version}
     raise AssertionError("unreachable")
 
 
