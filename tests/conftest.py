@@ -106,7 +106,8 @@ def adoptions(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template_repository: Path
 ) -> Iterator[Adoptions]:
     """The adopted packages; those that this run needs are begun at once."""
-    from adopt.adoption import PACKAGES, Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
+    from adopt.adoption import Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
+    from adopt.fixtures import PACKAGES  # noqa: PLC0415
 
     made = Adoptions(tmp_path_factory.mktemp("adopted"), template_repository)
     for item in request.session.items:

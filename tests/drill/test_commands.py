@@ -309,7 +309,7 @@ class Runbook:
         self.left = shell_blocks((project.clone / "RELEASING.md").read_text(encoding="utf-8"))
         (self.first, _) = project.shell_blocks("when-it-stops")
 
-    def run(self, anchor: str, *numbers: int, **variables: str) -> str:
+    def run(self, anchor: str, *numbers: int, **variables: Any) -> str:  # noqa: ANN401
         """Run all shell blocks below a heading or ``<a id=...>``, or some of them; return what they print.
 
         Behind the heading "When it stops", the block that sets the variables goes before them.

@@ -561,9 +561,8 @@ def get_selected_actions(call: Call) -> Answer:
     """Show which actions may be used where only selected ones may."""
     if call.repo["actions"]["allowed_actions"] != "selected":
         raise ApiError(409, "Conflict")
-    return {"github_owned_allowed": False, "verified_allowed": False, "patterns_allowed": []} | call.repo[
-        "actions"
-    ].get("selected_actions", {})
+    nothing: Json = {"github_owned_allowed": False, "verified_allowed": False, "patterns_allowed": []}
+    return {**nothing, **call.repo["actions"].get("selected_actions", {})}
 
 
 @route("PUT", "/repos/<owner>/<name>/actions/permissions/selected-actions", level="admin")
