@@ -96,8 +96,11 @@ def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def template_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a git repository of its own, with a version."""
-    repository = copy_template(tmp_path_factory.mktemp("template-repository") / "template")
-    commit_all(repository, tag="v1.0.0")
+    from drill.conftest import once  # noqa: PLC0415  (what drills need, which most tests do not)
+
+    with once(tmp_path_factory, "template-repository") as (repository, missing):
+        if missing:
+            commit_all(copy_template(repository), tag="v1.0.0")
     return repository
 
 
@@ -108,8 +111,12 @@ def adoptions(
     """The adopted packages; those that this run needs are begun at once."""
     from adopt.adoption import Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
     from adopt.fixtures import PACKAGES  # noqa: PLC0415
+    from drill.conftest import once  # noqa: PLC0415
 
-    made = Adoptions(tmp_path_factory.mktemp("adopted"), template_repository)
+    with once(tmp_path_factory, "adopted") as (folder, missing):
+        if missing:
+            folder.mkdir()
+    made = Adoptions(folder, template_repository)
     for item in request.session.items:
         params = getattr(getattr(item, "callspec", None), "params", {})
         shape = params.get("adoption") or params.get("adopted")

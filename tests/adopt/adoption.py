@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import multiprocessing
+import pickle
 import shutil
 import zipfile
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -89,6 +91,18 @@ def adopt(shape: str, folder: Path, template: Path) -> Adoption:
     return Adoption(shape, root, status, output, before, after)
 
 
+def adopt_once(shape: str, folder: Path, template: Path) -> Adoption:
+    """Adopt the package of a shape, unless another worker of this test run has; see `adopt`."""
+    known = folder.with_suffix(".pickle")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not known.exists():
+            known.write_bytes(pickle.dumps(adopt(shape, folder, template)))
+    made = pickle.loads(known.read_bytes())  # noqa: S301  (our own)
+    assert isinstance(made, Adoption)
+    return made
+
+
 class Adoptions:
     """The adopted packages of a test run, each made when it is first asked for or announced.
 
@@ -105,7 +119,7 @@ class Adoptions:
     def announce(self, shape: str) -> Future[Adoption]:
         """Begin to adopt a shape."""
         if shape not in self.made:
-            self.made[shape] = self.pool.submit(adopt, shape, self.folder / shape, self.template)
+            self.made[shape] = self.pool.submit(adopt_once, shape, self.folder / shape, self.template)
         return self.made[shape]
 
     def __getitem__(self, shape: str) -> Adoption:
