@@ -25,7 +25,7 @@ import pytest
 from adopt.fixtures import PACKAGES
 from rendering import commit_all, git
 
-from drill.conftest import CACHE, TOOLS, script_requirements
+from drill.conftest import CACHE, TOOLS, compile_cached, once, script_requirements
 from drill.project import OWNER, Project
 from drill.test_commands import failing, forms, status
 from drill.wheelhouse import fill, write_wheel
@@ -63,6 +63,18 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for wanted in (script_requirements() | set(TOOLS) | NEEDED, OLDER):
         for wheel in fill(wanted, CACHE / "wheelhouse").glob("*.whl"):
             folder.joinpath(wheel.name).symlink_to(wheel)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def uv_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of uv of its own: uv remembers what an index lists, and this one lists more."""
+    folder = CACHE / "uv-adopted"
+    folder.mkdir(parents=True, exist_ok=True)
+    with once(tmp_path_factory, "bytecode") as (compiled, missing):
+        if missing:
+            compile_cached(folder)  # what an earlier session has left there
+            compiled.mkdir()
     return folder
 
 
