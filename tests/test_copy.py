@@ -42,7 +42,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a git checkout with two versions, the second of which changes two files."""
     repository = copy_template(tmp_path_factory.mktemp("git") / "template")
     commit_all(repository, tag="v1.0.0")
-    for name in ("SECURITY.md.jinja", "pyproject.toml.jinja"):
+    for name in ("RELEASING.md.jinja", "pyproject.toml.jinja"):
         with (repository / "template" / name).open("a", encoding="utf-8") as file:
             file.write("# Newer\n")
     commit_all(repository, "fix: newer", tag="v1.1.0")
@@ -281,7 +281,7 @@ def test_an_update_of_an_untouched_package_equals_a_fresh_one(package: Path, fre
     copier("update", "--quiet", "--defaults", cwd=package)
     assert files(package) == fresh
     changed = git(package, "diff", "--name-only").splitlines()
-    assert changed == [".copier-answers.yml", "SECURITY.md", "pyproject.toml"]
+    assert changed == [".copier-answers.yml", "RELEASING.md", "pyproject.toml"]
 
 
 @pytest.mark.requirement("B3")
@@ -328,4 +328,4 @@ def test_a_package_rendered_by_the_command_of_the_readme_can_be_updated(
     package = tmp_path / "my-package"
     commit_all(package)
     copier("update", "--quiet", "--defaults", cwd=package)
-    assert b"# Newer" in (package / "SECURITY.md").read_bytes()
+    assert b"# Newer" in (package / "RELEASING.md").read_bytes()

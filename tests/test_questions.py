@@ -247,7 +247,8 @@ def test_what_is_not_asked_is_computed_or_stored() -> None:
         "adopted": (None, False),  # what adoption finds out (docs/adopting.md)
         "release_workflow": (None, False),
         **dict.fromkeys(OF_ADOPTED, ("{= adopted =}", False)),
-        "pins": (None, False),  # stored, so that an update never conflicts with a bot
+        "stored_pins": (None, False),  # stored, so that an update never conflicts with a bot
+        "pins": (False, None),
         "package_path": (False, None),
         "python_versions": (False, None),
         "default_branch": (False, None),

@@ -489,6 +489,16 @@ def ci_rehearses_the_release(package: Package) -> None:
     assert matrices[0] == matrices[1]
 
 
+VERDICTS = {"success": True, "success success": True, "failure success": False, "success skipped success": False}
+
+
+@functools.cache
+def passes(command: str, results: str) -> bool:
+    """Whether the last job of CI is green, run as GitHub runs it."""
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", command], env={"RESULTS": results}, check=False)
+    return done.returncode == 0
+
+
 def ci_has_one_name_to_require(package: Package) -> None:
     """The last job of CI is red unless every other one is green, also when one was skipped."""
     last = package.ci["jobs"]["ci"]
@@ -496,7 +506,7 @@ def ci_has_one_name_to_require(package: Package) -> None:
     assert last["needs"] == others
     (step,) = last["steps"]
     assert step["env"] == {"RESULTS": "${{ join(needs.*.result, ' ') }}"}
-    assert step["run"] == f'test "$RESULTS" = "{" ".join(["success"] * len(others))}"'
+    assert [passes(step["run"], results) for results in VERDICTS] == list(VERDICTS.values())
 
 
 RULES: dict[Callable[[Package], None], tuple[str, ...]] = {
