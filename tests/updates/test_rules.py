@@ -1,0 +1,214 @@
+"""The rules of evolution hold between the versions of this template, and a breach of each is noticed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from rendering import ROOT, commit_all, git
+
+from updates import changes
+from updates.changes import CHANGES, CI, RELEASE, append, edit
+from updates.laboratory import ANSWERS, FIRST, GIVEN, Laboratory, conflicts, expected, files, stored_answers
+from updates.rules import PACKAGES, breaches, loose_pins
+from updates.users import USERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PYPROJECT = "template/pyproject.toml.jinja"
+
+
+def choice_dropped(folder: Path) -> None:
+    edit(folder / "copier.yml", r"choices: \[mypy, pyright, none\]", "choices: [mypy, pyright]")
+
+
+def question_deleted(folder: Path) -> None:
+    edit(folder / "copier.yml", r"^failure_issue:\n(?:  .*\n)+", "")
+    for path in (folder / "template").rglob("*.jinja"):
+        path.write_text(
+            re.sub(r"\bfailure_issue\b", "true", path.read_text(encoding="utf-8")), encoding="utf-8"
+        )
+
+
+def question_renamed_without_its_answer(folder: Path) -> None:
+    changes.question_renamed(folder)
+    edit(folder / "copier.yml", re.escape("{= failure_issue | default(true) =}"), "true")
+
+
+def question_with_another_default(folder: Path) -> None:
+    changes.question_added(folder)
+    edit(folder / "copier.yml", r"help: Slow tests\?\n  default: false", "help: Slow?\n  default: true")
+    append(folder / PYPROJECT, "{% if slow_tests %}\n[tool.slow]\n{% endif %}\n")
+
+
+def environment_renamed(folder: Path) -> None:
+    edit(folder / "copier.yml", "^  default: pypi$", "  default: production")
+
+
+def file_deleted(folder: Path) -> None:
+    (folder / "template/.github/release/console.py").unlink()
+
+
+def file_renamed(folder: Path) -> None:
+    (folder / "template/RELEASING.md.jinja").rename(folder / "template/RELEASES.md.jinja")
+
+
+def file_taken_back(folder: Path) -> None:
+    edit(folder / "copier.yml", r"^.*}/README\.md{.*\n", "")
+
+
+def project_changed(folder: Path) -> None:
+    edit(folder / PYPROJECT, "^line-length = 100$", "line-length = 99")
+
+
+def changelog_changed(folder: Path) -> None:
+    append(next((folder / "template").glob("*CHANGELOG*")), "\nMore.\n")
+
+
+def step_renamed(folder: Path) -> None:
+    edit(folder / RELEASE, "name: Install uv for the build", "name: Install uv to build")
+
+
+def step_removed(folder: Path) -> None:
+    edit(folder / RELEASE, r"^      - name: Keep their hashes\n(?:       .*\n)+", "")
+
+
+def input_beside_a_pin(folder: Path) -> None:
+    edit(
+        folder / CI,
+        r"^          enable-cache: auto$",
+        "          cache-suffix: ci\n          enable-cache: auto",
+    )
+
+
+def place_removed(folder: Path) -> None:
+    edit(folder / CI, r"^  # Your own jobs.*\n", "")
+
+
+BREACHES = {
+    choice_dropped: "The question type_checker has lost the choices ['none']",
+    question_deleted: "The question failure_issue is gone",
+    question_renamed_without_its_answer: "The question failure_issue is gone",
+    question_with_another_default: "The file pyproject.toml says something else",
+    environment_renamed: "The question pypi_environment has another default",
+    file_deleted: "The file .github/release/console.py is gone",
+    file_renamed: "The file RELEASING.md is gone",
+    file_taken_back: "The file README.md was left to its users",
+    project_changed: "The file pyproject.toml says something else",
+    changelog_changed: "The file CHANGELOG.md says something else",
+    step_renamed: "In .github/workflows/release.yml something has changed at",
+    step_removed: "In .github/workflows/release.yml something has changed at",
+    input_beside_a_pin: "In .github/workflows/ci.yml something has changed at 'version: \"PIN\"'",
+    place_removed: "In .github/workflows/ci.yml something has changed at '# Your own jobs",
+}
+
+
+@pytest.mark.requirement("B3")
+@pytest.mark.parametrize("change", BREACHES, ids=lambda change: change.__name__)
+def test_a_breach_is_noticed(laboratory: Laboratory, change: Callable[[Path], None]) -> None:
+    found = breaches(laboratory, FIRST, laboratory.version(change.__name__, change))
+    assert [sentence for sentence in found if sentence.startswith(BREACHES[change])], found
+
+
+@pytest.mark.requirement("B3")
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_changes_of_the_matrix_keep_the_rules(laboratory: Laboratory, change: str) -> None:
+    assert breaches(laboratory, FIRST, laboratory.tags[change]) == []
+
+
+@pytest.mark.requirement("X9", "B3")
+@pytest.mark.parametrize("answers", PACKAGES, ids=["default", "other", "sparse", "adopted"])
+def test_pins_stand_between_lines_that_stay(laboratory: Laboratory, answers: dict[str, object]) -> None:
+    rendered = laboratory.fresh(FIRST, answers)
+    workflows = {path: content for path, content in rendered.items() if path.startswith(".github/workflows/")}
+    assert b"setup-uv@" in b"".join(workflows.values())
+    assert {path: loose for path, content in workflows.items() if (loose := loose_pins(content))} == {}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "new"),
+    [
+        (r"- name: Install uv for the build", "- name: Install uv for the checks"),
+        (r"\n          enable-cache: auto", ""),
+        (r"          enable-cache: auto", '          version: "1.0"'),
+    ],
+    ids=["a name that another step has", "a pin at the end of its step", "a pin beside a pin"],
+)
+def test_a_pin_that_stands_loose_is_noticed(laboratory: Laboratory, pattern: str, new: str) -> None:
+    text = laboratory.fresh(FIRST, {})[".github/workflows/ci.yml"].decode()
+    changed = re.sub(pattern, new, text)
+    assert changed != text
+    assert loose_pins(changed.encode())
+
+
+# ---- Earlier versions ---------------------------------------------------------------------------------
+
+
+def releases() -> list[str]:
+    """The releases of this template in the history of what is checked out."""
+    return git(ROOT, "tag", "--list", "v[0-9]*", "--merged", "HEAD").split()
+
+
+def promised() -> list[str]:
+    """The versions from which updates are promised: every release; before the first one, where the promise began.
+
+    That is the oldest commit in reach whose questions have stored pins; in a clone without its history
+    (`--depth 1`) it is the newest one.
+    """
+    began = git(ROOT, "log", "--format=%H", "--reverse", "-S", "\nstored_pins:\n", "HEAD", "--", "copier.yml")
+    return releases() or began.split()[:1]
+
+
+@pytest.mark.requirement("B3", "P9.2")
+def test_this_version_keeps_the_rules_towards_every_earlier_one(laboratory: Laboratory) -> None:
+    versions = promised()
+    assert versions
+    assert {v: found for v in versions if (found := breaches(laboratory, laboratory.earlier(v), FIRST))} == {}
+
+
+@pytest.mark.requirement("B3")
+def test_packages_of_every_earlier_version_take_this_one(laboratory: Laboratory, tmp_path: Path) -> None:
+    """As they were rendered, and with all that their users and bots did."""
+    for number, version in enumerate(promised()):
+        tag = laboratory.earlier(version)
+        for user in ("untouched", "lived-in"):
+            package = laboratory.copy(tag, tmp_path / f"{number}-{user}" / "demo-pkg")
+            base = files(package)
+            for change in USERS[user].edits:
+                change(package)
+            commit_all(package)
+            mine, fresh = files(package), laboratory.fresh(FIRST, stored_answers(package))
+            laboratory.update(package, FIRST)
+            assert conflicts(package) == []
+            assert files(package) == expected(mine, base, fresh, GIVEN, tmp_path)
+
+
+@pytest.mark.requirement("B3", "X9")
+def test_pins_that_were_stored_under_their_first_name_are_kept(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    """Before the first release of this template the answer had another name."""
+
+    def first_name(folder: Path) -> None:
+        edit(
+            folder / "copier.yml",
+            r"^stored_pins:\n(?:  .*\n)+\npins:\n  type: yaml\n  when: false",
+            "pins:\n  type: yaml\n  ask: false",
+        )
+        edit(folder / "copier.yml", r"stored_pins\[name\] \| ", "{}.name | ")
+        edit(folder / "template/{=_copier_conf.answers_file=}.jinja", r" \| combine.*\)", "")
+
+    tag = laboratory.version("first-name", first_name)
+    package = laboratory.copy(tag, tmp_path / "demo-pkg")
+    path = package / ANSWERS
+    edit(path, r"^    uv: .*$", "    uv: 0.0.1")
+    commit_all(package)
+    later = laboratory.version("later", lambda folder: None)
+    laboratory.update(package, later)
+    stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert "pins" not in stored
+    assert stored["stored_pins"]["uv"] == "0.0.1"
