@@ -12,6 +12,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from copier_pypi_release import apply
+from copier_pypi_release.pins import renew_pins
 from copier_pypi_release.plan import Change, make_plan
 from copier_pypi_release.read import Facts, find_root, read_repository
 from copier_pypi_release.source import find_source
@@ -20,7 +21,8 @@ from copier_pypi_release.stop import Stop
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from copier_pypi_release.plan import Plan
+    from copier_pypi_release.pins import renew_pins
+from copier_pypi_release.plan import Plan
 
 PLAIN_WIDTH = 400  # no line of a table is broken where a program reads it
 SHOWN = ("pyproject.toml", "setup.cfg", ".gitignore", ".gitattributes")  # diffs worth reading on a screen
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plain = not sys.stdout.isatty()
     console = Console(highlight=False, soft_wrap=plain, width=PLAIN_WIDTH if plain else None)
     try:
-        return adopt(options, console)
+        return renew(options, console) if options.command == "pins" else adopt(options, console)
     except Stop as stop:
         Console(stderr=True, highlight=False, soft_wrap=True).print("\n".join(stop.lines), markup=False)
         return 1
@@ -62,7 +64,31 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     adopting.add_argument("--dry-run", action="store_true", help="show what would change, and stop there")
     adopting.add_argument("--yes", action="store_true", help="do not ask before changing files")
     adopting.add_argument("--template", help="address of the template; default: where this tool came from")
+    renewing = commands.add_parser(
+        "pins",
+        help="bring the template's newer pins of actions and tools",
+        description="Write the pins of the template's newest release into workflows, dependency groups and stored "
+        "answers, where they are newer. A later `copier update` meets no conflict there. Nothing is committed.",
+    )
+    renewing.add_argument(
+        "path", nargs="?", type=Path, default=Path(), help="folder of the package; default: here"
+    )
     return parser.parse_args(arguments)
+
+
+def renew(options: argparse.Namespace, console: Console) -> int:
+    """Bring newer pins.
+
+    Args:
+        options: The command line.
+        console: Where to write.
+
+    Raises:
+        Stop: There is no package of the template.
+    """
+    renewed = renew_pins(options.path)
+    console.print("\n".join(renewed) or "Nothing to do: every pin is as new as the template's.", markup=False)
+    return 0
 
 
 def adopt(options: argparse.Namespace, console: Console) -> int:

@@ -1,0 +1,83 @@
+"""The command that brings the template's newer pins."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+from copier_pypi_release import cli
+from rendering import commit_all, git
+
+from updates.changes import pins_changed, workflows_changed
+from updates.laboratory import ANSWERS, FIRST, GIVEN, Laboratory, conflicts, expected, files, stored_answers
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OLD = {"actions/checkout": f"{'1' * 40} # v1.0.0", "uv": "0.1.0", "ruff": "0.1.0", "pytest": "1.0.0"}
+
+
+@pytest.fixture(scope="module")
+def aging(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """A template whose newest version has newer pins, and changes beside them."""
+
+    def pins_and_workflows(folder: Path) -> None:
+        pins_changed(folder)
+        workflows_changed(folder)
+
+    made = Laboratory(tmp_path_factory.mktemp("aging"))
+    made.version("newest", pins_and_workflows)
+    return made
+
+
+@pytest.fixture(scope="module")
+def aged(aging: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package that was rendered when some pins were older; one of them a bot has bumped since."""
+    answers = stored_answers(aging.copy(FIRST, tmp_path_factory.mktemp("new") / "demo-pkg"))
+    answers["stored_pins"] |= OLD
+    package = aging.copy(FIRST, tmp_path_factory.mktemp("aged") / "demo-pkg", answers)
+    path = package / "pyproject.toml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("pytest==1.0.0", "pytest==999.0"), encoding="utf-8"
+    )
+    commit_all(package)
+    return package
+
+
+@pytest.mark.requirement("X9")
+def test_one_command_brings_the_pins_that_are_newer(
+    aging: Laboratory, aged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Into files and stored answers together, so that an update to any version meets no conflict; never back."""
+    package = shutil.copytree(aged, tmp_path / "demo-pkg")
+    newest = stored_answers(aging.copy(aging.tags["newest"], tmp_path / "newest"))["stored_pins"]
+    assert cli.main(["pins", str(package)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "actions/checkout: 1.0.0 -> 8.0.0",
+        "ruff: 0.1.0 -> 99.0.0",
+        "uv: 0.1.0 -> 99.0.0",
+    ]
+    found = files(package)
+    workflows = b"".join(content for path, content in found.items() if path.startswith(".github/workflows"))
+    assert set(re.findall(rb"checkout@(.*)", workflows)) == {newest["actions/checkout"].encode()}
+    assert set(re.findall(rb'version: "([0-9.]+)"', workflows)) == {newest["uv"].encode()}
+    assert set(re.findall(rb"(?:ruff|pytest)==([0-9.]+)", found["pyproject.toml"])) == {b"99.0.0", b"999.0"}
+    assert stored_answers(package)["stored_pins"]["actions/checkout"] == newest["actions/checkout"]
+    commit_all(package, "chore: newer pins")
+    assert cli.main(["pins", str(package)]) == 0
+    assert "Nothing to do" in capsys.readouterr().out
+    assert git(package, "status", "--porcelain") == ""
+    answers, mine = stored_answers(package), files(package)
+    aging.update(package, aging.tags["newest"])
+    fresh = aging.fresh(aging.tags["newest"], answers)
+    assert conflicts(package) == []
+    assert files(package) == expected(mine, aging.fresh(FIRST, answers), fresh, GIVEN, tmp_path)
+
+
+def test_the_command_wants_a_package_of_the_template(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["pins", str(tmp_path)]) == 1
+    assert f"There is no {ANSWERS}" in capsys.readouterr().err
