@@ -489,7 +489,12 @@ def ci_rehearses_the_release(package: Package) -> None:
     assert matrices[0] == matrices[1]
 
 
-VERDICTS = {"success": True, "success success": True, "failure success": False, "success skipped success": False}
+VERDICTS = {
+    "success": True,
+    "success success": True,
+    "failure success": False,
+    "success skipped success": False,
+}
 
 
 @functools.cache

@@ -99,6 +99,18 @@ def workflows_changed(folder: Path) -> None:
     edit(folder / CI, r"^  workflow_dispatch:\n", "  workflow_dispatch:\n  merge_group:\n")
 
 
+def job_added(folder: Path) -> None:
+    """A job is added between others, with pinned steps like theirs.
+
+    If their names were the same, patches would land in the new job: the old one, where it stood, looks like it.
+    """
+    path = folder / RELEASE
+    job = re.search(r"(?ms)^  verify-testpypi:\n.*?(?=^  # From here on)", path.read_text(encoding="utf-8"))
+    assert job
+    copied = re.sub(r"(?<=- name: )(.*)", r"\1 once more", job[0]).replace("verify-testpypi", "look-again")
+    edit(path, r"^  verify-testpypi:\n", lambda match: copied + match[0])
+
+
 def scripts_changed(folder: Path) -> None:
     """Every script changes at both ends, and their settings."""
     for path in (folder / SCRIPTS).glob("*.py"):
@@ -154,6 +166,7 @@ SINGLE: tuple[Callable[[Path], None], ...] = (
     file_handed_over,
     file_retired,
     workflows_changed,
+    job_added,
     scripts_changed,
     documents_changed,
     pyproject_changed,

@@ -195,4 +195,4 @@ USERS = {
         ),
     ),
 }
-WHOLE = ("untouched", "other-answers", "adopted", "lived-in")  # what meets each change alone, too
+WHOLE = ("untouched", "dependabot", "adopted", "lived-in")  # what meets each change alone, too
