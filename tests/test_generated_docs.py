@@ -32,7 +32,7 @@ def up_to_date(request: pytest.FixtureRequest) -> UpToDate:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(wanted, encoding="utf-8")
         found = path.read_text(encoding="utf-8") if path.exists() else ""
-        assert found == wanted, f"refresh it: uv run pytest {Path(__file__).name} --refresh-docs"
+        assert found == wanted, f"refresh it: uv run pytest {request.path.relative_to(ROOT)} --refresh-docs"
 
     return check
 

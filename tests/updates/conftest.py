@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from adopt.adoption import adopt
 from rendering import commit_all, git
 
-from updates.changes import CHANGES
-from updates.laboratory import FIRST, Files, Laboratory, files, stored_answers
+from updates.changes import CHANGES, HANDED_OVER
+from updates.laboratory import FIRST, GIVEN, Files, Laboratory, conflicts, files, stored_answers
 from updates.users import USERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +51,7 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 @pytest.fixture(scope="session")
 def lived_in(laboratory: Laboratory) -> Callable[[str], LivedIn]:
     """The package of a state, by its name in `USERS`."""
-    made: dict[str, LivedIn] = {}
-
-    def package(name: str) -> LivedIn:
-        if name not in made:
-            made[name] = live_in(laboratory, name)
-        return made[name]
-
-    return package
+    return functools.cache(functools.partial(live_in, laboratory))
 
 
 def live_in(laboratory: Laboratory, name: str) -> LivedIn:
@@ -72,6 +67,42 @@ def live_in(laboratory: Laboratory, name: str) -> LivedIn:
     commit_all(root)
     answers = stored_answers(root)
     return LivedIn(root, answers, files(root), laboratory.fresh(FIRST, answers))
+
+
+@dataclasses.dataclass(frozen=True)
+class Updated:
+    """What an update has made of a package.
+
+    Attributes:
+        before: The package before.
+        fresh: A new package of the new version, with the same answers.
+        given: Paths that belong to users alone.
+        files: The package after.
+        conflicts: Paths that wait for a person.
+    """
+
+    before: LivedIn
+    fresh: Files
+    given: frozenset[str]
+    files: Files
+    conflicts: list[str]
+
+
+@pytest.fixture(scope="session")
+def updated(laboratory: Laboratory, lived_in: Callable[[str], LivedIn]) -> Callable[[str, str], Updated]:
+    """The outcome of a kind of change for a state; each is found out once."""
+
+    @functools.cache
+    def outcome(user: str, change: str) -> Updated:
+        before, version = lived_in(user), laboratory.tags[change]
+        with tempfile.TemporaryDirectory(dir=laboratory.folder) as folder:
+            package = shutil.copytree(before.root, Path(folder) / "demo-pkg", symlinks=True)
+            laboratory.update(package, version)
+            after, waiting = files(package), conflicts(package)
+        handed_over = {HANDED_OVER} if change in {"file_handed_over", "everything"} else set()
+        return Updated(before, laboratory.fresh(version, before.answers), GIVEN | handed_over, after, waiting)
+
+    return outcome
 
 
 @pytest.fixture
