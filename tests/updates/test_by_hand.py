@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from updates.conftest import LivedIn
+
 
 def indent_workflows(package: Path) -> None:
     """Formatters of YAML with a style of their own."""
@@ -127,6 +129,13 @@ def unformatted_markdown(text: str) -> list[str]:
 
 
 STYLES = {".yml": unformatted_yaml, ".json": unformatted_json, ".md": unformatted_markdown}
+
+
+@pytest.mark.requirement("B3")
+def test_ruff_changes_code_and_tests_but_no_release_script(lived_in: Callable[[str], LivedIn]) -> None:
+    formatted = lived_in("formatted")
+    changed = {path for path, content in formatted.files.items() if formatted.base.get(path) != content}
+    assert changed == {"pyproject.toml", "src/demo_pkg/__init__.py", "tests/test_version.py"}
 
 
 @pytest.mark.requirement("B3")

@@ -126,15 +126,18 @@ def delete_files(package: Path) -> None:
 
 
 def format_everything(package: Path) -> None:
-    """Formatters with settings of the user's own, and nothing left out."""
-    settings = (
-        '[tool.ruff]\nline-length = 79\n\n[tool.ruff.format]\nquote-style = "single"\nindent-style = "tab"\n'
+    """Formatter and linter with settings of the user's own, and nothing left out."""
+    path = package / "pyproject.toml"
+    style = '[tool.ruff.format]\nquote-style = "single"\nindent-style = "tab"\n'
+    edit(
+        path,
+        r"(?s)^\[tool\.ruff\]\n.*?\n(?=\n\[tool\.ruff\.lint\])",
+        f"[tool.ruff]\nline-length = 79\n\n{style}",
     )
-    edit(package / "pyproject.toml", r"(?s)^\[tool\.ruff\]\n.*?\n(?=\n\[tool\.ruff\.lint\])", settings)
-    for command in (("format", "."), ("check", "--fix", "--exit-zero", "--select", "ALL", ".")):
-        subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache"], cwd=package, check=True
-        )
+    edit(path, r"^extend-select = .*$", 'select = ["ALL"]')
+    for command in (("check", "--fix", "--exit-zero"), ("format",)):
+        done = [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache", "."]
+        subprocess.run(done, cwd=package, check=True, capture_output=True)
 
 
 def grow(package: Path) -> None:

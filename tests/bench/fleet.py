@@ -1,0 +1,65 @@
+"""Update fifty packages in assorted states in one run: ``uv run tests/bench/fleet.py``.
+
+The packages are the states of the tests in turn; the template's next version makes every kind of change at once.
+The loop of docs/fleet.md updates them, as printed; each is then compared with what it must be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "extensions")]
+
+from updates.changes import HANDED_OVER, everything  # noqa: E402  (the path comes first)
+from updates.conftest import live_in  # noqa: E402
+from updates.fleet import clones, run_loop  # noqa: E402
+from updates.laboratory import GIVEN, Laboratory, conflicts, expected, files  # noqa: E402
+from updates.users import USERS  # noqa: E402
+
+
+def main() -> None:
+    """Make the fleet, update it, check it, and print the figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--count", type=int, default=50, help="packages; default: 50")
+    count = parser.parse_args().count
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "settings.yml").write_text("{}\n", encoding="utf-8")
+        os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
+        laboratory = Laboratory(folder / "laboratory")
+        newest = laboratory.version("newest", everything)
+        states = {user: live_in(laboratory, user) for user, _ in zip(USERS, range(count), strict=False)}
+        fleet = {
+            f"{n:03}-{user}": user for n, user in zip(range(count), itertools.cycle(states), strict=False)
+        }
+        packages = clones(((name, states[user].root) for name, user in fleet.items()), folder / "fleet")
+        started = time.time()
+        printed, asked = run_loop(packages)
+        times = [started, *(float(words[0]) for words in asked)]
+        waiting = [f"{name}: {path}" for name in fleet for path in conflicts(packages / name)]
+        wrong = []
+        for name, user in fleet.items():
+            before = states[user]
+            fresh = laboratory.fresh(newest, before.answers)
+            wanted = expected(before.files, before.base, fresh, GIVEN | {HANDED_OVER}, folder)
+            wrong += [name] if files(packages / name) != wanted else []
+        laboratory.close()
+    seconds = [after - before for before, after in itertools.pairwise(times)]
+    print(printed, end="")
+    print(f"{len(asked)} of {count} packages in {len(states)} states proposed; every kind of change at once")
+    print(f"conflicts: {waiting or 0}; not what they must be: {wrong or 0}")
+    print(
+        f"{sum(seconds):.0f} s; a package: median {statistics.median(seconds):.1f} s, slowest {max(seconds):.1f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
