@@ -412,14 +412,14 @@ GUARDS = {
     "tag-pattern": ("pyproject.toml", r"tag-pattern = ", a_date_is_tagged, r"!2026-11-22", r"22"),
     "--match and tag-pattern": (
         "pyproject.toml",
-        r"(git_describe_command|tag-pattern) = ",
+        r"(git_describe_command = \[$(\n  .*)*\n\]|tag-pattern = )",
         a_noise_tag_is_newer,
         r"1\.0\.1\.dev1\+g\w+",
         r"3",
     ),
     "--match": (
         "pyproject.toml",
-        r"git_describe_command = ",
+        r"git_describe_command = \[$(\n  .*)*\n\]",
         a_noise_tag_is_newer,
         r"1\.0\.1\.dev1\+g\w+",
         r"!nightly-3",
@@ -480,10 +480,9 @@ def test_each_guard_prevents_a_wrong_version(
 
 def remove_lines(path: Path, pattern: str) -> None:
     """Remove the lines of a file that begin with a pattern; there must be some."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if not re.match(pattern, line)]
-    assert len(kept) < len(lines)
-    path.write_text("".join(kept), encoding="utf-8")
+    text, count = re.subn(rf"(?m)^(?:{pattern}).*\n", "", path.read_text(encoding="utf-8"))
+    assert count
+    path.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.requirement("P3.4", "P6.1")

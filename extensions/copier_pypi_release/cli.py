@@ -21,8 +21,7 @@ from copier_pypi_release.stop import Stop
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from copier_pypi_release.pins import renew_pins
-from copier_pypi_release.plan import Plan
+    from copier_pypi_release.plan import Plan
 
 PLAIN_WIDTH = 400  # no line of a table is broken where a program reads it
 SHOWN = ("pyproject.toml", "setup.cfg", ".gitignore", ".gitattributes")  # diffs worth reading on a screen
@@ -67,8 +66,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     renewing = commands.add_parser(
         "pins",
         help="bring the template's newer pins of actions and tools",
-        description="Write the pins of the template's newest release into workflows, dependency groups and stored "
-        "answers, where they are newer. A later `copier update` meets no conflict there. Nothing is committed.",
+        description="Write the pins of the template's newest release into workflows, dependency groups and "
+        "stored answers, where they are newer. No later update conflicts there. Nothing is committed.",
     )
     renewing.add_argument(
         "path", nargs="?", type=Path, default=Path(), help="folder of the package; default: here"

@@ -1,7 +1,7 @@
 """Update fifty packages in assorted states in one run: ``uv run tests/bench/fleet.py``.
 
-The packages are the states of the tests in turn; the template's next version makes every kind of change at once.
-The loop of docs/fleet.md updates them, as printed; each is then compared with what it must be.
+The packages are the states of the tests in turn; the template's next version makes every kind of change at
+once. The loop of docs/fleet.md updates them, as printed; each is then compared with what it must be.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--count", type=int, default=50, help="packages; default: 50")
     count = parser.parse_args().count
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         (folder / "settings.yml").write_text("{}\n", encoding="utf-8")
         os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
         laboratory = Laboratory(folder / "laboratory")
@@ -57,7 +57,8 @@ def main() -> None:
     print(f"{len(asked)} of {count} packages in {len(states)} states proposed; every kind of change at once")
     print(f"conflicts: {waiting or 0}; not what they must be: {wrong or 0}")
     print(
-        f"{sum(seconds):.0f} s; a package: median {statistics.median(seconds):.1f} s, slowest {max(seconds):.1f} s"
+        f"{sum(seconds):.0f} s; a package: median {statistics.median(seconds):.1f} s, "
+        f"slowest {max(seconds):.1f} s"
     )
 
 

@@ -1,7 +1,8 @@
-"""How long `copier update` takes on an untouched package, beside an almost empty template: ``uv run tests/bench/update.py``.
+"""How long `copier update` takes, beside an almost empty template: ``uv run tests/bench/update.py``.
 
-Both are whole processes, run in turns, so that a busy machine is busy for both. The ratio of the medians
-should be at most 1.2. A third template has as many files as ours, all empty: what Copier needs for each file.
+The packages are untouched. Both are whole processes, run in turns, so that a busy machine is busy for both.
+The ratio of the medians should be at most 1.2. A third template has as many files as ours, all empty: what Copier
+needs for each file (for each of three copies it renders the parts of the path, and starts git once or twice).
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def main() -> None:
     medians = {title: statistics.median(seconds) for title, seconds in measured.items()}
     for title, seconds in medians.items():
         print(
-            f"{title:>12}: {seconds:.3f} s (median of {times}), {seconds / medians['almost empty']:.2f} times as long"
+            f"{title:>12}: {seconds:.3f} s (median of {times}), "
+            f"{seconds / medians['almost empty']:.2f} times as long"
         )
     print(f"The target is {TARGET}")
 

@@ -1,4 +1,4 @@
-"""The kinds of change that a template makes between two versions, each within the rules of CONTRIBUTING.md."""
+"""The kinds of change that a template makes between two versions, each within the rules."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def file_added(folder: Path) -> None:
 
 
 def file_handed_over(folder: Path) -> None:
-    """A file is handed over to its users; what the template writes into it from now on is for new packages."""
+    """A file is handed over to its users, and changes for new packages."""
     hand_over(folder, f"/{HANDED_OVER}")
     append(next((folder / "template/.github").glob("*dependabot*")), "# Newer\n")
 
 
 def file_retired(folder: Path) -> None:
-    """A script is retired: no package gets it any longer, and whoever has it keeps it."""
+    """A script is retired: no new package gets it, and who has it keeps it."""
     edit(folder / "copier.yml", r"^_exclude:\n", r"\g<0>  - /.github/release/report_outcome.py\n")
 
 
@@ -77,7 +77,7 @@ def hand_over(folder: Path, path: str) -> None:
 
 
 def workflows_changed(folder: Path) -> None:
-    """Workflows change: in their heads, in every job, with new steps before and after every pin, and new jobs."""
+    """Workflows change: heads, every job, new steps around every pin, a new job."""
     step = "      - name: Look around, number {n}\n        run: pwd\n"
     for name in (CI, RELEASE):
         path = folder / name
@@ -90,8 +90,9 @@ def workflows_changed(folder: Path) -> None:
         edit(path, r"^          retention-days: \d+.*$", "          retention-days: 29")
         edit(path, r"^    name: Build$", r"    name: Build it")
     job = (
-        "  size:\n    name: Size\n    runs-on: ubuntu-24.04\n    timeout-minutes: 5\n    permissions: {}\n    steps:\n"
-        "      - name: Get the source to weigh\n        uses: actions/checkout@{= pins['actions/checkout'] =}\n"
+        "  size:\n    name: Size\n    runs-on: ubuntu-24.04\n    timeout-minutes: 5\n"
+        "    permissions: {}\n    steps:\n      - name: Get the source to weigh\n"
+        "        uses: actions/checkout@{= pins['actions/checkout'] =}\n"
         "        with:\n          persist-credentials: false\n\n"
     )
     edit(folder / CI, r"^  quality:\n", lambda match: job + match[0])
@@ -102,7 +103,7 @@ def workflows_changed(folder: Path) -> None:
 def job_added(folder: Path) -> None:
     """A job is added between others, with pinned steps like theirs.
 
-    If their names were the same, patches would land in the new job: the old one, where it stood, looks like it.
+    If the names of steps were the same, patches would land in the new job, where the old one stood.
     """
     path = folder / RELEASE
     job = re.search(r"(?ms)^  verify-testpypi:\n.*?(?=^  # From here on)", path.read_text(encoding="utf-8"))
@@ -136,7 +137,7 @@ def pyproject_changed(folder: Path) -> None:
 
 
 def pins_changed(folder: Path) -> None:
-    """The template's pins change, one by a major version, and one is new and used at once."""
+    """The template's pins change, one by a major version, and one is new."""
     edit(folder / "extensions/pins/action.yml", r"(actions/checkout)@\S+ # v\S+", rf"\1@{'8' * 40} # v8.0.0")
     edit(folder / "extensions/pins/requirements.txt", r"^(ruff|uv|pytest)==.*$", r"\1==99.0.0")
     append(folder / "extensions/pins/requirements.txt", "typos==1.2.3\n")

@@ -38,7 +38,7 @@ def run_loop(folder: Path) -> tuple[str, list[list[str]]]:
     """Run it in a folder of clones.
 
     Returns:
-        What it printed, and of each pull request: the time (seconds), the name of the package, the words of the command.
+        What it printed, and of each pull request time (seconds), package and words of the command.
     """
     programs = folder.parent / "programs"
     programs.mkdir()

@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import yaml
@@ -48,8 +48,6 @@ class QuickWorker(RecordedWorker):
     The update itself, with all that it asks of git, is Copier's.
     """
 
-    sources: ClassVar[dict[str, str]] = {}
-
     @functools.cached_property
     def template(self) -> Template:
         """The version of the template, as all workers share it."""
@@ -68,6 +66,7 @@ class QuickWorker(RecordedWorker):
         return ENVIRONMENTS[place]
 
 
+QuickWorker.sources = {}  # what `RecordedWorker` records
 ENVIRONMENTS: dict[Path, Any] = {}
 TEMPLATES: list[Template] = []
 
@@ -217,8 +216,7 @@ def expected(mine: Files, base: Files, fresh: Files, given: frozenset[str], fold
     wanted = dict(mine)
     for path, content in fresh.items():
         if path == ANSWERS:
-            source = re.search(rb"(?m)^_src_path: .*$", mine[path])
-            wanted[path] = re.sub(rb"(?m)^_src_path: .*$", lambda _, line=source: line[0], content)
+            wanted[path] = content.replace(source_of(content), source_of(mine[path]))
         elif path in given or (path in base and path not in mine):
             continue
         elif mine.get(path) == base.get(path):
@@ -230,6 +228,11 @@ def expected(mine: Files, base: Files, fresh: Files, given: frozenset[str], fold
             )
             wanted[path] = result
     return wanted
+
+
+def source_of(answers: bytes) -> bytes:
+    """The line of an answers file that says where the template is; adoption spells it otherwise."""
+    return next(line for line in answers.splitlines() if line.startswith(b"_src_path: "))
 
 
 def conflicts(package: Path) -> list[str]:

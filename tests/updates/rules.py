@@ -133,8 +133,8 @@ def choices(question: Mapping[str, Any]) -> list[Any]:
 def loose_pins(content: bytes) -> list[str]:
     """The pinned lines of a workflow that do not stand as updates need them.
 
-    Above the pin of an action is the name of its step, once in the file; with fewer lines between than a patch
-    looks at, so that no patch lands at another step. Around every pin are lines of its step that no bot changes.
+    Above the pin of an action is the name of its step, once in the file; with fewer lines between than a
+    patch looks at, so that no patch lands at another step. Around a pin are lines that no bot changes.
     """
     lines = ["", *lines_of(content), ""]
     loose = []

@@ -1,4 +1,4 @@
-"""Where both sides change the same lines, Copier marks them: nothing is merged by guess, and nothing is lost."""
+"""Where both sides change the same lines, Copier marks them; formatters do not make such lines."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def take_a_new_path(package: Path) -> None:
     )
 
 
-BY_HAND = {
+BY_HAND: dict[Callable[[Path], None], set[str]] = {
     indent_workflows: {CI, RELEASE},
     reformat_scripts: {".github/release/workflow.py"},
     set_patience: {".github/release/settings.toml"},
@@ -99,7 +99,7 @@ def test_what_cannot_be_merged_is_marked(
 
 # ---- Formatters find nothing to do ---------------------------------------------------------------------
 # ruff really runs (the state "formatted" of the matrix). prettier is a program of npm, which a test must not
-# need; these are the rules of its default style that our files met when it was tried (3.10, everything unchanged).
+# need; these are the rules of its default style that our files met when it was tried (3.10, all unchanged).
 
 
 def unformatted_yaml(text: str) -> list[str]:

@@ -1,7 +1,9 @@
 """Every state of a package meets every kind of change of the template, through Copier's own update.
 
-All changes at once meet every state; each change alone meets the states that take most of it. What comes out is
-the table of docs/updating.md: ``uv run pytest tests/updates/test_matrix.py --refresh-docs`` writes it again.
+All changes at once meet every state; each change alone meets the states that take most of it. What comes
+out is the table of docs/updating.md.
+
+``uv run pytest tests/updates/test_matrix.py --refresh-docs`` writes it again.
 """
 
 from __future__ import annotations

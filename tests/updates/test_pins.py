@@ -50,7 +50,7 @@ def aged(aging: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_one_command_brings_the_pins_that_are_newer(
     aging: Laboratory, aged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Into files and stored answers together, so that an update to any version meets no conflict; never back."""
+    """Into files and stored answers together, so that no later update meets a conflict; never back."""
     package = shutil.copytree(aged, tmp_path / "demo-pkg")
     newest = stored_answers(aging.copy(aging.tags["newest"], tmp_path / "newest"))["stored_pins"]
     assert cli.main(["pins", str(package)]) == 0

@@ -89,7 +89,7 @@ def place_removed(folder: Path) -> None:
     edit(folder / CI, r"^  # Your own jobs.*\n", "")
 
 
-BREACHES = {
+BREACHES: dict[Callable[[Path], None], str] = {
     choice_dropped: "The question type_checker has lost the choices ['none']",
     question_deleted: "The question failure_issue is gone",
     question_renamed_without_its_answer: "The question failure_issue is gone",
@@ -154,7 +154,7 @@ def releases() -> list[str]:
 
 
 def promised() -> list[str]:
-    """The versions from which updates are promised: every release; before the first one, where the promise began.
+    """The versions from which updates are promised: every release; before the first, where the promise began.
 
     That is the oldest commit in reach whose questions have stored pins; in a clone without its history
     (`--depth 1`) it is the newest one.
@@ -207,7 +207,7 @@ def test_pins_that_were_stored_under_their_first_name_are_kept(
     path = package / ANSWERS
     edit(path, r"^    uv: .*$", "    uv: 0.0.1")
     commit_all(package)
-    later = laboratory.version("later", lambda folder: None)
+    later = laboratory.version("later", changes.file_added)
     laboratory.update(package, later)
     stored = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert "pins" not in stored
