@@ -114,7 +114,7 @@ def forms(printed: str) -> list[dict[str, str]]:
 # -- the doctor ---------------------------------------------------------------------------------------
 
 BROKEN: list[tuple[str, str, str, str]] = [
-    ("C2", "RELEASING.md", "name | `testpypi` | `pypi` |", "name | `testpypi` | `prod` |"),
+    ("C2", "RELEASING.md", "| `testpypi`    | `pypi` ", "| `testpypi`    | `prod` "),
     ("C3", RELEASE, "check_distributions.py dist", "check_commit.py dist"),
     ("C4", RELEASE, "verify_index.py testpypi", "verify_index.py pypi"),
     ("C5", RELEASE, "verify_index.py pypi", "verify_index.py testpypi"),
@@ -123,7 +123,7 @@ BROKEN: list[tuple[str, str, str, str]] = [
     ("C8", RELEASE, "draft_release.py", "check_tag.py"),
     ("C9", "RELEASING.md", "### verify-pypi\n", "### later\n"),
     ("C10", RELEASE, "report_outcome.py", "check_tag.py"),
-    ("C11", RELEASE, 'tags: ["v[0-9]*"]', 'tags: ["*"]'),
+    ("C11", RELEASE, '- "v[0-9]*"', '- "*"'),
     ("C12", RELEASE, "cancel-in-progress: false", "cancel-in-progress: true"),
 ]
 
