@@ -2,7 +2,7 @@
 
 The packages are untouched. Both are whole processes, run in turns, so that a busy machine is busy for both.
 The ratio of the medians should be at most 1.2. A third template has as many files as ours, all empty: what
-Copier needs for each file. For each of three copies it renders the parts of the path, and starts git once or twice.
+Copier needs for each file: for each of three copies it renders the parts of the path, and starts git.
 """
 
 from __future__ import annotations
