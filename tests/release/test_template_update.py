@@ -237,8 +237,8 @@ def test_a_conflict_is_listed_and_never_committed(desk: Desk) -> None:
     (pull,) = desk.pulls()
     assert pull["draft"] is True
     assert f"**Conflicts** in `{SETTINGS}`" in pull["body"]
-    assert "\n-patience = 1800 " in pull["body"]
-    assert "\n+patience = 3600 " in pull["body"]
+    assert "\n-patience = 1800\n" in pull["body"]
+    assert "\n+patience = 3600\n" in pull["body"]
     assert "uvx copier update --defaults" in pull["body"]
     changed = git(desk.bench.github.bare, "diff", "--name-only", "main", "template-update").split()
     assert changed == [".github/release/step.py"]  # not the answers: the update is not done
@@ -259,7 +259,7 @@ def test_an_update_that_is_nothing_but_a_conflict_becomes_an_issue(desk: Desk) -
     desk.works()
     (issue,) = desk.issues()
     assert "Nothing of it merges by itself." in issue["body"]
-    assert "\n+patience = 3600 " in issue["body"]
+    assert "\n+patience = 3600\n" in issue["body"]
     assert desk.repo["pulls"] == []
 
 

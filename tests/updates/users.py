@@ -82,10 +82,11 @@ def add_job(package: Path) -> None:
 
 
 def add_steps(package: Path) -> None:
-    """Where the comments say."""
+    """Where the comments say; the workflow that tells of updates has no place for them."""
     step = r"\g<0>      - name: Install a library\n        run: sudo apt-get install --yes libexample\n"
     for path in workflows(package):
-        edit(path, r"^      # Your own steps.*\n", step)
+        if path.name != "template-update.yml":
+            edit(path, r"^      # Your own steps.*\n", step)
 
 
 def rewrite_prose(package: Path) -> None:
