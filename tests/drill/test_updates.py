@@ -6,12 +6,25 @@ The template is a repository of the same GitHub. The package is without its CI, 
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier import run_copy
 from rendering import commit_all, copy_template
+from updates.changes import (
+    RELEASE as WORKFLOW,
+)
+from updates.changes import (
+    documents_changed,
+    edit,
+    question_added,
+    scripts_changed,
+)
+from updates.laboratory import FIRST, Laboratory, conflicts
+from updates.users import add_job, bump_actions
 
+from drill.conftest import claim_one_python
 from drill.project import NAME, OWNER, REPOSITORY, Project
 
 if TYPE_CHECKING:
@@ -156,3 +169,35 @@ def test_a_conflict_is_listed_in_a_draft_and_never_committed(scene: Scene) -> No
     assert "patience = 60 " in scene.pushed(".github/release/settings.toml")
     assert "all steps share" in scene.pushed(".github/release/step.py")
     assert "_commit: v1.0.0" in scene.pushed(".copier-answers.yml")
+
+
+# -- after an update ------------------------------------------------------------------------------------
+
+
+def later(folder: Path) -> None:
+    """A version of the template with changes of many kinds."""
+    for change in (question_added, scripts_changed, documents_changed):
+        change(folder)
+    step = "      - name: Look around\n        run: pwd\n"
+    edit(folder / WORKFLOW, r"^      - name: Install uv (for the build|to verify TestPyPI)$", rf"{step}\g<0>")
+
+
+@pytest.mark.requirement("B3", "P8.1", "P9.2")
+def test_an_updated_package_is_released(new_world: World, tmp_path: Path) -> None:
+    """Pins bumped and a job added here, workflows and scripts changed there: merged, and released."""
+    laboratory = Laboratory(tmp_path / "laboratory")
+    package = laboratory.copy(FIRST, tmp_path / NAME, {"repository_owner": OWNER})
+    for change in (bump_actions, add_job, claim_one_python):
+        change(package)
+    commit_all(package)
+    laboratory.update(package, laboratory.version("later", later))
+    laboratory.close()
+    assert conflicts(package) == []
+    shutil.rmtree(package / ".git")
+    project = Project.create(new_world, package).wait()
+    (ci,) = new_world.github.runs(workflow="ci.yml")
+    assert ci["conclusion"] == "success"
+    assert ci["results"]["docs"]["result"] == "success"  # the owner's new job
+    project.release().approve().is_released(twice=False)
+    for key in ("build", "verify-testpypi"):
+        assert "Look around" in [step["name"] for step in project.jobs(key)[0]["steps"]]
