@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = ["markdown-it-py==4.3.0", "packaging==26.3"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"

@@ -98,7 +98,9 @@ def test_the_issue_says_what_each_index_has(
 
 
 @pytest.mark.requirement("B7")
-def test_a_second_failure_is_a_comment(gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_failure_is_a_comment_under_a_title_that_is_true(
+    gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gh.answers(
         issue_list=[
             {"number": 3, "title": "Release v0.1.0rc1 stopped at build"},
@@ -107,7 +109,10 @@ def test_a_second_failure_is_a_comment(gh: Gh, run_step: RunStep, monkeypatch: p
         ]
     )
     report(run_step, monkeypatch, stopped("build"))
-    assert gh.calls[-1] == ["issue", "comment", "5", "--body", body("build")]
+    assert gh.calls[-2:] == [
+        ["issue", "comment", "5", "--body", body("build")],
+        ["issue", "edit", "5", "--title", "Release v0.1.0 stopped at build"],
+    ]
 
 
 @pytest.mark.requirement("B7")

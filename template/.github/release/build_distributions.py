@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
 # ///
 """Build the sdist, and the wheel from the sdist, so that the same commit gives the same bytes.

@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
 # ///
 """Check that the checked-out commit is the one that the tag releases, and that git says so clearly.

@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
 # ///
 """Check that a tag is a version, spelled as the index will spell it, and that it may start a release.

@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
 # ///
 """Ask GitHub whether CI has passed on a commit, so that the test suite does not run twice for it.

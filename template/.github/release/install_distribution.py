@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
 # ///
 """Install a built distribution into a fresh environment and test what was installed.

@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
@@ -102,11 +102,12 @@ def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) ->
             run("gh", "issue", "close", number, "--comment", f"Released by {run_url}")
         print(f"{tag} is released up to its draft")
         return
-    text = body_of(stage, tag, settings, run_url)
+    title, text = f"Release {tag} stopped at {stage}", body_of(stage, tag, settings, run_url)
     if number:
         run("gh", "issue", "comment", number, "--body", text)
+        run("gh", "issue", "edit", number, "--title", title)  # it may have stopped elsewhere this time
     else:
-        run("gh", "issue", "create", "--title", f"Release {tag} stopped at {stage}", "--body", text)
+        run("gh", "issue", "create", "--title", title, "--body", text)
     print(text)
 
 

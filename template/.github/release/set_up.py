@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = [
 #   "packaging==26.3",
 #   "pypi-simple==1.8.0",

@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11"
+# requires-python = ">=3.11.5"
 # dependencies = [
 #   "copier==9.19.1",
 #   "markdown-it-py==4.3.0",
