@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rendering import commit_all, copy_template, render
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from adopt.adoption import Adoptions
+
+
+SCENARIOS = {
+    f"tests/drill/test_{name}.py"
+    for name in ("adopted", "commands", "guards", "scenarios", "updates", "variants")
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,18 +33,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share out the tests between workers.
+class Shares(LoadScopeScheduling):  # type: ignore[misc]
+    """Who gets which tests.
 
-    A module, or a folder of modules, stays on one worker, which makes its fixtures once. Scenarios of
-    the drill continue a checkpoint and share nothing else; each goes to whoever is free.
+    A module, or a folder of modules, stays on one worker, which makes its fixtures once. A scenario of
+    the drill continues a checkpoint that all share, or has a world of its own: it goes to whoever is free.
     """
-    for item in items:
-        if not {"ready", "built", "new_world"} & set(getattr(item, "fixturenames", ())):
-            module = item.path.relative_to(item.config.rootpath / "tests")
-            shared = module.parts[0] if module.parts[0] in {"adopt", "release"} else str(module)
-            item.add_marker(pytest.mark.xdist_group(shared))
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        if module in SCENARIOS:
+            return nodeid
+        folder = module.split("/")[1]
+        return folder if folder in {"adopt", "release", "updates"} else module
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    """Share out the tests between workers, see `Shares`."""
+    return Shares(config, log)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
