@@ -158,8 +158,8 @@ def test_the_tag_moves_before_a_rerun(ready: Project) -> None:
     ready.wait().follow_runbook("re-run")
     assert ready.world.github.run(first)["conclusion"] == "failure"
     assert ready.served("testpypi") == ready.built()  # the commit that was tagged when the run began
-    moved = "may have been updated after the workflow was triggered"
-    ready.stopped_at("verify-testpypi", moved, testpypi="all")
+    assert ready.served("pypi") == {}
+    assert "may have been updated after the workflow was triggered" in ready.log("verify-testpypi")
 
 
 # -- the commit is not fit ----------------------------------------------------------------------------
@@ -218,9 +218,12 @@ def test_pypi_refuses_the_connection(built: Project) -> None:
 
 @pytest.mark.requirement("P5.1", "P8.3", "B7")
 def test_testpypi_is_down(built: Project) -> None:
-    """TestPyPI answers 503: an issue says where it stopped, and the re-run closes it."""
+    """TestPyPI answers 503, and PyPI after it: an issue says where it stopped last; a re-run closes it."""
     built.spoil_uploads("testpypi", "status", times=None)
     built.approve().stopped_at("publish-testpypi")
+    built.world.clear_faults()
+    built.spoil_uploads("pypi", "status", times=None)
+    built.follow_runbook("re-run").stopped_at("publish-pypi", testpypi="all")
     built.world.clear_faults()
     built.follow_runbook("re-run").is_released(twice=False)
 

@@ -138,6 +138,8 @@ def test_where_no_pull_request_can_be_one_issue_says_what_to_run(scene: Scene) -
     scene.look()
     (first,) = scene.issues()
     assert "GitHub Actions is not permitted to create or approve pull requests." in first["body"]
+    by_hand = scene.shell(*scene.shell_blocks("template-updates"), "git restore --staged --worktree .")
+    assert "all steps share" in by_hand
     scene.may_open_pull_requests()
     workflow = "template/.github/workflows/{= release_workflow =}.jinja"
     scene.template_says("1.2.0", workflow, "\npermissions: {}\n", "\npermissions: {} # none\n")
@@ -165,8 +167,8 @@ def test_a_conflict_is_listed_in_a_draft_and_never_committed(scene: Scene) -> No
     scene.look()
     (pull,) = scene.pulls()
     assert pull["draft"] is True
-    assert "\n+patience = 3600 " in pull["body"]
-    assert "patience = 60 " in scene.pushed(".github/release/settings.toml")
+    assert "\n+patience = 3600\n" in pull["body"]
+    assert "patience = 60\n" in scene.pushed(".github/release/settings.toml")
     assert "all steps share" in scene.pushed(".github/release/step.py")
     assert "_commit: v1.0.0" in scene.pushed(".copier-answers.yml")
 
