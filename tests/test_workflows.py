@@ -325,7 +325,7 @@ def releases_read_no_cache(package: Package) -> None:
 def one_run_for_one_tag(package: Package) -> None:
     """Two runs for a tag wait for each other, nothing is cancelled, other tags are not held up."""
     assert package.release["concurrency"] == {"group": f"release-{TAG}", "cancel-in-progress": False}
-    assert package.release["env"] == {"TAG": TAG}
+    assert package.release["env"]["TAG"] == TAG
     assert not [name for name, job in package.release["jobs"].items() if "concurrency" in job]
     assert package.ci["concurrency"]["group"] == "ci-${{ github.ref }}"
     assert package.ci["concurrency"]["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
@@ -372,6 +372,11 @@ def no_secret_is_used(package: Package) -> None:
             calls_github = re.search(r"(ci_verdict|draft_release|report_outcome)\.py", step.get("run", ""))
             assert names == (["GH_TOKEN"] if calls_github else []), job
             assert own not in set(strings(step.get("with", {}))), job
+
+
+def gh_tells_nobody(package: Package) -> None:
+    """A release contacts both indexes and GitHub's own services: gh is kept from sending telemetry."""
+    assert package.release["env"]["GH_TELEMETRY"] == "false"
 
 
 def every_job_ends(package: Package) -> None:
@@ -533,6 +538,7 @@ RULES: dict[Callable[[Package], None], tuple[str, ...]] = {
     a_release_starts_from_a_tag_only: ("P1.2", "P8.6", "X4", "X7"),
     no_value_is_expanded_in_a_script: ("X10",),
     no_secret_is_used: ("T2", "X3"),
+    gh_tells_nobody: ("X5",),
     every_job_ends: ("P8.2",),
     artifacts_outlive_every_rerun: ("P8.3",),
     the_built_bytes_reach_every_stage: ("P1.4", "P8.7"),
@@ -745,6 +751,7 @@ BREAKS: dict[str, Break] = {
         no_secret_is_used,
         lambda p: p.release["env"].update({"GH_TOKEN": "${{ github.token }}"}),
     ),
+    "telemetry": (gh_tells_nobody, lambda p: p.release["env"].pop("GH_TELEMETRY")),
     "no end": (every_job_ends, lambda p: p.release["jobs"]["verify-pypi"].pop("timeout-minutes")),
     "artifacts that vanish": (
         artifacts_outlive_every_rerun,

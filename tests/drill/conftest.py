@@ -7,9 +7,10 @@ continues a copy of its own.
 from __future__ import annotations
 
 import ast
-import compileall
 import contextlib
+import dataclasses
 import fcntl
+import importlib.util
 import os
 import py_compile
 import re
@@ -17,9 +18,11 @@ import shutil
 import sys
 import time
 import tomllib
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import tomlkit
 from rendering import ROOT, render
 
 from drill.project import OWNER, Project
@@ -28,7 +31,6 @@ from drill.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CACHE = ROOT / ".cache"
 _SCRIPTS = ROOT / "template/.github/release"
@@ -59,25 +61,35 @@ def group_requirements(package: Path) -> set[str]:
 
 
 def claim_one_python(package: Path) -> None:
-    """Leave only the Python of this machine in the classifiers of a rendered package."""
-    here = f'  "Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}",\n'
+    """Leave only the Python of this machine in the classifiers of a package, if it has any."""
+    here = f"Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}"
+    other = re.compile(r"Programming Language :: Python :: 3[.]\d+")
     pyproject = package / "pyproject.toml"
-    lines = pyproject.read_text(encoding="utf-8").splitlines(keepends=True)
-    other = re.compile(r'  "Programming Language :: Python :: 3[.]\d+",\n')
-    pyproject.write_text(
-        "".join(line for line in lines if line == here or not other.fullmatch(line)), "utf-8"
-    )
+    document = tomlkit.parse(pyproject.read_text(encoding="utf-8"))
+    classifiers = cast("list[str]", cast("Any", document)["project"].get("classifiers", []))
+    for classifier in list(classifiers):
+        if classifier != here and other.fullmatch(classifier):
+            classifiers.remove(classifier)
+    pyproject.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def run_one_leg(package: Path) -> None:
+    """Leave one leg of the matrix: the Python and the system of this machine, which all others run on too."""
+    claim_one_python(package)
+    for workflow in (package / ".github/workflows").glob("*.yml"):
+        text = workflow.read_text(encoding="utf-8")
+        workflow.write_text(re.sub(r"\n        include:(?:\n          .*)+", "", text), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
 def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a package with default answers, owned by the drill's organisation.
 
-    It claims support of one Python, because this machine has no other: four legs of the test matrix
-    less in every scenario. test_variants.py releases one with all of them.
+    It is tested on what this machine has, once, and not six times more. test_variants.py releases one whose
+    workflows are as they were rendered.
     """
     folder = render(template, tmp_path_factory.mktemp("rendered") / "demo-pkg", {"repository_owner": OWNER})
-    claim_one_python(folder)
+    run_one_leg(folder)
     return folder
 
 
@@ -107,7 +119,15 @@ def compile_cached(uv_cache: Path) -> None:
     each of them would compile all that it imports again. It halves the time of a release.
     """
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH  # what is in the cache never changes
-    compileall.compile_dir(uv_cache / "archive-v0", quiet=2, invalidation_mode=unchecked)
+    scratch = uv_cache / f"bytecode-{os.getpid()}"
+    for source in (uv_cache / "archive-v0").rglob("*.py"):
+        target = Path(importlib.util.cache_from_source(str(source)))
+        if not target.exists():
+            # Made elsewhere and moved: uv, at work in another world, must see no file that vanishes.
+            made = py_compile.compile(str(source), str(scratch), invalidation_mode=unchecked, quiet=2)
+            if made:
+                target.parent.mkdir(exist_ok=True)
+                scratch.rename(target)
 
 
 @pytest.fixture(scope="module")
@@ -138,44 +158,92 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[
         yield folder, not folder.exists()
 
 
-@pytest.fixture(scope="session")
-def _ready(tmp_path_factory: pytest.TempPathFactory, package: Path, wheelhouse: Path, uv_cache: Path) -> Path:
-    """Everything is set up, the first commit is pushed, and CI has passed on it."""
-    with once(tmp_path_factory, "ready") as (checkpoint, missing):
-        if missing:
-            root = tmp_path_factory.mktemp("ready") / "world"
-            with World(root, wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
-                Project.create(world, package).wait()
-                compile_cached(uv_cache)
-                world.checkpoint(checkpoint)
-    return checkpoint
+@dataclasses.dataclass(frozen=True)
+class Checkpoints:
+    """Worlds at the points of a release that scenarios begin at, each made when it is first asked for.
+
+    Attributes:
+        factory: Makes folders.
+        package: The files of the package that is released.
+        wheelhouse: The rest of the index.
+        uv_cache: The cache of uv that all worlds share.
+    """
+
+    factory: pytest.TempPathFactory
+    package: Path
+    wheelhouse: Path
+    uv_cache: Path
+
+    @contextlib.contextmanager
+    def world(self, name: str, root: Path) -> Iterator[World]:
+        """A world that continues a checkpoint, in a folder of its own."""
+        made = self._made(name)
+        with World.from_checkpoint(made, root, wheelhouse=self.wheelhouse, uv_cache=self.uv_cache) as world:
+            yield world
+
+    def _made(self, name: str) -> Path:
+        with once(self.factory, name) as (checkpoint, missing):
+            if missing:
+                root = self.factory.mktemp(name) / "world"
+                with (
+                    self.world(BEFORE[name], root)
+                    if name in BEFORE
+                    else World(root, wheelhouse=self.wheelhouse, uv_cache=self.uv_cache)
+                ) as world:
+                    self._lead_to(name, world)
+                    compile_cached(self.uv_cache)
+                    world.checkpoint(checkpoint)
+        return checkpoint
+
+    def _lead_to(self, name: str, world: World) -> None:
+        project = Project(world)
+        if name == "ready":
+            Project.create(world, self.package).wait()
+        elif name == "built":
+            project.set_reviewer("testpypi")
+            project.release()
+        elif name == "waiting":
+            world.github.approve(project.run["id"], "testpypi")
+            project.wait()
+        else:
+            project.approve().is_released(twice=False)
+        assert name in {"ready", "released"} or project.run["status"] == "waiting", project.run["results"]
+
+
+BEFORE = {"built": "ready", "waiting": "built", "released": "waiting"}
 
 
 @pytest.fixture(scope="session")
-def _built(tmp_path_factory: pytest.TempPathFactory, _ready: Path, wheelhouse: Path, uv_cache: Path) -> Path:
-    """v0.1.0 is tagged, built and tested; publishing to TestPyPI waits for a reviewer."""
-    with once(tmp_path_factory, "built") as (checkpoint, missing):
-        if missing:
-            root = tmp_path_factory.mktemp("built") / "world"
-            with World.from_checkpoint(_ready, root, wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
-                project = Project(world)
-                project.set_reviewer("testpypi")
-                project.release()
-                assert project.run["status"] == "waiting", project.run["results"]
-                compile_cached(uv_cache)
-                world.checkpoint(checkpoint)
-    return checkpoint
+def checkpoints(
+    tmp_path_factory: pytest.TempPathFactory, package: Path, wheelhouse: Path, uv_cache: Path
+) -> Checkpoints:
+    """What scenarios continue."""
+    return Checkpoints(tmp_path_factory, package, wheelhouse, uv_cache)
 
 
 @pytest.fixture
-def ready(tmp_path: Path, _ready: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Project]:
+def ready(tmp_path: Path, checkpoints: Checkpoints) -> Iterator[Project]:
     """A project that is set up, with CI green on its only commit, and no tag yet."""
-    with World.from_checkpoint(_ready, tmp_path / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+    with checkpoints.world("ready", tmp_path / "world") as world:
         yield Project(world)
 
 
 @pytest.fixture
-def built(tmp_path: Path, _built: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Project]:
+def built(tmp_path: Path, checkpoints: Checkpoints) -> Iterator[Project]:
     """A project whose v0.1.0 is built and tested; `approve` lets it go on to TestPyPI and PyPI."""
-    with World.from_checkpoint(_built, tmp_path / "world", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
+    with checkpoints.world("built", tmp_path / "world") as world:
+        yield Project(world)
+
+
+@pytest.fixture
+def waiting(tmp_path: Path, checkpoints: Checkpoints) -> Iterator[Project]:
+    """A project whose v0.1.0 is verified on TestPyPI; `approve` lets it go on to PyPI."""
+    with checkpoints.world("waiting", tmp_path / "world") as world:
+        yield Project(world)
+
+
+@pytest.fixture
+def released(tmp_path: Path, checkpoints: Checkpoints) -> Iterator[Project]:
+    """A project whose v0.1.0 is on PyPI; its GitHub Release is a complete draft."""
+    with checkpoints.world("released", tmp_path / "world") as world:
         yield Project(world)

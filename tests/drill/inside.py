@@ -91,7 +91,9 @@ def environment(root: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "TWINE_NON_INTERACTIVE": "1",
         "GH_PROMPT_DISABLED": "1",
+        "GH_TELEMETRY": "false",  # the operator's choice; a job has to say it for itself
         "GIT_TERMINAL_PROMPT": "0",
+        "PIP_COMPILE": "0",  # of what a project's own gate installs, it imports little
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_PYTHON_PREFERENCE": "only-system",

@@ -332,6 +332,18 @@ class Project:
         if "report" in results:
             assert self.open_issues() == [f"Release {self.tag} stopped at {stage}"]
 
+    def waits_for(self, index: IndexName) -> None:
+        """Assert that all before the publishing is green, and that it waits for a reviewer."""
+        stage = f"publish-{index}"
+        before = STAGES[: STAGES.index(stage)]
+        found = {key: fact["result"] for key, fact in self.run["results"].items()}
+        assert (self.run["status"], found) == ("waiting", dict.fromkeys(before, "success"))
+        assert [job["key"] for job in self.run["jobs"] if job["status"] == "waiting"] == [stage]
+        built = self.built()
+        assert kinds(list(built)) == "all"
+        assert self.served("testpypi") == (built if index == "pypi" else {})
+        assert self.served("pypi") == {}
+
     def is_released(self, *, twice: bool = True) -> None:
         """Assert that the release is complete, and that one more re-run changes nothing.
 

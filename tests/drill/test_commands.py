@@ -151,20 +151,19 @@ def test_each_line_of_the_list_is_named_when_it_is_broken(ready: Project) -> Non
 
 
 @pytest.mark.requirement("C2", "R4", "P9.3", "P9.1")
-def test_a_publisher_of_another_environment_shows_in_the_provenance(ready: Project) -> None:
+def test_a_publisher_of_another_environment_shows_in_the_provenance(released: Project) -> None:
     """The newest files say who published them: another environment, another repository are named."""
-    ready.release().approve()
-    assert doctor(ready)["C2"] == "pass"
-    ready.index("pypi").remove_publishers(NAME)
-    ready.register_publisher("pypi", "production")
-    assert failing(ready) == {"C2"}
-    ready.index("pypi").remove_publishers(NAME)
-    ready.index("pypi").add_publisher(
+    assert doctor(released)["C2"] == "pass"
+    released.index("pypi").remove_publishers(NAME)
+    released.register_publisher("pypi", "production")
+    assert failing(released) == {"C2"}
+    released.index("pypi").remove_publishers(NAME)
+    released.index("pypi").add_publisher(
         NAME, owner="somebody", owner_id="9", repository="else", workflow="release.yml", environment="pypi"
     )
-    printed = ready.shell("uv run .github/release/doctor.py", check=False)
+    printed = released.shell("uv run .github/release/doctor.py", check=False)
     assert "taken by somebody/else" in " ".join(printed.split())
-    assert failing(ready) == {"C2", "name-pypi"}
+    assert failing(released) == {"C2", "name-pypi"}
 
 
 # -- the state of a release, and the way on ------------------------------------------------------------
@@ -172,7 +171,7 @@ def test_a_publisher_of_another_environment_shows_in_the_provenance(ready: Proje
 
 @pytest.mark.requirement("P8.5", "P8.6", "P8.4")
 def test_states_before_the_first_run(ready: Project) -> None:
-    """No tag; a tag in the clone only; a tag for which no run was created: dispatched, it is released."""
+    """No tag; a tag in the clone only; a tag without a run: dispatched, it waits for a review."""
     assert is_at(ready, "steps", "does not exist") == []
     ready.shell("git tag v0.1.0")
     assert is_at(ready, "steps", "is in this clone only") == ["git push origin v0.1.0"]
@@ -180,8 +179,7 @@ def test_states_before_the_first_run(ready: Project) -> None:
     ready.push_unseen("v0.1.0")
     go_on(ready, "no-run-was-created", "no run was created for it")
     is_at(ready, "steps", "waits for a review of pypi")
-    ready.approve()
-    is_complete(ready)
+    ready.waits_for("pypi")
 
 
 @pytest.mark.requirement("P8.4", "P8.5", "R5", "R11")
@@ -213,47 +211,44 @@ def test_states_of_a_run_that_stops_again_and_again(built: Project) -> None:
 
 
 @pytest.mark.requirement("P8.4", "P8.5", "P8.6")
-def test_states_that_people_cause(ready: Project) -> None:
+def test_states_that_people_cause(waiting: Project) -> None:
     """A rejected review, a cancelled run, a run too old to repeat: each is named and carried on."""
-    github = ready.world.github
-    ready.release()
-    github.reject(ready.run["id"], "pypi")
-    ready.wait()
-    go_on(ready, "publish-pypi", "a reviewer rejected it before publish-pypi")
-    is_at(ready, "steps", "waits for a review of pypi")
-    github.cancel(ready.run["id"])
-    ready.wait()
-    go_on(ready, "publish-pypi", "was cancelled at publish-pypi")
-    github.cancel(ready.run["id"])
-    ready.wait()
-    github.age_run(ready.run["id"], 31)
-    go_on(ready, "publish-pypi", "was cancelled at publish-pypi")
-    assert len(ready.world.github.runs(REPOSITORY, workflow="release.yml")) == 2
-    ready.approve()
-    is_complete(ready)
+    github = waiting.world.github
+    github.reject(waiting.run["id"], "pypi")
+    waiting.wait()
+    go_on(waiting, "publish-pypi", "a reviewer rejected it before publish-pypi")
+    is_at(waiting, "steps", "waits for a review of pypi")
+    github.cancel(waiting.run["id"])
+    waiting.wait()
+    go_on(waiting, "publish-pypi", "was cancelled at publish-pypi")
+    github.cancel(waiting.run["id"])
+    waiting.wait()
+    github.age_run(waiting.run["id"], 31)
+    go_on(waiting, "publish-pypi", "was cancelled at publish-pypi")
+    assert len(waiting.world.github.runs(REPOSITORY, workflow="release.yml")) == 2
+    waiting.approve()
+    is_complete(waiting)
 
 
 @pytest.mark.requirement("P8.5", "P8.8", "R11")
-def test_states_after_a_green_run(built: Project) -> None:
+def test_states_after_a_green_run(released: Project) -> None:
     """A draft that lost a file, a draft that is gone, a tag that is gone: named, and made whole again."""
-    built.approve()
-    built.shell("gh release delete-asset v0.1.0 demo_pkg-0.1.0.tar.gz --yes")
-    go_on(built, "github-release", "lacks demo_pkg-0.1.0.tar.gz")
-    built.shell("gh release delete v0.1.0 --yes")
-    go_on(built, "github-release", "its GitHub Release is missing")
-    bare = built.world.github.git_dir(REPOSITORY)
-    built.shell(f"git -C {bare} update-ref -d refs/tags/v0.1.0")
-    go_on(built, "making-a-tag-again", "is on PyPI, but its tag is gone")
-    built.approve()
-    is_complete(built)
+    released.shell("gh release delete-asset v0.1.0 demo_pkg-0.1.0.tar.gz --yes")
+    go_on(released, "github-release", "lacks demo_pkg-0.1.0.tar.gz")
+    released.shell("gh release delete v0.1.0 --yes")
+    go_on(released, "github-release", "its GitHub Release is missing")
+    bare = released.world.github.git_dir(REPOSITORY)
+    released.shell(f"git -C {bare} update-ref -d refs/tags/v0.1.0")
+    go_on(released, "making-a-tag-again", "is on PyPI, but its tag is gone")
+    released.approve()
+    is_complete(released)
 
 
 @pytest.mark.requirement("P8.5", "U6", "P7.5", "R1")
-def test_a_yanked_version(built: Project) -> None:
+def test_a_yanked_version(released: Project) -> None:
     """Yanked: the state says so with the reason, and names the runbook's row."""
-    built.approve()
-    built.index("pypi").yank(NAME, "0.1.0", "Broken: does not start. Use 0.1.1.")
-    assert is_at(built, "a-wrong-version-is-published", "is yanked on PyPI: Broken: does not start.") == []
+    released.index("pypi").yank(NAME, "0.1.0", "Broken: does not start. Use 0.1.1.")
+    assert is_at(released, "a-wrong-version-is-published", "is yanked on PyPI: Broken: does not start.") == []
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "P8.5", "R8")
@@ -272,12 +267,12 @@ def test_a_version_that_no_run_has_made(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P5.6", "P8.5")
-def test_a_half_finished_upload_of_long_ago(built: Project) -> None:
+def test_a_half_finished_upload_of_long_ago(waiting: Project) -> None:
     """Half of it is on PyPI for fifteen days: no re-run helps, and none is proposed."""
-    built.world.fault("reset_mid", host=built.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
-    built.approve()
-    built.index("pypi").age_release(NAME, "0.1.0", 15)
-    assert is_at(built, "a-part-of-the-files-is-there", "takes no new files for 0.1.0") == []
+    waiting.world.fault("reset_mid", host=waiting.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
+    waiting.approve()
+    waiting.index("pypi").age_release(NAME, "0.1.0", 15)
+    assert is_at(waiting, "a-part-of-the-files-is-there", "takes no new files for 0.1.0") == []
 
 
 @pytest.mark.requirement("P8.5", "R9", "R6")
@@ -370,21 +365,21 @@ def test_every_command_of_the_runbook_runs_as_printed(ready: Project) -> None:
 
 @pytest.mark.requirement("P8.4", "P8.5", "R11")
 @pytest.mark.parametrize("frozen", [False, True])
-def test_the_github_release_is_published_before_pypi(built: Project, frozen: bool) -> None:
+def test_the_github_release_is_published_before_pypi(waiting: Project, frozen: bool) -> None:
     """Published by hand while PyPI failed: a draft again and finished; or frozen, and PyPI gets it."""
-    built.world.github.settings(REPOSITORY, immutable_releases=frozen)
-    built.world.fault("reset", host=built.hosts("pypi").upload, times=None, **UPLOAD)  # type: ignore[arg-type]
-    built.approve()
-    built.world.clear_faults()
-    built.shell("gh release create v0.1.0 --verify-tag --notes early")
+    waiting.world.github.settings(REPOSITORY, immutable_releases=frozen)
+    waiting.world.fault("reset", host=waiting.hosts("pypi").upload, times=None, **UPLOAD)  # type: ignore[arg-type]
+    waiting.approve()
+    waiting.world.clear_faults()
+    waiting.shell("gh release create v0.1.0 --verify-tag --notes early")
     row = "the-github-release-was-published-too-early"
-    go_on(built, row, "stopped at publish-pypi, and its GitHub Release is published")
-    built.approve()
+    go_on(waiting, row, "stopped at publish-pypi, and its GitHub Release is published")
+    waiting.approve()
     if frozen:
-        assert is_at(built, row, "complete on PyPI") == []
-        assert built.served("pypi") == built.built()
+        assert is_at(waiting, row, "complete on PyPI") == []
+        assert waiting.served("pypi") == waiting.built()
     else:
-        is_complete(built)
+        is_complete(waiting)
 
 
 # -- bad input ----------------------------------------------------------------------------------------

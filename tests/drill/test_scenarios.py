@@ -13,9 +13,9 @@ import pytest
 from drill.github.actions_api import BLOB_HOST
 from drill.github.releases import ASSET_HOST
 from drill.github.rest import OIDC_HOST, RESULTS_HOST
-from drill.project import NAME, REPOSITORY, Project
+from drill.project import NAME, REPOSITORY, Files, Project
 from drill.wheelhouse import write_sdist, write_wheel
-from drill.world import INDEX_HOSTS
+from drill.world import INDEX_HOSTS, IndexName
 
 
 def add_notes(project: Project, version: str) -> None:
@@ -65,9 +65,9 @@ def test_a_tag_becomes_a_release(ready: Project) -> None:
 def test_ci_never_ran(ready: Project) -> None:
     """No CI run of the tagged commit: lint, types and the suite run in the release itself."""
     ready.delete_runs("ci.yml")
-    ready.release().approve()
+    ready.set_reviewer("testpypi")
+    ready.release().waits_for("testpypi")
     assert "$ pytest" in ready.log("test")
-    ready.is_released(twice=False)
 
 
 @pytest.mark.requirement("U5", "P4.2")
@@ -123,7 +123,9 @@ def test_the_version_was_tagged_under_another_spelling(ready: Project) -> None:
 def test_a_noise_tag_beside_the_version(ready: Project) -> None:
     """Tags that are no versions do not disturb: nightly-3 beside v0.1.0."""
     ready.shell("git tag nightly-3", "git tag docs-2026", "git push --quiet origin nightly-3 docs-2026")
-    ready.release().approve().is_released(twice=False)
+    ready.set_reviewer("testpypi")
+    ready.release().waits_for("testpypi")
+    assert {name.split("-")[1].removesuffix(".tar.gz") for name in ready.built()} == {"0.1.0"}
 
 
 @pytest.mark.requirement("P3.9")
@@ -135,8 +137,9 @@ def test_a_commit_off_the_release_branch(ready: Project) -> None:
         "git push --quiet origin side",
     )
     ready.release().stopped_at("gate", "on side, not on a release branch")
-    ready.shell("git switch --quiet main", "git merge --quiet --ff-only side", "git push --quiet")
-    ready.wait().follow_runbook("re-run").is_released(twice=False)
+    ready.shell("git switch --quiet main", "git merge --quiet --ff-only side")
+    ready.publish()
+    ready.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("T5", "P7.4", "R6")
@@ -146,20 +149,20 @@ def test_there_are_no_notes(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P3.6")
-def test_the_tag_moves_before_a_rerun(ready: Project) -> None:
+def test_the_tag_moves_before_a_rerun(built: Project) -> None:
     """A tag moves after a failure: a re-run never releases the newer commit, and PyPI gets nothing."""
-    ready.spoil_uploads("testpypi", "status", times=None)
-    ready.release().stopped_at("publish-testpypi")
-    ready.world.clear_faults()
-    first = ready.run["id"]
-    ready.follow_runbook("making-a-tag-again")
-    ready.commit("feat: newer")
-    ready.push_unseen("v0.1.0")
-    ready.wait().follow_runbook("re-run")
-    assert ready.world.github.run(first)["conclusion"] == "failure"
-    assert ready.served("testpypi") == ready.built()  # the commit that was tagged when the run began
-    assert ready.served("pypi") == {}
-    assert "may have been updated after the workflow was triggered" in ready.log("verify-testpypi")
+    built.spoil_uploads("testpypi", "status", times=None)
+    built.approve().stopped_at("publish-testpypi")
+    built.world.clear_faults()
+    first = built.run["id"]
+    built.follow_runbook("making-a-tag-again")
+    built.commit("feat: newer")
+    built.push_unseen("v0.1.0")
+    built.wait().follow_runbook("re-run")
+    assert built.world.github.run(first)["conclusion"] == "failure"
+    assert built.served("testpypi") == built.built()  # the commit that was tagged when the run began
+    assert built.served("pypi") == {}
+    assert "may have been updated after the workflow was triggered" in built.log("verify-testpypi")
 
 
 # -- the commit is not fit ----------------------------------------------------------------------------
@@ -208,12 +211,12 @@ def test_a_file_changes_before_the_build(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P5.1", "P8.3", "R5")
-def test_pypi_refuses_the_connection(built: Project) -> None:
+def test_pypi_refuses_the_connection(waiting: Project) -> None:
     """On TestPyPI yes, on PyPI no: the connection drops; the re-run finishes."""
-    built.spoil_uploads("pypi", "reset", times=None)
-    built.approve().stopped_at("publish-pypi", testpypi="all")
-    built.world.clear_faults()
-    built.follow_runbook("re-run").is_released()
+    waiting.spoil_uploads("pypi", "reset", times=None)
+    waiting.approve().stopped_at("publish-pypi", testpypi="all")
+    waiting.world.clear_faults()
+    waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P5.1", "P8.3", "B7")
@@ -229,28 +232,28 @@ def test_testpypi_is_down(built: Project) -> None:
 
 
 @pytest.mark.requirement("P5.1", "P5.2")
-def test_the_second_upload_breaks_in_the_middle(built: Project) -> None:
+def test_the_second_upload_breaks_in_the_middle(waiting: Project) -> None:
     """Only the wheel arrives on PyPI; the re-run adds the sdist."""
-    built.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
-    built.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
-    built.world.clear_faults()
-    built.follow_runbook("re-run").is_released()
+    waiting.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
+    waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
+    waiting.world.clear_faults()
+    waiting.follow_runbook("re-run").is_released()
 
 
 @pytest.mark.requirement("P5.1", "P5.3")
-def test_the_answer_to_an_upload_is_lost(built: Project) -> None:
+def test_the_answer_to_an_upload_is_lost(waiting: Project) -> None:
     """The file is stored but its answer is lost; the re-run finds it and goes on."""
-    built.spoil_uploads("pypi", "reset_after")
-    built.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
-    built.follow_runbook("re-run").is_released()
+    waiting.spoil_uploads("pypi", "reset_after")
+    waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
+    waiting.follow_runbook("re-run").is_released()
 
 
 @pytest.mark.requirement("P8.2")
-def test_the_index_lists_files_late(built: Project) -> None:
+def test_the_index_lists_files_late(waiting: Project) -> None:
     """PyPI lists the files only after a while: the verification waits, and is green."""
-    built.index("pypi").set_delay(polls=2)
-    built.approve().is_released(twice=False)
-    assert "does not list" in built.log("verify-pypi")
+    waiting.index("pypi").set_delay(polls=2)
+    waiting.approve().is_released(twice=False)
+    assert "does not list" in waiting.log("verify-pypi")
 
 
 @pytest.mark.requirement("P8.2", "P8.4")
@@ -264,12 +267,12 @@ def test_the_index_does_not_list_files_in_time(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P5.2", "P8.2", "P8.7")
-def test_a_download_is_corrupted(built: Project) -> None:
+def test_a_download_is_corrupted(waiting: Project) -> None:
     """PyPI delivers other bytes than were built: red; once it is mended, the re-run is green."""
-    built.world.fault("corrupt", host=built.hosts("pypi").files, path=r"\.whl$", times=None)
-    built.approve().stopped_at("verify-pypi", "delivers demo_pkg", testpypi="all", pypi="all")
-    built.world.clear_faults()
-    built.follow_runbook("re-run").is_released(twice=False)
+    waiting.world.fault("corrupt", host=waiting.hosts("pypi").files, path=r"\.whl$", times=None)
+    waiting.approve().stopped_at("verify-pypi", "delivers demo_pkg", testpypi="all", pypi="all")
+    waiting.world.clear_faults()
+    waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "R8")
@@ -296,24 +299,23 @@ def test_other_bytes_appear_while_testpypi_is_verified(built: Project) -> None:
 
 
 @pytest.mark.requirement("P5.3")
-def test_the_version_is_there_already(built: Project) -> None:
+def test_the_version_is_there_already(released: Project) -> None:
     """All files are there with the same bytes: a success that says so."""
-    built.approve().is_released(twice=False)
-    built.rerun_all()
-    assert "all files are there with the same bytes" in built.log("build")
-    built.approve().is_released(twice=False)
+    released.rerun_all()
+    assert "all files are there with the same bytes" in released.log("build")
+    released.is_released(twice=False)
 
 
 @pytest.mark.requirement("P5.6")
-def test_a_rerun_after_fifteen_days(built: Project) -> None:
+def test_a_rerun_after_fifteen_days(waiting: Project) -> None:
     """A half-finished upload is older than 14 days: the next look says what that means."""
-    built.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
-    built.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
-    built.world.clear_faults()
-    built.index("pypi").age_release(NAME, "0.1.0", 15)
-    built.follow_runbook("re-run").stopped_at("publish-pypi", testpypi="all", pypi="wheel")
-    built.rerun_all()
-    assert "takes no new files on a release older than 14 days" in built.log("build")
+    waiting.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
+    waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
+    waiting.world.clear_faults()
+    waiting.index("pypi").age_release(NAME, "0.1.0", 15)
+    waiting.follow_runbook("re-run").stopped_at("publish-pypi", testpypi="all", pypi="wheel")
+    waiting.rerun_all()
+    assert "takes no new files on a release older than 14 days" in waiting.log("build")
 
 
 @pytest.mark.requirement("R7", "P10.1", "P10.2")
@@ -331,18 +333,18 @@ def test_a_dependency_is_missing_on_testpypi(ready: Project) -> None:
 
 @pytest.mark.requirement("P9.3", "R4")
 @pytest.mark.parametrize("index", ["testpypi", "pypi"])
-def test_the_publisher_has_another_environment(ready: Project, index: str) -> None:
+def test_the_publisher_has_another_environment(built: Project, index: IndexName) -> None:
     """The trusted publisher names another environment; once the form is right, the re-run is green."""
-    ready.index(index).remove_publishers(NAME)  # type: ignore[arg-type]
-    ready.register_publisher(index, "production")  # type: ignore[arg-type]
-    before = "none" if index == "testpypi" else "all"
-    ready.release().approve().stopped_at(f"publish-{index}", "invalid-publisher", testpypi=before)  # type: ignore[arg-type]
-    ready.index(index).remove_publishers(NAME)  # type: ignore[arg-type]
-    ready.register_publisher(index, index)  # type: ignore[arg-type]
-    (issue,) = ready.world.github.issues(REPOSITORY)
+    built.index(index).remove_publishers(NAME)
+    built.register_publisher(index, "production")
+    before: Files = "none" if index == "testpypi" else "all"
+    built.approve().stopped_at(f"publish-{index}", "invalid-publisher", testpypi=before)
+    built.index(index).remove_publishers(NAME)
+    built.register_publisher(index, index)
+    (issue,) = built.world.github.issues(REPOSITORY)
     values = ("Owner: `octo-org`", "Repository name: `demo-pkg`", "Workflow name: `release.yml`")
     assert all(value in issue["body"] for value in (*values, f"Environment name: `{index}`"))
-    ready.follow_runbook("re-run").is_released(twice=False)
+    built.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P9.4")
@@ -378,41 +380,40 @@ def test_a_pull_request_from_a_fork(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P8.8", "R11")
-def test_the_second_file_of_the_release_fails(built: Project) -> None:
+def test_the_second_file_of_the_release_fails(waiting: Project) -> None:
     """GitHub refuses the second file of the draft; the re-run adds what is missing."""
-    built.world.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
-    built.approve().stopped_at("github-release", testpypi="all", pypi="all")
-    built.world.clear_faults()
-    built.follow_runbook("re-run").is_released()
+    waiting.world.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
+    waiting.approve().stopped_at("github-release", testpypi="all", pypi="all")
+    waiting.world.clear_faults()
+    waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P8.3", "P8.8")
-def test_github_is_down_after_pypi(built: Project) -> None:
+def test_github_is_down_after_pypi(waiting: Project) -> None:
     """No release can be made; the version is on PyPI, and the re-run drafts it."""
-    built.world.fault("status", host="api.github.com", path="/releases|/graphql", times=None)
-    built.approve()
-    assert built.run["results"]["github-release"]["result"] == "failure"
-    built.world.clear_faults()
-    built.follow_runbook("re-run").is_released(twice=False)
+    waiting.world.fault("status", host="api.github.com", path="/releases|/graphql", times=None)
+    waiting.approve()
+    assert waiting.run["results"]["github-release"]["result"] == "failure"
+    waiting.world.clear_faults()
+    waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P8.8", "P7.1")
-def test_a_person_has_edited_the_draft(built: Project) -> None:
+def test_a_person_has_edited_the_draft(waiting: Project) -> None:
     """A re-run leaves edited notes alone."""
-    built.world.fault("status", host="uploads.github.com", status=502, skip=2, times=None)
-    built.approve().stopped_at("github-release", testpypi="all", pypi="all")
-    built.world.clear_faults()
-    built.shell("gh release edit v0.1.0 --notes 'Read by a person.'")
-    built.follow_runbook("re-run").is_released(twice=False)
-    assert built.github_release()["body"] == "Read by a person."  # type: ignore[index]
+    waiting.world.fault("status", host="uploads.github.com", status=502, skip=2, times=None)
+    waiting.approve().stopped_at("github-release", testpypi="all", pypi="all")
+    waiting.world.clear_faults()
+    waiting.shell("gh release edit v0.1.0 --notes 'Read by a person.'")
+    waiting.follow_runbook("re-run").is_released(twice=False)
+    assert waiting.github_release()["body"] == "Read by a person."  # type: ignore[index]
 
 
 @pytest.mark.requirement("P8.8")
-def test_a_published_release_is_left_alone(built: Project) -> None:
+def test_a_published_release_is_left_alone(released: Project) -> None:
     """A re-run after publishing changes nothing, although tag and files are frozen by then."""
-    built.approve().is_released(twice=False)
-    built.shell("gh release edit v0.1.0 --draft=false")
-    built.is_released()
+    released.shell("gh release edit v0.1.0 --draft=false")
+    released.is_released()
 
 
 @pytest.mark.requirement("P8.6")
@@ -434,11 +435,10 @@ def test_the_workflow_is_at_fault(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P2.3")
-def test_the_reviewer_refuses(ready: Project) -> None:
+def test_the_reviewer_refuses(waiting: Project) -> None:
     """A rejected review stops before PyPI; nothing of the version is there."""
-    ready.release()
-    ready.world.github.reject(ready.run["id"], "pypi")
-    ready.wait().stopped_at("publish-pypi", testpypi="all")
+    waiting.world.github.reject(waiting.run["id"], "pypi")
+    waiting.wait().stopped_at("publish-pypi", testpypi="all")
 
 
 @pytest.mark.requirement("P1.4", "P8.7")
@@ -449,14 +449,14 @@ def test_an_artifact_is_corrupted(built: Project) -> None:
 
 
 @pytest.mark.requirement("P5.4")
-def test_two_runs_of_one_version(built: Project) -> None:
+def test_two_runs_of_one_version(waiting: Project) -> None:
     """A second run of the same version waits for the first, and finds everything done."""
-    built.shell("gh workflow run release.yml --ref main --field tag=v0.1.0")
-    first, second = built.wait().runs()
+    waiting.shell("gh workflow run release.yml --ref main --field tag=v0.1.0")
+    first, second = waiting.wait().runs()
     assert (first["status"], second["status"]) == ("waiting", "pending")
-    built.approve().is_released(twice=False)
-    assert [run["conclusion"] for run in built.runs()] == ["success", "success"]
-    assert "all files are there with the same bytes" in built.log("build")
+    waiting.approve().is_released(twice=False)
+    assert [run["conclusion"] for run in waiting.runs()] == ["success", "success"]
+    assert "all files are there with the same bytes" in waiting.log("build")
 
 
 def put_foreign(project: Project, index: str, version: str) -> None:

@@ -99,7 +99,9 @@ def test_the_environment_is_constructed_not_inherited(
         "NO_COLOR": "1",
         "TWINE_NON_INTERACTIVE": "1",
         "GH_PROMPT_DISABLED": "1",
+        "GH_TELEMETRY": "false",
         "GIT_TERMINAL_PROMPT": "0",
+        "PIP_COMPILE": "0",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "UV_CACHE_DIR": str(root / "cache" / "uv"),
         "UV_PYTHON_DOWNLOADS": "never",
@@ -117,6 +119,7 @@ def test_settings_of_the_machine_do_not_reach_the_tools(world: World) -> None:
     pip = world.run([sys.executable, "-m", "pip", "config", "list"]).stdout
     assert pip.replace(f"global.cert='{world.root}/tls/ca.pem'", "").split() == [
         ":env:.cert='" + str(world.root / "tls" / "ca.pem") + "'",
+        ":env:.compile='0'",
         ":env:.disable-pip-version-check='1'",
     ]
     system = world.run(["git", "config", "--system", "--list"], check=False)

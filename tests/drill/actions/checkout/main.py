@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import uuid
 from pathlib import Path
 
 from toolkit import fail, flag, given, output, say
@@ -170,7 +169,7 @@ def main() -> None:
         git.run("remote", "add", "origin", url)
     git.run("config", "--local", "gc.auto", "0")
     # As since v6: the credential lies outside the working tree, the clone only points to it.
-    secret = Path(os.environ["RUNNER_TEMP"]) / f"git-credentials-{uuid.uuid4()}.config"
+    secret = Path(os.environ["RUNNER_TEMP"]) / f"git-credentials-{os.urandom(16).hex()}.config"
     basic = base64.b64encode(f"x-access-token:{given('token')}".encode()).decode()
     say(f"::add-mask::{basic}")
     secret.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +194,3 @@ def main() -> None:
         secret.unlink()
     output("commit", git.ask("rev-parse", "HEAD") or "")
     output("ref", ref)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,8 @@ import os
 import zipfile
 from pathlib import Path
 
-from toolkit import artifact_service, fail, flag, given, note, output, request, say
+from artifacts import artifact_service, request
+from toolkit import fail, flag, given, note, output, say
 
 MISSING = (
     "Unable to download artifact(s): Artifact not found for name: {name}\n"
@@ -54,7 +55,3 @@ def main() -> None:
     except (RuntimeError, zipfile.BadZipFile) as error:
         fail(f"Unable to download artifact(s): {error}")
     output("download-path", str(base))
-
-
-if __name__ == "__main__":
-    main()

@@ -11,11 +11,11 @@ import base64
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 from toolkit import fail, flag, given, note, say
+from twine.__main__ import main as run_twine
 
 NO_IDENTITY = (
     "Trusted publishing exchange failure: OpenID Connect token retrieval failed: "
@@ -27,10 +27,10 @@ NO_IDENTITY = (
 
 
 def twine(*args: str) -> None:
-    """Run twine; its failure ends the action."""
-    code = subprocess.run([os.environ["TWINE"], *args], check=False).returncode
-    if code:
-        sys.exit(code)
+    """Run twine, in this process; its failure ends the action."""
+    sys.argv[1:] = args
+    if run_twine():
+        sys.exit(1)
 
 
 def attest(files: list[Path]) -> list[Path]:
@@ -81,7 +81,3 @@ def main() -> None:
     if not trusted:
         args += ["--username", given("user"), "--password", given("password")]
     twine("upload", "--disable-progress-bar", "--non-interactive", *args, *map(str, everything))
-
-
-if __name__ == "__main__":
-    main()

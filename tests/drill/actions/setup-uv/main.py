@@ -41,7 +41,3 @@ def main() -> None:
         note("notice", f"Python {python} is not on the drill's machine; Python {here} stands in.")
         python = sys.executable
     append("GITHUB_ENV", f"UV_PYTHON={python}")
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,8 @@ import re
 import zipfile
 from pathlib import Path
 
-from toolkit import artifact_service, fail, flag, given, note, output, request, say
+from artifacts import artifact_service, request
+from toolkit import fail, flag, given, note, output, say
 
 
 def search_path(pattern: str) -> Path:
@@ -91,7 +92,3 @@ def main() -> None:
     output("artifact-id", number)
     output("artifact-digest", digest)
     output("artifact-url", f"{base}/actions/runs/{os.environ['GITHUB_RUN_ID']}/artifacts/{number}")
-
-
-if __name__ == "__main__":
-    main()

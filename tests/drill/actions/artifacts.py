@@ -1,64 +1,16 @@
-"""What the stand-in actions share: inputs, outputs, annotations, the artifact service.
-
-Standard library only, for the interpreter of the emulated runner. A copy lies beside each
-`main.py` when it runs.
-"""
+"""What the stand-ins for the two artifact actions share: the run's artifact service."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 #: Tries of a request that fails with 5xx or without an answer. Source: @actions/artifact.
 ATTEMPTS = 5
-
-
-def given(name: str) -> str:
-    """Return an input of the action, "" when it is not set."""
-    return os.environ.get("INPUT_" + name.upper().replace("-", "_"), "").strip()
-
-
-def flag(name: str) -> bool:
-    """Return a boolean input. Like @actions/core it takes only YAML 1.2's spellings."""
-    value = given(name)
-    if value.lower() not in {"true", "false", ""}:
-        fail(f"Input does not meet YAML 1.2 Core Schema specification: {name}")
-    return value.lower() == "true"
-
-
-def say(text: str) -> None:
-    """Print a line to the log."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def note(kind: str, text: str) -> None:
-    """Print an annotation: kind is error, warning or notice."""
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    say(f"::{kind}::{escaped}")
-
-
-def fail(text: str) -> NoReturn:
-    """End the action with an error."""
-    note("error", text)
-    sys.exit(1)
-
-
-def output(name: str, value: str) -> None:
-    """Set an output of the action."""
-    append("GITHUB_OUTPUT", f"{name}={value}")
-
-
-def append(variable: str, line: str) -> None:
-    """Append a line to one of the runner's command files."""
-    with Path(os.environ[variable]).open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
 
 
 def request(url: str, method: str, data: bytes | None, headers: dict[str, str]) -> bytes:
