@@ -470,7 +470,7 @@ def poetry_1(root: Path) -> Path:
 
         [tool.poetry.dependencies]
         python = "^3.11"
-        packaging = "^23.1"
+        packaging = "^24.1"
         tomli = { version = ">=2", python = "<3.11" }
         rich = { version = ">=13", optional = true }
         click = { version = "~8.1", optional = true, markers = "os_name == 'posix'" }
