@@ -538,7 +538,7 @@ RULES: dict[Callable[[Package], None], tuple[str, ...]] = {
     a_release_starts_from_a_tag_only: ("P1.2", "P8.6", "X4", "X7"),
     no_value_is_expanded_in_a_script: ("X10",),
     no_secret_is_used: ("T2", "X3"),
-    gh_tells_nobody: ("X5",),
+    gh_tells_nobody: ("B1",),
     every_job_ends: ("P8.2",),
     artifacts_outlive_every_rerun: ("P8.3",),
     the_built_bytes_reach_every_stage: ("P1.4", "P8.7"),
