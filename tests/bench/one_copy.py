@@ -14,12 +14,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from linting import program
 from rendering import Renderer, copy_template
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
 TARGET = 1.1
+Subject = TypeVar("Subject")
+Result = TypeVar("Result")
 
 
 def almost_empty(folder: Path) -> Path:
@@ -49,6 +55,19 @@ def copy(template: Path, destination: Path) -> tuple[float, float]:
     return wall, sum(used) - before.children_user - before.children_system
 
 
+def in_turns(
+    subjects: Mapping[str, Subject], measure: Callable[[str, Subject], Result], times: int
+) -> dict[str, list[Result]]:
+    """What is measured of each subject, by title; the first time, which warms the caches, does not count."""
+    measured: dict[str, list[Result]] = {title: [] for title in subjects}
+    for number in range(times + 1):
+        for title, subject in subjects.items():
+            result = measure(f"{title}-{number}", subject)
+            if number:
+                measured[title].append(result)
+    return measured
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -63,12 +82,7 @@ def main() -> None:
             "empty files": empty_files(folder / "files"),
             "ours": copy_template(folder / "ours"),
         }
-        measured: dict[str, list[tuple[float, float]]] = {title: [] for title in templates}
-        for number in range(times + 1):
-            for title, template in templates.items():
-                result = copy(template, folder / f"{title}-{number}")
-                if number:  # the first one of each warms the caches
-                    measured[title].append(result)
+        measured = in_turns(templates, lambda name, template: copy(template, folder / name), times)
     medians = {
         title: [statistics.median(column) for column in zip(*rows, strict=True)]
         for title, rows in measured.items()

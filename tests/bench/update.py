@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from linting import program
-from one_copy import almost_empty, empty_files
+from one_copy import almost_empty, empty_files, in_turns
 from rendering import commit_all, copy_template, git
 
 TARGET = 1.2
@@ -82,12 +82,7 @@ def main() -> None:
             title: package_of(template, folder / f"package-{number}")
             for number, (title, template) in enumerate(templates.items())
         }
-        measured: dict[str, list[float]] = {title: [] for title in templates}
-        for number in range(times + 1):
-            for title, package in packages.items():
-                seconds = update(package)
-                if number:  # the first one of each warms the caches
-                    measured[title].append(seconds)
+        measured = in_turns(packages, lambda _, package: update(package), times)
     medians = {title: statistics.median(seconds) for title, seconds in measured.items()}
     for title, seconds in medians.items():
         print(

@@ -61,12 +61,12 @@ def group_requirements(package: Path) -> set[str]:
 
 
 def claim_one_python(package: Path) -> None:
-    """Leave only the Python of this machine in the classifiers of a package, if it has any."""
+    """Leave only the Python of this machine in the classifiers of a rendered package."""
     here = f"Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}"
     other = re.compile(r"Programming Language :: Python :: 3[.]\d+")
     pyproject = package / "pyproject.toml"
     document = tomlkit.parse(pyproject.read_text(encoding="utf-8"))
-    classifiers = cast("list[str]", cast("Any", document)["project"].get("classifiers", []))
+    classifiers = cast("list[str]", cast("Any", document)["project"]["classifiers"])
     for classifier in list(classifiers):
         if classifier != here and other.fullmatch(classifier):
             classifiers.remove(classifier)
