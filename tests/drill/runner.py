@@ -40,7 +40,7 @@ from .github.act import (
     script,
 )
 from .github.git import GitRepo
-from .github.protection import find_environment, new_environment
+from .github.protection import find_environment, may_review, new_environment
 from .github.repository import repo_json, user_json
 from .github.rest import OIDC_HOST, RESULTS_HOST
 from .github.store import Actor, ApiError, Document, Json, Store, now
@@ -605,7 +605,7 @@ class Runner:
                 waiting = pending_jobs(run, name)
                 if environment is None or not waiting:
                     raise ApiError(422, f"No pending deployment requests for {name}")
-                if login not in environment["reviewers"]:
+                if not may_review(repo, environment, login):
                     raise ApiError(422, f"{login} is not a required reviewer of {name}")
                 if environment["prevent_self_review"] and login == run["triggering_actor"]:
                     raise ApiError(422, f"{login} started the run and may not review it")

@@ -82,7 +82,9 @@ def test_from_an_empty_repository_to_a_release(new_world: World, package: Path) 
         "git push --quiet --set-upstream origin main",
     )
     assert {"C1", "C13", "hardened"} <= failing(project)
-    printed = project.shell(f"{SET_UP} --yes")
+    new_world.github.add_team(REPOSITORY, "releasers", OWNER)
+    printed = project.shell(f"{SET_UP} --yes --reviewer {OWNER}/releasers")
+    assert new_world.github.environments(REPOSITORY)["pypi"]["reviewers"] == ["@releasers"]
     assert "Everything is set up already" in project.shell(f"{SET_UP} --yes")
     assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND
     for index, form in zip(("testpypi", "pypi"), forms(printed), strict=True):

@@ -598,11 +598,13 @@ class TestEnvironments:
         assert (made["reviewers"], made["deployment_branch_policy"]) == ([], None)
 
     @pytest.mark.requirement("P2.3", "X2")
-    def test_reviewers_hold_the_job(self, world: World) -> None:
-        """The run waits before the job; an approval lets it go on."""
-        bench = self.bench(world, "approved")
+    @pytest.mark.parametrize("reviewer", ["rita", "@releasers"])
+    def test_reviewers_hold_the_job(self, world: World, reviewer: str) -> None:
+        """The run waits before the job; an approval, by name or as a member of a team, lets it go on."""
+        bench = self.bench(world, f"approved-by-{reviewer.strip('@')}")
         world.github.add_collaborator(bench.repo, "rita", "write")
-        world.github.set_environment(bench.repo, "pypi", reviewers=("rita",))
+        world.github.add_team(bench.repo, "releasers", "rita")
+        world.github.set_environment(bench.repo, "pypi", reviewers=(reviewer,))
         run = bench.result("HEAD:refs/tags/v1")
         assert run["status"] == "waiting"
         assert results(run) == {"build": "success"}

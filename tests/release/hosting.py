@@ -109,6 +109,10 @@ class LocalGitHub:
             self.repo["roles"][login] = role
         return token
 
+    def team(self, slug: str) -> None:
+        """Give a team access to the repository."""
+        self.repo["teams"][slug] = {"id": self.store.new_id(), "slug": slug, "name": slug, "members": []}
+
     @property
     def host(self) -> host.Host:
         """The repository as its owner sees it."""

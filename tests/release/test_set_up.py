@@ -192,39 +192,22 @@ def test_a_stricter_environment_stays(desk: Bench, run: Command, key: str, value
     assert len(environment["policies"]) == 2
 
 
-def test_a_team_that_reviews_stays(desk: Bench) -> None:
-    """The emulated GitHub knows no teams, so this one answers for itself."""
-    team = {"type": "Team", "reviewer": {"id": 9, "slug": "releasers"}}
-    answer = {
-        "protection_rules": [
-            {"type": "required_reviewers", "prevent_self_review": True, "reviewers": [team]}
-        ],
-        "deployment_branch_policy": None,
-    }
-    github = desk.github.host
-    desk.patch.setattr(github, "ask", lambda *_, **__: answer)
-    item = set_up.environment_item(github, "pypi", "main", desk.settings, set_up.Wishes(()))
-    body = item.calls[0].body
-    assert body is not None
-    assert body["reviewers"] == [{"type": "Team", "id": 9}]
-    assert body["prevent_self_review"] is True
-
-
-def test_a_team_can_review(desk: Bench) -> None:
-    teams = [{"id": 8, "slug": "docs"}, {"id": 9, "slug": "releasers"}]
-    desk.github.answers("GET", "/teams$", teams)
-    wishes = set_up.Wishes(set_up.find_reviewers(desk.github.host, [f"{OWNER}/Releasers", OWNER]))
-    item = set_up.environment_item(desk.github.host, "pypi", "main", desk.settings, wishes)
-    me = desk.github.store.user(OWNER)
-    body = item.calls[0].body
-    assert body is not None
-    assert body["reviewers"] == [{"type": "Team", "id": 9}, {"type": "User", "id": me["id"]}]
-    assert item.then.startswith(f"approved by releasers or {OWNER}")
+def test_a_team_can_review_and_stays(desk: Bench, run: Command) -> None:
+    desk.github.team("docs")
+    desk.github.team("releasers")
+    shown = run("--yes", "--reviewer", f"{OWNER}/Releasers", "--reviewer", OWNER)
+    assert "approved by releasers" in shown.printed
+    pypi = desk.github.repo["environments"]["pypi"]
+    assert pypi["reviewers"] == ["@releasers", OWNER]
+    desk.github.environment("pypi", policies=[])  # something to mend
+    run("--yes")
+    assert pypi["reviewers"] == ["@releasers", OWNER]
+    assert len(pypi["policies"]) == 2
 
 
 @pytest.mark.parametrize("team", [f"{OWNER}/nobody", "elsewhere/releasers"])
 def test_a_team_has_to_see_the_repository(desk: Bench, run: Command, team: str) -> None:
-    desk.github.answers("GET", "/teams$", [{"id": 9, "slug": "releasers"}])
+    desk.github.team("releasers")
     outcome = run("--yes", "--reviewer", team)
     assert outcome.sentences[0] == (
         f"The team {team!r} cannot approve releases: it has no access to {REPOSITORY}"

@@ -11,10 +11,10 @@
 
 Known to differ from GitHub: a job's token needs its permission on public repositories, too (as on a
 private one); a push that a ruleset bars is answered "hook declined" beside GitHub's own sentences;
-there are no organisations, teams, branch protection of the old kind, nor GraphQL fields beyond what
-`gh` asks for (an unknown field or route is an error that the journal shows); a role on a bypass
-list stands for that role alone; wait timers and retention times do not pass; an artifact's name may
-be used again by a later attempt of the same run.
+there are no organisations (a team belongs to a repository), branch protection of the old kind, nor
+GraphQL fields beyond what `gh` asks for (an unknown field or route is an error that the journal
+shows); a role on a bypass list stands for that role alone; wait timers and retention times do not
+pass; an artifact's name may be used again by a later attempt of the same run.
 
 The order of things, and all that people do to runs, is in `drill.runner`.
 """

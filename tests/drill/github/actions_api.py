@@ -10,7 +10,7 @@ from werkzeug.utils import redirect
 
 from drill import runner as running
 
-from .protection import environment_json, find_environment
+from .protection import environment_json, find_environment, may_review
 from .repository import check_json, user_json
 from .rest import API, Answer, Call, choose, reply, route
 from .store import ApiError, Document, Json, Store
@@ -422,7 +422,7 @@ def pending(call: Call, number: int) -> Answer:
             {
                 "environment": choose(shown, "id", "name", "node_id", "url"),
                 "wait_timer": environment["wait_timer"],
-                "current_user_can_approve": call.actor.login in environment["reviewers"] and not own,
+                "current_user_can_approve": may_review(call.repo, environment, call.actor.login) and not own,
                 "reviewers": reviewers,
             }
         )

@@ -405,8 +405,16 @@ class GitHub:
         """Return issues, oldest first, with `title`, `body`, `state`, `labels`, `comments`."""
         return copy.deepcopy(list(self._repo(repo)["issues"]))
 
+    def add_team(self, repo: str, slug: str, *members: str) -> None:
+        """Give a team of the owner's organisation access to a repository."""
+        found = self._repo(repo)
+        with self._store.lock:
+            number = self._store.new_id()
+            found["teams"][slug] = {"id": number, "slug": slug, "name": slug.title(), "members": members}
+            found.save()
+
     def environments(self, repo: str) -> dict[str, Json]:
-        """Return environments by name: `reviewers` (logins), `policies`, ..."""
+        """Return environments by name: `reviewers` (logins, and teams as "@slug"), `policies`, ..."""
         return copy.deepcopy(dict(self._repo(repo)["environments"]))
 
     def set_environment(

@@ -161,8 +161,10 @@ def environment_json(store: Store, repo: Json, environment: Json) -> Json:
                 "type": "required_reviewers",
                 "prevent_self_review": environment["prevent_self_review"],
                 "reviewers": [
-                    {"type": "User", "reviewer": user_json(store, login)}
-                    for login in environment["reviewers"]
+                    {"type": "Team", "reviewer": choose(repo["teams"][name[1:]], "id", "slug", "name")}
+                    if name.startswith("@")
+                    else {"type": "User", "reviewer": user_json(store, name)}
+                    for name in environment["reviewers"]
                 ],
             }
         )
@@ -175,6 +177,13 @@ def environment_json(store: Store, repo: Json, environment: Json) -> Json:
         "url": f"{API}/repos/{repo['full_name']}/environments/{environment['name']}",
         "protection_rules": protection,
     }
+
+
+def may_review(repo: Json, environment: Json, login: str) -> bool:
+    """Say whether a user is a required reviewer, by name or as a member of a team."""
+    names = environment["reviewers"]
+    teams = (team for slug, team in repo["teams"].items() if f"@{slug}" in names)
+    return login in names or any(login in team["members"] for team in teams)
 
 
 def _environment(call: Call, name: str) -> Json:
@@ -207,11 +216,12 @@ def put_environment(call: Call, env: str) -> Answer:
         message = "protected_branches and custom_branch_policies cannot have the same value"
         raise ApiError(422, "Validation Failed", [{"message": message}])
     reviewers = []
-    by_id = {user["id"]: user["login"] for user in call.store.state["users"].values()}
+    known = {("User", user["id"]): user["login"] for user in call.store.state["users"].values()}
+    known |= {("Team", team["id"]): f"@{slug}" for slug, team in call.repo["teams"].items()}
     for entry in body.get("reviewers") or []:
-        if entry.get("type") != "User" or entry.get("id") not in by_id:
+        if (entry.get("type"), entry.get("id")) not in known:
             raise invalid("Environment", "reviewers")
-        reviewers.append(by_id[entry["id"]])
+        reviewers.append(known[entry["type"], entry["id"]])
     environment = new_environment(call.store, call.repo, env)
     environment.update(
         reviewers=reviewers,

@@ -156,6 +156,12 @@ def collaborators(call: Call) -> Answer:
     )
 
 
+@route("GET", "/repos/<owner>/<name>/teams", role="read")
+def teams(call: Call) -> Answer:
+    """List the teams that have access."""
+    return call.page(choose(team, "id", "slug", "name") for team in call.repo["teams"].values())
+
+
 @route("GET", "/repos/<owner>/<name>/topics")
 def topics(call: Call) -> Answer:
     """List topics: none."""

@@ -251,6 +251,7 @@ class Store:
                     "description": "",
                     "created_at": now(),
                     "roles": {record["login"]: "admin"},
+                    "teams": {},
                     "rulesets": [],
                     "environments": {},
                     "releases": [],
