@@ -98,8 +98,14 @@ class Project:
         return f"{OWNER}/{self.name}"
 
     def set_reviewer(self, environment: str) -> None:
-        """Let an environment wait for its reviewer."""
-        self.world.github.set_environment(self.repository, environment, reviewers=(OWNER,))
+        """Let an environment wait for its reviewer; which refs it lets in stays."""
+        github = self.world.github
+        policies = github.environments(self.repository)[environment]["policies"]
+        tags, branches = (
+            tuple(policy["name"] for policy in policies if policy["type"] == kind)
+            for kind in ("tag", "branch")
+        )
+        github.set_environment(self.repository, environment, reviewers=(OWNER,), tags=tags, branches=branches)
 
     def register_publisher(self, index: IndexName, environment: str) -> None:
         """Register the release workflow as a trusted publisher of the package."""
