@@ -34,7 +34,7 @@ NEEDED = {
 }
 SETTINGS = ".github/release/settings.toml"
 OLDER = {"packaging>=24.1,<25"}  # Poetry's caret
-# The environment on PyPI's form, filled in long before the adoption; None: never published before.
+# The environment on PyPI's form, filled in long before the adoption; None: there was no trusted publisher.
 REGISTERED: dict[str, str | None] = {
     **dict.fromkeys(PACKAGES, "pypi"),
     **dict.fromkeys(("monorepo", "no-tests", "setuptools-scm")),

@@ -116,7 +116,7 @@ def test_it_is_checked_tested_and_then_drafted(workflow: dict[str, Any]) -> None
         "test": "bash .ci/run",
         "draft": 'uv run .ci/release_template.py "$TAG" --draft',
     }
-    assert workflow["env"] == {"TAG": "${{ github.ref_name }}"}
+    assert workflow["env"] == {"GH_TELEMETRY": "false", "TAG": "${{ github.ref_name }}"}
     assert workflow["concurrency"]["cancel-in-progress"] is False
 
 
