@@ -55,6 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], -1))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are processors, because releases wait for disks and for timers, too."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
     """Share out the tests between workers, see `Shares`."""
     return Shares(config, log)

@@ -85,8 +85,8 @@ def run_one_leg(package: Path) -> None:
 def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of a package with default answers, owned by the drill's organisation.
 
-    It is tested on what this machine has, once, and not six times more. test_variants.py releases one whose
-    workflows are as they were rendered.
+    It is tested on what this machine has, once, and not six times more. The first in test_variants.py is
+    as it was rendered.
     """
     folder = render(template, tmp_path_factory.mktemp("rendered") / "demo-pkg", {"repository_owner": OWNER})
     run_one_leg(folder)

@@ -223,16 +223,20 @@ class Project:
         runs = self.world.github.runs(self.repository, workflow=workflow)
         self.shell(*(f"gh run delete {run['id']}" for run in runs))
 
-    def follow_runbook(self, anchor: str) -> Self:
+    def follow_runbook(self, anchor: str, *, approve: bool = True) -> Self:
         """Run the first shell block that follows an anchor of RELEASING.md, as printed, and wait.
 
         The block "Set these two first" goes before it, with this scenario's tag put in.
+
+        Args:
+            anchor: the heading or ``<a id=...>``.
+            approve: approve what waits for a reviewer.
         """
         first = re.sub(
             r"^TAG=\S+", f"TAG={self.tag}", self.shell_blocks("when-it-stops")[0], flags=re.MULTILINE
         )
         self.shell(first, self.shell_blocks(anchor)[0])
-        return self.approve()
+        return self.approve() if approve else self.wait()
 
     def shell_blocks(self, anchor: str) -> list[str]:
         """The fenced shell blocks between a heading or ``<a id=...>`` of RELEASING.md and the next one."""

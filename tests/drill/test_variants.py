@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rendering import render
 
-from drill.conftest import claim_one_python
+from drill.conftest import run_one_leg
 from drill.project import OWNER, Project
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_a_variant_is_released(
     """What the choices change is released as the defaults are; CI is green, executed for real."""
     package = render(template, tmp_path / "demo-pkg", {"repository_owner": OWNER, **answers})
     if answers:
-        claim_one_python(package)
+        run_one_leg(package)
     project = Project.create(
         new_world,
         package,
