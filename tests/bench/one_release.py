@@ -76,7 +76,7 @@ def main() -> None:
                 FAULTS[number](Project(world))
 
         started = time.monotonic()
-        with ThreadPoolExecutor(max_workers=2) as workers:  # two at a time, as the test command does
+        with ThreadPoolExecutor(max_workers=2) as workers:  # two at a time
             list(workers.map(drill, range(len(FAULTS))))
         minute = 60 * len(FAULTS) / (time.monotonic() - started)
     print(f"Happy path: {statistics.median(happy):.1f} s (median of {REPEATS}; the target is {HAPPY_PATH} s)")
