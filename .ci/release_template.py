@@ -19,10 +19,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "template/.github/release"))
 
 from check_commit import check_branch, check_complete, check_tagged
-from check_tag import check_tag
 from draft_release import create_draft, find_release
+from release_lib.settings import Settings, read_tag
+from release_lib.step import ReleaseError, step, summary
 from release_notes import release_notes
-from step import Settings, Stop, step, summary
 
 SETTINGS = Settings(
     distribution="copier-pypi-release",
@@ -36,18 +36,18 @@ SETTINGS = Settings(
     patience=0,
     checks={},
 )
-READ = "Read on: CONTRIBUTING.md, 'Releasing the template'"
+SEE = "CONTRIBUTING.md, 'Releasing the template'"
 
 
 def release(tag: str, *, draft: bool) -> None:
     """Check a tag, show its notes, and draft its GitHub Release if that is wanted and missing.
 
     Raises:
-        Stop: The tag is no canonical version, not here, moved, not alone, or not on main; its version has
-            no notes; GitHub refused.
+        ReleaseError: The tag is no canonical version, not here, moved, not alone, or not on main; its
+            version has no notes; GitHub refused.
     """
-    version = check_tag(tag, SETTINGS)
-    check_complete()
+    version = read_tag(tag, SETTINGS)
+    check_complete(SETTINGS)
     check_tagged(tag, SETTINGS, None)
     check_branch(SETTINGS)
     notes = release_notes(tag, version, SETTINGS)
@@ -67,8 +67,8 @@ def main() -> None:
     options = parser.parse_args()
     try:
         release(options.tag, draft=options.draft)
-    except Stop as stop:  # the headings of a rendered package are not ours
-        stop.lines = (*stop.lines[:3], READ)
+    except ReleaseError as error:  # the headings of a rendered package are not ours
+        error.see = SEE
         raise
 
 

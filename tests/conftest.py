@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from rendering import commit_all, copy_template, render
+from support.rendering import commit_all, copy_template, render
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Shares(LoadScopeScheduling):  # type: ignore[misc]
     """Who gets which tests.
 
     A module, or a folder of modules, stays on one worker, which makes its fixtures once. A scenario of
-    the drill continues a checkpoint that all share, or has a world of its own: it goes to whoever is free.
+    the drill continues a checkpoint that all share, or has a sandbox of its own: it goes to whoever is free.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -122,7 +122,7 @@ def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def template_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a git repository of its own, with a version."""
-    from drill.conftest import once  # noqa: PLC0415  (what drills need, which most tests do not)
+    from emulator.fixtures import once  # noqa: PLC0415  (what drills need, which most tests do not)
 
     with once(tmp_path_factory, "template-repository") as (repository, missing):
         if missing:
@@ -137,7 +137,7 @@ def adoptions(
     """The adopted packages; those that this run needs are begun at once."""
     from adopt.adoption import Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
     from adopt.fixtures import PACKAGES  # noqa: PLC0415
-    from drill.conftest import once  # noqa: PLC0415
+    from emulator.fixtures import once  # noqa: PLC0415
 
     with once(tmp_path_factory, "adopted") as (folder, missing):
         if missing:

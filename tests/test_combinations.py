@@ -17,8 +17,11 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from building import Built, build, build_and_import
-from combinations import (
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+from release_lib.settings import load_settings
+from support.building import Built, build, build_and_import
+from support.combinations import (
     IMPORT_NAME,
     VERSION,
     Combination,
@@ -29,12 +32,9 @@ from combinations import (
     parse,
     write,
 )
-from documents import dead_links
-from linting import actionlint, lint, program, schema, zizmor
-from packaging.specifiers import SpecifierSet
-from packaging.version import Version
-from rendering import BASE, ROOT, Renderer, choices_of, commit_all, git
-from step import load_settings
+from support.documents import dead_links
+from support.linting import actionlint, lint, program, schema, zizmor
+from support.rendering import BASE, ROOT, Renderer, choices_of, commit_all, git
 
 if TYPE_CHECKING:
     from pathlib import Path

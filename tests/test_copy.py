@@ -21,7 +21,7 @@ import pytest
 import yaml
 from copier import run_copy
 from packaging.version import Version
-from rendering import ROOT, commit_all, copy_template, git, questions_of, render
+from support.rendering import ROOT, commit_all, copy_template, git, questions_of, render
 
 if TYPE_CHECKING:
     from pytest_copier.plugin import CopierFixture

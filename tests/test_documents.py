@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from check_tag import check_tag
-from combinations import crossed, parse
-from documents import anchors, code_spans, dead_links, headings, links, plain, shell_blocks, table, tokens
 from identify.identify import license_id
-from linting import program
 from packaging.version import Version
-from rendering import ROOT, Renderer, choices_of
-from step import Settings, Stop, load_settings
+from release_lib.settings import Settings, load_settings, read_tag
+from release_lib.step import ReleaseError
+from support.combinations import crossed, parse
+from support.documents import (
+    anchors,
+    code_spans,
+    dead_links,
+    headings,
+    links,
+    plain,
+    shell_blocks,
+    table,
+    tokens,
+)
+from support.linting import program
+from support.rendering import ROOT, Renderer, choices_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,7 +158,7 @@ def test_right_tags_of_the_convention_pass(packages: list[Package]) -> None:
         tags = [tag for right, _ in rows for tag in right]
         assert len(tags) >= 4
         for tag in tags:
-            assert package.settings.tag(check_tag(tag, package.settings)) == tag
+            assert package.settings.tag(read_tag(tag, package.settings)) == tag
 
 
 @pytest.mark.requirement("P4.1", "P4.2", "P4.4")
@@ -157,10 +167,10 @@ def test_wrong_tags_of_the_convention_are_corrected_as_it_says(packages: list[Pa
         rows = code_spans(package.text("CONTRIBUTING.md"), "Wrong", "Why", "Right")
         assert len(rows) >= 4
         for (wrong,), _, (right,) in rows:
-            with pytest.raises(Stop) as stopped:
-                check_tag(wrong, package.settings)
+            with pytest.raises(ReleaseError) as stopped:
+                read_tag(wrong, package.settings)
             assert f"git tag {right} " in stopped.value.lines[2], (wrong, right)
-            check_tag(right, package.settings)
+            read_tag(right, package.settings)
 
 
 @pytest.mark.requirement("P3.9", "P4.1")

@@ -15,14 +15,14 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import documents
 import pytest
-from building import build
 from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from packaging.metadata import Metadata
 from packaging.version import Version
-from rendering import Renderer, commit_all, git
+from support import documents
+from support.building import build
+from support.rendering import Renderer, commit_all, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rendering import ROOT
+from support.rendering import ROOT
 
 DOCS = ROOT / "docs"
 EXAMPLE = ("RELEASING.md", ".github/workflows/ci.yml", ".github/workflows/release.yml")

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from packaging.requirements import Requirement
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
-from rendering import ROOT, git
 from ruamel.yaml import YAML
+from support.rendering import ROOT, git
 from twine.utils import DEFAULT_REPOSITORY
 
 if TYPE_CHECKING:

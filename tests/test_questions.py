@@ -23,8 +23,8 @@ from copier._main import Worker
 from hatchling.build import prepare_metadata_for_build_wheel
 from markdown_it import MarkdownIt
 from packaging.utils import InvalidName, canonicalize_name, is_normalized_name
-from rendering import ROOT, Renderer, commit_all
 from ruamel.yaml import YAML
+from support.rendering import ROOT, Renderer, commit_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -234,8 +234,8 @@ def test_every_question_has_a_default_and_every_free_text_a_rule() -> None:
 
 OF_ADOPTED = [
     "ci_workflow",
-    "gate_commands",
-    "gate_pythons",
+    "ci_commands",
+    "ci_pythons",
     "changelog_file",
     "version_file",
     "project_folder",

@@ -19,11 +19,11 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from combinations import crossed, write
+from copier_pypi_release.workflow_files import STAGES
 from packaging.requirements import Requirement
-from rendering import ROOT, Renderer, choices_of
 from ruamel.yaml import YAML
-from workflow import STAGES
+from support.combinations import crossed, write
+from support.rendering import ROOT, Renderer, choices_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 from copier_pypi_release import cli
-from copier_pypi_release.wheels import build_wheel
+from copier_pypi_release.adopt.wheels import build_wheel
 from packaging.metadata import Metadata
-from rendering import git
+from support.rendering import git
 
 from adopt.fixtures import PACKAGES, make
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from copier_pypi_release.wheels import Wheel
+    from copier_pypi_release.adopt.wheels import Wheel
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def adopt(shape: str, folder: Path, template: Path) -> Adoption:
         shutil.copy2(out / wheel.name, kept[-1])
         return wheel
 
-    with mock.patch("copier_pypi_release.plan.build_wheel", build_and_keep):
+    with mock.patch("copier_pypi_release.adopt.plan.build_wheel", build_and_keep):
         project = root / PACKAGES[shape].folder
         status, output = run_adopt(project, "--yes", "--template", f"git+{template.as_uri()}")
     before, after = kept if len(kept) > 1 else (root, root)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-from rendering import commit_all, git
+from support.rendering import commit_all, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

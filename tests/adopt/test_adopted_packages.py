@@ -13,14 +13,14 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from doctor import Patient, Result, examine
+from copier_pypi_release.commands.doctor import Patient, Result, examine
+from copier_pypi_release.workflow_files import load_release, unpinned
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from rendering import git
+from release_lib.settings import load_settings
 from ruamel.yaml import YAML
-from step import load_settings
-from workflow import load_release, unpinned
+from support.rendering import git
 
 from adopt.adoption import contents_of, entry_points_of, metadata_of
 from adopt.fixtures import PACKAGES

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from copier_pypi_release import apply
-from copier_pypi_release.plan import Change
-from copier_pypi_release.stop import Stop
-from rendering import git
+from copier_pypi_release.adopt import apply
+from copier_pypi_release.adopt.plan import Change
+from copier_pypi_release.adopt.programs import AdoptionError
+from support.rendering import git
 
 from adopt.fixtures import repository
 from adopt.test_target import tree_of
@@ -78,7 +78,7 @@ def test_a_file_that_somebody_edited_meanwhile_is_left_alone(tmp_path: Path) -> 
     root = repository(tmp_path / "demo", FILES, tags=())
     (root / "pyproject.toml").write_text("mine\n")
     before = tree_of(root)
-    with pytest.raises(Stop, match=r"pyproject\.toml has changed"):
+    with pytest.raises(AdoptionError, match=r"pyproject\.toml has changed"):
         apply.apply(root, CHANGES)
     assert tree_of(root) == before
     assert not apply.unfinished(root)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from copier_pypi_release.stop import Stop
-from copier_pypi_release.wheels import build_wheel
-from rendering import commit_all, git
+from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.wheels import build_wheel
+from support.rendering import commit_all, git
 
 from adopt.adoption import run_adopt
 from adopt.fixtures import REFUSED, make, repository, write
@@ -16,7 +16,7 @@ from adopt.test_target import tree_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from copier_pypi_release.wheels import Wheel
+    from copier_pypi_release.adopt.wheels import Wheel
 
 pytestmark = pytest.mark.requirement("B2")
 
@@ -78,7 +78,7 @@ def test_a_conversion_that_would_lose_something_is_refused(
             del wheel.metadata["Requires-Dist"]
         return wheel
 
-    monkeypatch.setattr("copier_pypi_release.plan.build_wheel", lossy)
+    monkeypatch.setattr("copier_pypi_release.adopt.plan.build_wheel", lossy)
     said = refused(make("no-remote", tmp_path), template_repository)
     assert "would not be the same" in said
     assert "would lose" in said
@@ -92,5 +92,5 @@ def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repos
 
 
 def test_a_stop_has_four_lines() -> None:
-    stop = Stop("It is wrong", expected="right", mend="mend it")
+    stop = AdoptionError("It is wrong", expected="right", fix="mend it")
     assert len(stop.lines) == 4

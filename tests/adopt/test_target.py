@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from copier import run_copy, run_update
-from rendering import ROOT, commit_all, git
 from ruamel.yaml import YAML
+from support.rendering import ROOT, commit_all, git
 
 from adopt.adoption import run_adopt
 from adopt.fixtures import make
@@ -74,8 +74,8 @@ def test_its_answers_come_from_the_repository(target: Adoption) -> None:
         "repository_name": "semantic-model-generator",
         "release_workflow": "publish.yml",
         "ci_workflow": "ci.yml",
-        "gate_commands": ['pip install -e ".[dev]"', "make check"],
-        "gate_pythons": ["3.11", "3.12"],
+        "ci_commands": ['pip install -e ".[dev]"', "make check"],
+        "ci_pythons": ["3.11", "3.12"],
         "changelog_file": ".planning/MILESTONES.md",
         "tag_prefix": "v",
         "testpypi_environment": "testpypi",
@@ -102,7 +102,7 @@ def test_its_milestones_are_its_release_notes(adoptions: Adoptions, tmp_path: Pa
     )
     assert done.returncode == 1
     assert "'## 0.2.6' in .planning/MILESTONES.md" in done.stderr
-    assert "Read on: RELEASING.md, 'Release notes'" in done.stderr
+    assert "See: RELEASING.md, 'Release notes'" in done.stderr
 
 
 @pytest.mark.parametrize("shape", ["target", "poetry-1", "monorepo"])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import tomlkit
-from copier_pypi_release.pyproject import own_build, own_version, own_wheel
-from copier_pypi_release.toml_text import Document, statements
+from copier_pypi_release.adopt.pyproject import own_build, own_version, own_wheel
+from copier_pypi_release.adopt.toml_text import Document, statements
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from validate_pyproject.api import Validator

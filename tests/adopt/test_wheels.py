@@ -7,8 +7,8 @@ from email.message import Message
 from pathlib import PurePosixPath
 
 import pytest
-from copier_pypi_release.versions import without_literal
-from copier_pypi_release.wheels import Wheel, compare, project_table, without_extra
+from copier_pypi_release.adopt.versions import without_literal
+from copier_pypi_release.adopt.wheels import Wheel, compare, project_table, without_extra
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker

@@ -5,8 +5,8 @@ from __future__ import annotations
 from textwrap import dedent
 
 import pytest
-from copier_pypi_release.stop import Stop
-from copier_pypi_release.workflows import (
+from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.workflows import (
     choose_ci,
     is_gate,
     parse_workflow,
@@ -167,5 +167,5 @@ def test_the_last_job_is_cut_out_too() -> None:
 
 
 def test_a_job_that_another_one_needs_is_not_cut_out() -> None:
-    with pytest.raises(Stop, match=r"'test' in x\.yml publishes, and 'upload' needs it"):
+    with pytest.raises(AdoptionError, match=r"'test' in x\.yml publishes, and 'upload' needs it"):
         without_jobs(parse_workflow("x.yml", CUT), {"test"})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
-from rendering import choices_of  # noqa: E402  (a script finds the tests' modules by itself)
+from support.rendering import choices_of  # noqa: E402  (a script finds the tests' modules by itself)
 
 TARGET = 14
 

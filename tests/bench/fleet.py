@@ -20,9 +20,9 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "extensions")]
 
 from updates.changes import HANDED_OVER, everything  # noqa: E402  (the path comes first)
 from updates.conftest import live_in  # noqa: E402
+from updates.edits import USERS  # noqa: E402
 from updates.fleet import clones, run_loop  # noqa: E402
-from updates.laboratory import GIVEN, Laboratory, conflicts, expected, files  # noqa: E402
-from updates.users import USERS  # noqa: E402
+from updates.template_versions import GIVEN, TemplateVersions, conflicts, expected, files  # noqa: E402
 
 
 def main() -> None:
@@ -34,9 +34,9 @@ def main() -> None:
         folder = Path(place)
         (folder / "settings.yml").write_text("{}\n", encoding="utf-8")
         os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
-        laboratory = Laboratory(folder / "laboratory")
-        newest = laboratory.version("newest", everything)
-        states = {user: live_in(laboratory, user) for user, _ in zip(USERS, range(count), strict=False)}
+        versions = TemplateVersions(folder / "versions")
+        newest = versions.version("newest", everything)
+        states = {user: live_in(versions, user) for user, _ in zip(USERS, range(count), strict=False)}
         fleet = {
             f"{n:03}-{user}": user for n, user in zip(range(count), itertools.cycle(states), strict=False)
         }
@@ -48,10 +48,10 @@ def main() -> None:
         wrong = []
         for name, user in fleet.items():
             before = states[user]
-            fresh = laboratory.fresh(newest, before.answers)
+            fresh = versions.fresh(newest, before.answers)
             wanted = expected(before.files, before.base, fresh, GIVEN | {HANDED_OVER}, folder)
             wrong += [name] if files(packages / name) != wanted else []
-        laboratory.close()
+        versions.close()
     seconds = [after - before for before, after in itertools.pairwise(times)]
     print(printed, end="")
     print(f"{len(asked)} of {count} packages in {len(states)} states proposed; every kind of change at once")

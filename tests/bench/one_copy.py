@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from linting import program
-from rendering import Renderer, copy_template
+from support.linting import program
+from support.rendering import Renderer, copy_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""How long a release takes in the closed world: ``uv run tests/bench/one_release.py``.
+"""How long a release takes in the closed sandbox: ``uv run tests/bench/one_release.py``.
 
 The happy path, from the pushed tag to the draft, should take at most 12 seconds on two cores; from a
 checkpoint after the build, at least 8 faults with their recoveries should fit into a minute.
@@ -16,7 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "template/.github/release"))
 from drill import test_scenarios as scenarios
-from drill.conftest import (
+from drill.maintainer import OWNER, Maintainer
+from emulator.fixtures import (
     CACHE,
     TOOLS,
     claim_one_python,
@@ -24,10 +25,9 @@ from drill.conftest import (
     group_requirements,
     script_requirements,
 )
-from drill.project import OWNER, Project
-from drill.wheelhouse import fill
-from drill.world import World
-from rendering import copy_template, render
+from emulator.sandbox import Sandbox
+from emulator.wheelhouse import fill
+from support.rendering import copy_template, render
 
 HAPPY_PATH, DRILLS_A_MINUTE, REPEATS = 12, 8, 3
 FAULTS = (
@@ -51,29 +51,29 @@ def main() -> None:
         wanted = script_requirements() | group_requirements(package) | set(TOOLS)
         wheelhouse, uv_cache = fill(wanted, CACHE / "wheelhouse"), CACHE / "uv"
 
-        def go_on(checkpoint: str, name: str) -> World:
+        def go_on(checkpoint: str, name: str) -> Sandbox:
             source, target = root / checkpoint, root / name
-            return World.from_checkpoint(source, target, wheelhouse=wheelhouse, uv_cache=uv_cache)
+            return Sandbox.from_checkpoint(source, target, wheelhouse=wheelhouse, uv_cache=uv_cache)
 
-        with World(root / "first", wheelhouse=wheelhouse, uv_cache=uv_cache) as world:
-            Project.create(world, package).wait()
-            world.checkpoint(root / "ready")
-        with go_on("ready", "second") as world:
-            project = Project(world)
+        with Sandbox(root / "first", wheelhouse=wheelhouse, uv_cache=uv_cache) as sandbox:
+            Maintainer.create(sandbox, package).wait()
+            sandbox.checkpoint(root / "ready")
+        with go_on("ready", "second") as sandbox:
+            project = Maintainer(sandbox)
             project.set_reviewer("testpypi")
             project.release()
             compile_cached(uv_cache)
-            world.checkpoint(root / "built")
+            sandbox.checkpoint(root / "built")
         happy = []
         for number in range(REPEATS):
-            with go_on("ready", f"happy{number}") as world:
+            with go_on("ready", f"happy{number}") as sandbox:
                 started = time.monotonic()
-                Project(world).release().approve().is_released(twice=False)
+                Maintainer(sandbox).release().approve().is_released(twice=False)
                 happy.append(time.monotonic() - started)
 
         def drill(number: int) -> None:
-            with go_on("built", f"fault{number}") as world:
-                FAULTS[number](Project(world))
+            with go_on("built", f"fault{number}") as sandbox:
+                FAULTS[number](Maintainer(sandbox))
 
         started = time.monotonic()
         with ThreadPoolExecutor(max_workers=2) as workers:  # two at a time

@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from linting import program
 from one_copy import almost_empty, empty_files, in_turns
-from rendering import commit_all, copy_template, git
+from support.linting import program
+from support.rendering import commit_all, copy_template, git
 
 TARGET = 1.2
 

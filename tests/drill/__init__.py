@@ -1,9 +1,9 @@
-"""The drill: a release is executed in a closed world, against hosts that behave as the real ones.
+"""The drill: a release is executed in a closed sandbox, against hosts that behave as the real ones.
 
-``world``
-    what a test uses: start a world, run commands in it, set faults, read the journal.
+``sandbox``
+    what a test uses: start a sandbox, run commands in it, set faults, read the journal.
 ``inside``
-    the process that lives inside the world: mounts, servers, command loop.
+    the process that lives inside the sandbox: mounts, servers, command loop.
 ``server``
     HTTPS for every public name, with a journal of requests and faults as data.
 ``index``

@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from adopt.fixtures import PACKAGES
-from rendering import git
+from emulator.fixtures import CACHE, TOOLS, compile_cached, once, script_requirements
+from emulator.wheelhouse import fill, write_wheel
+from support.rendering import git
 
-from drill.conftest import CACHE, TOOLS, compile_cached, once, script_requirements
-from drill.project import OWNER, Project
+from drill.maintainer import OWNER, Maintainer
 from drill.test_commands import failing, forms, status
-from drill.wheelhouse import fill, write_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from adopt.adoption import Adoptions
-
-    from drill.world import IndexName, World
+    from emulator.sandbox import IndexName, Sandbox
 
 # What the packages need to run, and their gates; hatchling asks for editables where `pip install -e` builds.
 NEEDED = {
@@ -83,7 +82,7 @@ def write_notes(root: Path, settings: dict[str, Any], version: str) -> None:
         changelog.write_text(f"{title}\n\n## {version}\n\n- Released by tag.\n{rest}", encoding="utf-8")
 
 
-def register(project: Project, index: IndexName, form: dict[str, str]) -> None:
+def register(project: Maintainer, index: IndexName, form: dict[str, str]) -> None:
     """Fill in the form of an index, with the values that set_up.py prints."""
     assert form["Workflow name"] == project.workflow
     project.register_publisher(index, form["Environment name"])
@@ -94,15 +93,15 @@ def register(project: Project, index: IndexName, form: dict[str, str]) -> None:
 def test_the_next_release_of_an_adopted_package(
     adopted: str,
     adoptions: Adoptions,
-    new_world: World,
+    new_sandbox: Sandbox,
     tmp_path: Path,
 ) -> None:
     """Adopted, committed, tagged: released through the publisher that PyPI has known all along."""
     made = adoptions.copy(adopted, tmp_path)
     settings = settings_of(made.root)
     version = PACKAGES[adopted].tag.removeprefix(settings["tag-prefix"])
-    project = Project(
-        new_world,
+    project = Maintainer(
+        new_sandbox,
         tag=PACKAGES[adopted].tag,
         tag_prefix=settings["tag-prefix"],
         environments=(settings["environments"]["testpypi"], settings["environments"]["pypi"]),
@@ -114,9 +113,9 @@ def test_the_next_release_of_an_adopted_package(
         (made.root / SETTINGS).write_text(
             re.sub(r"(?m)^pythons = .*", 'pythons = ["3.11"]', text), encoding="utf-8"
         )
-    new_world.github.create_repo(OWNER, project.name)
+    new_sandbox.github.create_repo(OWNER, project.name)
     # As it was before: pushed long ago, with a publisher on PyPI.
-    bare = new_world.github.git_dir(project.repository)
+    bare = new_sandbox.github.git_dir(project.repository)
     git(made.root, "push", "--quiet", bare, "main", "--tags")
     if before := REGISTERED[adopted]:
         assert project.workflow == "publish.yml"

@@ -1,4 +1,4 @@
-"""The maintainer's three commands in a closed world: set up, look, recover."""
+"""The maintainer's three commands in a closed sandbox: set up, look, recover."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from documents import shell_blocks
+from emulator.wheelhouse import write_wheel
+from support.documents import shell_blocks
 
-from drill.project import NAME, OWNER, REPOSITORY, Project
-from drill.wheelhouse import write_wheel
+from drill.maintainer import NAME, OWNER, REPOSITORY, Maintainer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drill.world import World
+    from emulator.sandbox import Sandbox
 
 SET_UP = "uv run .github/release/set_up.py"
 UPLOAD = {"method": "POST", "path": "/legacy/"}
@@ -24,7 +24,7 @@ RELEASE = ".github/workflows/release.yml"
 BY_HAND = {"C2", "pins", "template"}
 
 
-def status(project: Project) -> dict[str, Any]:
+def status(project: Maintainer) -> dict[str, Any]:
     """What status.py says about the project's tag."""
     found: dict[str, Any] = json.loads(
         project.shell(f"uv run .github/release/status.py --json '{project.tag}'")
@@ -32,26 +32,26 @@ def status(project: Project) -> dict[str, Any]:
     return found
 
 
-def doctor(project: Project) -> dict[str, str]:
+def doctor(project: Maintainer) -> dict[str, str]:
     """The result of each check of doctor.py."""
     printed = project.shell("uv run .github/release/doctor.py --json", check=False)
     found, _ = json.JSONDecoder().raw_decode(printed)
     return {finding["check"]: finding["result"] for finding in found}
 
 
-def failing(project: Project) -> set[str]:
+def failing(project: Maintainer) -> set[str]:
     """The checks of doctor.py that fail."""
     return {check for check, result in doctor(project).items() if result == "fail"}
 
 
-def is_at(project: Project, anchor: str, state: str) -> list[str]:
+def is_at(project: Maintainer, anchor: str, state: str) -> list[str]:
     """Assert what status.py names, and return the commands that it gives."""
     found = status(project)["next"]
     assert (found["anchor"], state in found["state"]) == (anchor, True), found
     return list(found["commands"])
 
 
-def go_on(project: Project, anchor: str, state: str) -> None:
+def go_on(project: Maintainer, anchor: str, state: str) -> None:
     """Assert what status.py names, and do what it says; then wait for runs to end."""
     commands = is_at(project, anchor, state)
     assert commands
@@ -59,7 +59,7 @@ def go_on(project: Project, anchor: str, state: str) -> None:
     project.wait()
 
 
-def is_complete(project: Project) -> None:
+def is_complete(project: Maintainer) -> None:
     """Assert that nothing is left to do but to publish the draft, and publish it."""
     go_on(project, "steps", "complete draft")
     assert "is released" in status(project)["next"]["state"]
@@ -70,10 +70,10 @@ def is_complete(project: Project) -> None:
 
 
 @pytest.mark.requirement("P9.5", "P2.3", "P2.4", "X2", "X8", "C1", "C2", "C13", "B1")
-def test_from_an_empty_repository_to_a_release(new_world: World, package: Path) -> None:
+def test_from_an_empty_repository_to_a_release(new_sandbox: Sandbox, package: Path) -> None:
     """An empty repository is set up by one command; the doctor finds nothing; the first release is green."""
-    new_world.github.create_repo(OWNER, NAME)
-    project = Project(new_world)
+    new_sandbox.github.create_repo(OWNER, NAME)
+    project = Maintainer(new_sandbox)
     shutil.copytree(package, project.clone)
     project.shell(
         "git init --quiet && git add --all && git commit --quiet --message 'feat: first'",
@@ -82,16 +82,16 @@ def test_from_an_empty_repository_to_a_release(new_world: World, package: Path) 
         "git push --quiet --set-upstream origin main",
     )
     assert {"C1", "C13", "hardened"} <= failing(project)
-    new_world.github.add_team(REPOSITORY, "releasers", OWNER)
+    new_sandbox.github.add_team(REPOSITORY, "releasers", OWNER)
     printed = project.shell(f"{SET_UP} --yes --reviewer {OWNER}/releasers")
-    assert new_world.github.environments(REPOSITORY)["pypi"]["reviewers"] == ["@releasers"]
+    assert new_sandbox.github.environments(REPOSITORY)["pypi"]["reviewers"] == ["@releasers"]
     assert "Everything is set up already" in project.shell(f"{SET_UP} --yes")
     assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND
     for index, form in zip(("testpypi", "pypi"), forms(printed), strict=True):
         project.index(index).add_publisher(  # type: ignore[arg-type]
-            form["PyPI Project Name"],
+            form["PyPI Maintainer Name"],
             owner=form["Owner"],
-            owner_id=str(new_world.github.ids(REPOSITORY)["owner"]),
+            owner_id=str(new_sandbox.github.ids(REPOSITORY)["owner"]),
             repository=form["Repository name"],
             workflow=form["Workflow name"],
             environment=form["Environment name"],
@@ -107,7 +107,7 @@ def forms(printed: str) -> list[dict[str, str]]:
     lines = printed.splitlines()
     found: list[dict[str, str]] = []
     for number, line in enumerate(lines):
-        if line == "  PyPI Project Name":
+        if line == "  PyPI Maintainer Name":
             pairs = lines[number : number + 10]
             found.append({k.strip(): v for k, v in zip(pairs[::2], pairs[1::2], strict=True)})
     return found
@@ -131,9 +131,9 @@ BROKEN: list[tuple[str, str, str, str]] = [
 
 
 @pytest.mark.requirement(*(f"C{n}" for n in range(1, 14)))
-def test_each_line_of_the_list_is_named_when_it_is_broken(ready: Project) -> None:
+def test_each_line_of_the_list_is_named_when_it_is_broken(ready: Maintainer) -> None:
     """Each of C1 to C13 is broken on purpose; the doctor names exactly it, and is content afterwards."""
-    github = ready.world.github
+    github = ready.sandbox.github
     assert failing(ready) == set()
     for check, path, old, new in BROKEN:
         file = ready.clone / path
@@ -153,7 +153,7 @@ def test_each_line_of_the_list_is_named_when_it_is_broken(ready: Project) -> Non
 
 
 @pytest.mark.requirement("C2", "R4", "P9.3", "P9.1")
-def test_a_publisher_of_another_environment_shows_in_the_provenance(released: Project) -> None:
+def test_a_publisher_of_another_environment_shows_in_the_provenance(released: Maintainer) -> None:
     """The newest files say who published them: another environment, another repository are named."""
     assert doctor(released)["C2"] == "pass"
     released.index("pypi").remove_publishers(NAME)
@@ -172,7 +172,7 @@ def test_a_publisher_of_another_environment_shows_in_the_provenance(released: Pr
 
 
 @pytest.mark.requirement("P8.5", "P8.6", "P8.4")
-def test_states_before_the_first_run(ready: Project) -> None:
+def test_states_before_the_first_run(ready: Maintainer) -> None:
     """No tag; a tag in the clone only; a tag without a run: dispatched, it waits for a review."""
     assert is_at(ready, "steps", "does not exist") == []
     ready.shell("git tag v0.1.0")
@@ -185,37 +185,37 @@ def test_states_before_the_first_run(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P8.4", "P8.5", "R5", "R11")
-def test_states_of_a_run_that_stops_again_and_again(built: Project) -> None:
+def test_states_of_a_run_that_stops_again_and_again(built: Maintainer) -> None:
     """Every stage after the build fails in turn; what status.py says carries on each time, to the end."""
-    world, upload = built.world, built.hosts("testpypi").upload
+    sandbox, upload = built.sandbox, built.hosts("testpypi").upload
     is_at(built, "steps", "waits for a review of testpypi")
-    world.fault("status", host=upload, times=None, **UPLOAD)  # type: ignore[arg-type]
+    sandbox.fault("status", host=upload, times=None, **UPLOAD)  # type: ignore[arg-type]
     built.approve()
-    world.clear_faults()
-    world.fault("corrupt", host=built.hosts("testpypi").files, path=r"\.whl$", times=None)
+    sandbox.clear_faults()
+    sandbox.fault("corrupt", host=built.hosts("testpypi").files, path=r"\.whl$", times=None)
     go_on(built, "publish-testpypi", "stopped at publish-testpypi; nothing on TestPyPI, nothing on PyPI")
     built.approve()
-    world.clear_faults()
-    world.fault("reset_mid", host=built.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
+    sandbox.clear_faults()
+    sandbox.fault("reset_mid", host=built.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
     go_on(built, "verify-testpypi", "stopped at verify-testpypi; complete on TestPyPI, nothing on PyPI")
     built.approve()
-    world.clear_faults()
-    world.fault("corrupt", host=built.hosts("pypi").files, path=r"\.whl$", times=None)
+    sandbox.clear_faults()
+    sandbox.fault("corrupt", host=built.hosts("pypi").files, path=r"\.whl$", times=None)
     go_on(built, "publish-pypi", "stopped at publish-pypi; complete on TestPyPI, partial on PyPI")
     built.approve()
-    world.clear_faults()
-    world.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
+    sandbox.clear_faults()
+    sandbox.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
     assert "delivers demo_pkg" in status(built)["said"][0]
     go_on(built, "verify-pypi", "stopped at verify-pypi; complete on TestPyPI, complete on PyPI")
-    world.clear_faults()
+    sandbox.clear_faults()
     go_on(built, "github-release", "stopped at github-release; complete on TestPyPI, complete on PyPI")
     is_complete(built)
 
 
 @pytest.mark.requirement("P8.4", "P8.5", "P8.6")
-def test_states_that_people_cause(waiting: Project) -> None:
+def test_states_that_people_cause(waiting: Maintainer) -> None:
     """A rejected review, a cancelled run, a run too old to repeat: each is named and carried on."""
-    github = waiting.world.github
+    github = waiting.sandbox.github
     github.reject(waiting.run["id"], "pypi")
     waiting.wait()
     go_on(waiting, "publish-pypi", "a reviewer rejected it before publish-pypi")
@@ -227,19 +227,19 @@ def test_states_that_people_cause(waiting: Project) -> None:
     waiting.wait()
     github.age_run(waiting.run["id"], 31)
     go_on(waiting, "publish-pypi", "was cancelled at publish-pypi")
-    assert len(waiting.world.github.runs(REPOSITORY, workflow="release.yml")) == 2
+    assert len(waiting.sandbox.github.runs(REPOSITORY, workflow="release.yml")) == 2
     waiting.approve()
     is_complete(waiting)
 
 
 @pytest.mark.requirement("P8.5", "P8.8", "R11")
-def test_states_after_a_green_run(released: Project) -> None:
+def test_states_after_a_green_run(released: Maintainer) -> None:
     """A draft that lost a file, a draft that is gone, a tag that is gone: named, and made whole again."""
     released.shell("gh release delete-asset v0.1.0 demo_pkg-0.1.0.tar.gz --yes")
     go_on(released, "github-release", "lacks demo_pkg-0.1.0.tar.gz")
     released.shell("gh release delete v0.1.0 --yes")
     go_on(released, "github-release", "its GitHub Release is missing")
-    bare = released.world.github.git_dir(REPOSITORY)
+    bare = released.sandbox.github.git_dir(REPOSITORY)
     released.shell(f"git -C {bare} update-ref -d refs/tags/v0.1.0")
     go_on(released, "making-a-tag-again", "is on PyPI, but its tag is gone")
     released.approve()
@@ -247,21 +247,21 @@ def test_states_after_a_green_run(released: Project) -> None:
 
 
 @pytest.mark.requirement("P8.5", "U6", "P7.5", "R1")
-def test_a_yanked_version(released: Project) -> None:
+def test_a_yanked_version(released: Maintainer) -> None:
     """Yanked: the state says so with the reason, and names the runbook's row."""
     released.index("pypi").yank(NAME, "0.1.0", "Broken: does not start. Use 0.1.1.")
     assert is_at(released, "a-wrong-version-is-published", "is yanked on PyPI: Broken: does not start.") == []
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "P8.5", "R8")
-def test_the_version_appears_with_other_bytes(built: Project) -> None:
+def test_the_version_appears_with_other_bytes(built: Maintainer) -> None:
     """Somebody uploads the version to PyPI while ours waits: other bytes, the number is spent."""
     built.index("pypi").put(write_wheel(built.clone.parent, NAME, "0.1.0", code="x = 1"))
     assert is_at(built, "the-version-is-there-with-other-bytes", "PyPI has other files for 0.1.0") == []
 
 
 @pytest.mark.requirement("P8.5", "R2")
-def test_a_version_that_no_run_has_made(ready: Project) -> None:
+def test_a_version_that_no_run_has_made(ready: Maintainer) -> None:
     """On PyPI, and no run of the workflow is known: published by something else."""
     ready.index("pypi").put(write_wheel(ready.clone.parent, NAME, "0.1.0", code="x = 1"))
     is_at(ready, "the-version-is-there-with-other-bytes", "no run of release.yml is known")
@@ -269,16 +269,16 @@ def test_a_version_that_no_run_has_made(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P5.6", "P8.5")
-def test_a_half_finished_upload_of_long_ago(waiting: Project) -> None:
+def test_a_half_finished_upload_of_long_ago(waiting: Maintainer) -> None:
     """Half of it is on PyPI for fifteen days: no re-run helps, and none is proposed."""
-    waiting.world.fault("reset_mid", host=waiting.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
+    waiting.sandbox.fault("reset_mid", host=waiting.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
     waiting.approve()
     waiting.index("pypi").age_release(NAME, "0.1.0", 15)
     assert is_at(waiting, "a-part-of-the-files-is-there", "takes no new files for 0.1.0") == []
 
 
 @pytest.mark.requirement("P8.5", "R9", "R6")
-def test_a_release_that_stopped_at_the_gate(ready: Project) -> None:
+def test_a_release_that_stopped_at_the_gate(ready: Maintainer) -> None:
     """No notes: the state has the gate's own sentence. A tag that is no version is told at once."""
     ready.release("v0.2.0")
     found = status(ready)
@@ -301,7 +301,7 @@ class Runbook:
         left: The shell blocks that have not been run yet.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Maintainer) -> None:
         self.project = project
         self.left = shell_blocks((project.clone / "RELEASING.md").read_text(encoding="utf-8"))
         (self.first, _) = project.shell_blocks("when-it-stops")
@@ -321,15 +321,15 @@ class Runbook:
 
 
 @pytest.mark.requirement("P8.4", "P7.1", "P9.5", "C9", *(f"R{n}" for n in (1, 2, 5, 6, 8, 9, 10, 11)))
-def test_every_command_of_the_runbook_runs_as_printed(ready: Project) -> None:
+def test_every_command_of_the_runbook_runs_as_printed(ready: Maintainer) -> None:
     """From set-up to an exposed token, through a release that stops: no block of the page is left out."""
-    world, page = ready.world, Runbook(ready)
+    sandbox, page = ready.sandbox, Runbook(ready)
     ready.tag = "v1.2.3"  # the one that the page names
     page.run("before-the-first-release")
     changelog = ready.clone / "CHANGELOG.md"
     changelog.write_text(changelog.read_text("utf-8").replace("## Unreleased", "## 1.2.3\n\n- New."), "utf-8")
     _, _, _, tag, watch, publish = range(6)
-    bare = world.github.git_dir(REPOSITORY)
+    bare = sandbox.github.git_dir(REPOSITORY)
     assert "## demo-pkg 1.2.3" in page.run("steps", *range(tag))
     ready.shell(f"git -C {bare} tag v1.2.2 main")  # a second version of this commit
     page.run("steps", tag)
@@ -342,8 +342,8 @@ def test_every_command_of_the_runbook_runs_as_printed(ready: Project) -> None:
     is_at(ready.wait(), "publish-testpypi", "stopped at publish-testpypi")
     page.run("re-run")
     is_at(ready.wait(), "publish-testpypi", "stopped at publish-testpypi")
-    world.clear_faults()
-    world.github.settings(REPOSITORY, immutable_releases=False)
+    sandbox.clear_faults()
+    sandbox.github.settings(REPOSITORY, immutable_releases=False)
     ready.shell("gh release create v1.2.3 --verify-tag --notes early")
     page.run("the-github-release-was-published-too-early")
     ready.approve().is_released(twice=False)
@@ -357,9 +357,9 @@ def test_every_command_of_the_runbook_runs_as_printed(ready: Project) -> None:
     assert release is not None
     assert release["body"].rstrip().endswith("- Mended.")
     page.run("a-wrong-version-is-published")
-    world.github.settings(REPOSITORY, immutable_releases=True)
+    sandbox.github.settings(REPOSITORY, immutable_releases=True)
     assert "Release v1.2.3" in page.run("the-version-is-there-with-other-bytes")
-    world.github.settings(REPOSITORY, secrets={"PYPI_API_TOKEN": "x"})
+    sandbox.github.settings(REPOSITORY, secrets={"PYPI_API_TOKEN": "x"})
     assert "PYPI_API_TOKEN" in page.run("a-token-or-an-account-was-exposed")
     assert failing(ready) == {"actions", "old-secrets"}
     assert page.left == ready.shell_blocks("template-updates")  # test_updates.py runs it
@@ -367,12 +367,12 @@ def test_every_command_of_the_runbook_runs_as_printed(ready: Project) -> None:
 
 @pytest.mark.requirement("P8.4", "P8.5", "R11")
 @pytest.mark.parametrize("frozen", [False, True])
-def test_the_github_release_is_published_before_pypi(waiting: Project, frozen: bool) -> None:
+def test_the_github_release_is_published_before_pypi(waiting: Maintainer, frozen: bool) -> None:
     """Published by hand while PyPI failed: a draft again and finished; or frozen, and PyPI gets it."""
-    waiting.world.github.settings(REPOSITORY, immutable_releases=frozen)
-    waiting.world.fault("reset", host=waiting.hosts("pypi").upload, times=None, **UPLOAD)  # type: ignore[arg-type]
+    waiting.sandbox.github.settings(REPOSITORY, immutable_releases=frozen)
+    waiting.sandbox.fault("reset", host=waiting.hosts("pypi").upload, times=None, **UPLOAD)  # type: ignore[arg-type]
     waiting.approve()
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.shell("gh release create v0.1.0 --verify-tag --notes early")
     row = "the-github-release-was-published-too-early"
     go_on(waiting, row, "stopped at publish-pypi, and its GitHub Release is published")
@@ -389,18 +389,18 @@ def test_the_github_release_is_published_before_pypi(waiting: Project, frozen: b
 
 @pytest.mark.requirement("P9.5", "P8.5")
 @pytest.mark.parametrize("command", ["set_up.py --yes", "status.py v0.1.0", "doctor.py"])
-def test_bad_input_is_a_sentence(ready: Project, command: str) -> None:
+def test_bad_input_is_a_sentence(ready: Maintainer, command: str) -> None:
     """No gh, no login, a wrong token, no rights, the limit, GitHub gone, another clone: a sentence each."""
-    world = ready.world
+    sandbox = ready.sandbox
     programs = ready.clone.parent / "programs"  # uv is here, gh is not
     programs.mkdir()
-    uv = world.run(["which", "uv"]).stdout.strip()
+    uv = sandbox.run(["which", "uv"]).stdout.strip()
     (programs / "uv").symlink_to(uv)
-    before = world.github.settings(REPOSITORY)
+    before = sandbox.github.settings(REPOSITORY)
 
     def says(text: str, **variables: str | None) -> None:
-        env = {"GH_TOKEN": world.github.token(OWNER), **variables}
-        done = world.run(
+        env = {"GH_TOKEN": sandbox.github.token(OWNER), **variables}
+        done = sandbox.run(
             ["uv", "run", f".github/release/{command.split(maxsplit=1)[0]}", *command.split()[1:]],
             cwd=ready.clone, env=env, check=False,
         )  # fmt: skip
@@ -414,13 +414,13 @@ def test_bad_input_is_a_sentence(ready: Project, command: str) -> None:
     says("gh is not logged in to github.com", GH_TOKEN=None)
     says("GitHub does not know this token", GH_TOKEN="gho_gone")  # noqa: S106  (no secret)
     if command.startswith("set_up"):
-        says("has the role pull", GH_TOKEN=world.github.token("guest"))
-    world.github.rate_limit(exhausted=True)
+        says("has the role pull", GH_TOKEN=sandbox.github.token("guest"))
+    sandbox.github.rate_limit(exhausted=True)
     says("GitHub's rate limit for this login is used up")
-    world.github.rate_limit(exhausted=False)
-    world.fault("reset", host="api.github.com", times=None)
+    sandbox.github.rate_limit(exhausted=False)
+    sandbox.fault("reset", host="api.github.com", times=None)
     says("GitHub does not answer")
-    world.clear_faults()
+    sandbox.clear_faults()
     ready.shell("git remote set-url origin https://github.com/somebody/demo-pkg")
     says("This clone belongs to somebody/demo-pkg")
-    assert world.github.settings(REPOSITORY) == before
+    assert sandbox.github.settings(REPOSITORY) == before

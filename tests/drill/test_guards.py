@@ -12,17 +12,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from emulator.sandbox import CommandFailed
 
 from drill import test_scenarios as scenarios
-from drill.project import Project
-from drill.world import CommandFailed
+from drill.maintainer import Maintainer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 WORKFLOW = ".github/workflows/release.yml"
 Edit = Callable[[str], str]
-Row = tuple[str, tuple[Edit, ...], Callable[[Project], None]]
+Row = tuple[str, tuple[Edit, ...], Callable[[Maintainer], None]]
 
 
 def once(old: str, new: str) -> Edit:
@@ -200,7 +200,7 @@ AFTER: list[Row] = [
 @pytest.mark.requirement("B1", "P1.1", "P8.1")
 @pytest.mark.parametrize(("edits", "scenario"), [row[1:] for row in BEFORE], ids=[row[0] for row in BEFORE])
 def test_a_guard_before_the_build(
-    ready: Project, edits: tuple[Edit, ...], scenario: Callable[[Project], None]
+    ready: Maintainer, edits: tuple[Edit, ...], scenario: Callable[[Maintainer], None]
 ) -> None:
     """Each guard before the build is taken out in turn, and its scenario comes out wrong."""
     weaken(ready.clone / WORKFLOW, edits)
@@ -214,12 +214,12 @@ def test_a_guard_before_the_build(
 @pytest.mark.requirement("B1", "P8.1", "P8.2")
 @pytest.mark.parametrize(("edits", "scenario"), [row[1:] for row in AFTER], ids=[row[0] for row in AFTER])
 def test_a_guard_after_the_build(
-    request: pytest.FixtureRequest, edits: tuple[Edit, ...], scenario: Callable[[Project], None]
+    request: pytest.FixtureRequest, edits: tuple[Edit, ...], scenario: Callable[[Maintainer], None]
 ) -> None:
     """Each guard after the build is taken out in turn, and its scenario comes out wrong."""
     (fixture,) = inspect.signature(scenario).parameters  # where the scenario begins
-    project: Project = request.getfixturevalue(fixture)
-    (file,) = project.world.root.glob(f"github/**/runs/{project.run['id']}/workflow.yml")
+    project: Maintainer = request.getfixturevalue(fixture)
+    (file,) = project.sandbox.root.glob(f"github/**/runs/{project.run['id']}/workflow.yml")
     weaken(file, edits)
     with pytest.raises((AssertionError, CommandFailed, KeyError)):
         scenario(project)

@@ -1,7 +1,7 @@
 """What can go wrong between a tag and its draft release, acted out, and the runbook's way back.
 
 Each test is a scenario: a fault, the exact state after it, the recovery, and the invariants of
-`Project.is_released`. docs/drill.md has the table of them, made from their first lines.
+`Maintainer.is_released`. docs/drill.md has the table of them, made from their first lines.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from emulator.github.actions_api import BLOB_HOST
+from emulator.github.releases import ASSET_HOST
+from emulator.github.rest import OIDC_HOST, RESULTS_HOST
+from emulator.sandbox import INDEX_HOSTS, IndexName
+from emulator.wheelhouse import write_sdist, write_wheel
 
-from drill.github.actions_api import BLOB_HOST
-from drill.github.releases import ASSET_HOST
-from drill.github.rest import OIDC_HOST, RESULTS_HOST
-from drill.project import NAME, REPOSITORY, Files, Project
-from drill.wheelhouse import write_sdist, write_wheel
-from drill.world import INDEX_HOSTS, IndexName
+from drill.maintainer import NAME, REPOSITORY, Files, Maintainer
 
 
-def add_notes(project: Project, version: str) -> None:
+def add_notes(project: Maintainer, version: str) -> None:
     """Commit release notes for a version, and push."""
     changelog = (project.clone / "CHANGELOG.md").read_text(encoding="utf-8")
     section = f"## Unreleased\n\n## {version}\n\n### Fixes\n\n- A mend.\n"
@@ -44,15 +44,15 @@ CONTACTED = {host for hosts in INDEX_HOSTS.values() for host in dataclasses.astu
 
 
 @pytest.mark.requirement("P1.4", "P5.5", "P7.1", "P7.4", "P8.1", "P8.2", "P8.7", "P10.3", "S2", "B1", "X5")
-def test_a_tag_becomes_a_release(ready: Project) -> None:
+def test_a_tag_becomes_a_release(ready: Maintainer) -> None:
     """A tag on a commit that CI has passed becomes a draft release; nobody else is ever contacted."""
-    before = len(ready.world.journal())
+    before = len(ready.sandbox.journal())
     ready.release()
     assert ready.run["status"] == "waiting"
     assert ready.served("pypi") == {}
     assert "- The first release." in ready.log("gate")
     ready.approve().is_released()
-    assert {entry["host"] for entry in ready.world.journal()[before:]} == CONTACTED
+    assert {entry["host"] for entry in ready.sandbox.journal()[before:]} == CONTACTED
     assert ready.github_release()["draft"]  # type: ignore[index]
     skipped = [
         step["name"] for job in ready.jobs("test") for step in job["steps"] if step["conclusion"] == "skipped"
@@ -62,7 +62,7 @@ def test_a_tag_becomes_a_release(ready: Project) -> None:
 
 
 @pytest.mark.requirement("S2", "P1.1")
-def test_ci_never_ran(ready: Project) -> None:
+def test_ci_never_ran(ready: Maintainer) -> None:
     """No CI run of the tagged commit: lint, types and the suite run in the release itself."""
     ready.delete_runs("ci.yml")
     ready.set_reviewer("testpypi")
@@ -71,7 +71,7 @@ def test_ci_never_ran(ready: Project) -> None:
 
 
 @pytest.mark.requirement("U5", "P4.2")
-def test_a_prerelease(ready: Project) -> None:
+def test_a_prerelease(ready: Maintainer) -> None:
     """A pre-release by PEP 440 is marked so on GitHub, and never "latest"."""
     add_notes(ready, "0.2.0rc1")
     ready.wait().release("v0.2.0rc1").approve().is_released(twice=False)
@@ -88,31 +88,31 @@ def test_a_prerelease(ready: Project) -> None:
 @pytest.mark.parametrize(
     ("tag", "right"), [("v0.1.0-beta1", "v0.1.0b1"), ("v00.1.0", "v0.1.0"), ("v0.1.0+x", "v0.1.0")]
 )
-def test_a_tag_that_is_no_canonical_version(ready: Project, tag: str, right: str) -> None:
+def test_a_tag_that_is_no_canonical_version(ready: Maintainer, tag: str, right: str) -> None:
     """The tag is not spelled as the index will spell it: nothing is built, the right tag is named."""
     ready.release(tag)
     ready.stopped_at("gate", right)
 
 
 @pytest.mark.requirement("R9", "P8.4")
-def test_a_wrong_tag_is_made_again(ready: Project) -> None:
+def test_a_wrong_tag_is_made_again(ready: Maintainer) -> None:
     """A wrong tag is deleted, its rule lifted for the moment, and the right tag is released."""
     ready.release("v0.1.0-rc1").stopped_at("gate", "v0.1.0rc1")
     ready.follow_runbook("making-a-tag-again")
-    assert "refs/tags/v0.1.0-rc1" not in ready.world.github.refs(REPOSITORY)
-    assert {rule["enforcement"] for rule in ready.world.github.rulesets(REPOSITORY)} == {"active"}
+    assert "refs/tags/v0.1.0-rc1" not in ready.sandbox.github.refs(REPOSITORY)
+    assert {rule["enforcement"] for rule in ready.sandbox.github.rulesets(REPOSITORY)} == {"active"}
     ready.release("v0.1.0").approve().is_released(twice=False)
 
 
 @pytest.mark.requirement("P3.7")
-def test_two_version_tags_on_one_commit(ready: Project) -> None:
+def test_two_version_tags_on_one_commit(ready: Maintainer) -> None:
     """A second version tag on the commit stops the release before the lottery is drawn."""
     ready.shell("git tag v0.0.9", "git push --quiet origin v0.0.9")
     ready.wait().release("v0.1.0").stopped_at("gate", "more than one version tag")
 
 
 @pytest.mark.requirement("P3.7")
-def test_the_version_was_tagged_under_another_spelling(ready: Project) -> None:
+def test_the_version_was_tagged_under_another_spelling(ready: Maintainer) -> None:
     """v1.2 and v1.2.0 are one version: the second tag is refused."""
     ready.push_unseen("v0.1")
     ready.commit("feat: more")
@@ -120,7 +120,7 @@ def test_the_version_was_tagged_under_another_spelling(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P3.7")
-def test_a_noise_tag_beside_the_version(ready: Project) -> None:
+def test_a_noise_tag_beside_the_version(ready: Maintainer) -> None:
     """Tags that are no versions do not disturb: nightly-3 beside v0.1.0."""
     ready.shell("git tag nightly-3", "git tag docs-2026", "git push --quiet origin nightly-3 docs-2026")
     ready.set_reviewer("testpypi")
@@ -129,7 +129,7 @@ def test_a_noise_tag_beside_the_version(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P3.9")
-def test_a_commit_off_the_release_branch(ready: Project) -> None:
+def test_a_commit_off_the_release_branch(ready: Maintainer) -> None:
     """The tagged commit is on no release branch; once it is merged, the re-run builds it."""
     ready.shell(
         "git switch --quiet --create side",
@@ -144,23 +144,23 @@ def test_a_commit_off_the_release_branch(ready: Project) -> None:
 
 
 @pytest.mark.requirement("T5", "P7.4", "R6")
-def test_there_are_no_notes(ready: Project) -> None:
+def test_there_are_no_notes(ready: Maintainer) -> None:
     """The changelog has no section for the version: nothing is built."""
     ready.release("v0.2.0").stopped_at("gate", "There are no release notes for 0.2.0")
 
 
 @pytest.mark.requirement("P3.6")
-def test_the_tag_moves_before_a_rerun(built: Project) -> None:
+def test_the_tag_moves_before_a_rerun(built: Maintainer) -> None:
     """A tag moves after a failure: a re-run never releases the newer commit, and PyPI gets nothing."""
     built.spoil_uploads("testpypi", "status", times=None)
     built.approve().stopped_at("publish-testpypi")
-    built.world.clear_faults()
+    built.sandbox.clear_faults()
     first = built.run["id"]
     built.follow_runbook("making-a-tag-again")
     built.commit("feat: newer")
     built.push_unseen("v0.1.0")
     built.wait().follow_runbook("re-run")
-    assert built.world.github.run(first)["conclusion"] == "failure"
+    assert built.sandbox.github.run(first)["conclusion"] == "failure"
     assert built.served("testpypi") == built.built()  # the commit that was tagged when the run began
     assert built.served("pypi") == {}
     assert "may have been updated after the workflow was triggered" in built.log("verify-testpypi")
@@ -170,7 +170,7 @@ def test_the_tag_moves_before_a_rerun(built: Project) -> None:
 
 
 @pytest.mark.requirement("P1.1", "S2", "R2")
-def test_ci_is_red_on_the_commit(ready: Project) -> None:
+def test_ci_is_red_on_the_commit(ready: Maintainer) -> None:
     """CI failed on the tagged commit: the suite runs in the release, and stops it."""
     ready.commit(
         "feat: broken",
@@ -181,7 +181,7 @@ def test_ci_is_red_on_the_commit(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P1.3")
-def test_the_package_does_not_import(ready: Project) -> None:
+def test_the_package_does_not_import(ready: Maintainer) -> None:
     """What was built cannot be imported, whatever CI says: nothing is uploaded; the next version goes out."""
     init = "src/demo_pkg/__init__.py"
     text = (ready.clone / init).read_text(encoding="utf-8")
@@ -193,14 +193,14 @@ def test_the_package_does_not_import(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P3.3", "T3", "R3")
-def test_the_package_states_a_version_of_its_own(ready: Project) -> None:
+def test_the_package_states_a_version_of_its_own(ready: Maintainer) -> None:
     """A version written into pyproject.toml is not the tag's: nothing is uploaded."""
     ready.edit("pyproject.toml", 'dynamic = ["version"]', 'version = "9.9.9"')
     ready.wait().release().stopped_at("build", "The built version is not 0.1.0")
 
 
 @pytest.mark.requirement("P3.8")
-def test_a_file_changes_before_the_build(ready: Project) -> None:
+def test_a_file_changes_before_the_build(ready: Maintainer) -> None:
     """Something changes a committed file in the job that builds: the file is named, nothing is built."""
     step = "      - name: Build the sdist, and the wheel from it\n"
     meddle = "      - name: Meddle\n        run: echo more >> source/README.md\n"
@@ -212,37 +212,37 @@ def test_a_file_changes_before_the_build(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P5.1", "P8.3", "R5")
-def test_pypi_refuses_the_connection(waiting: Project) -> None:
+def test_pypi_refuses_the_connection(waiting: Maintainer) -> None:
     """On TestPyPI yes, on PyPI no: the connection drops; the re-run finishes."""
     waiting.spoil_uploads("pypi", "reset", times=None)
     waiting.approve().stopped_at("publish-pypi", testpypi="all")
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P5.1", "P8.3", "B7")
-def test_testpypi_is_down(built: Project) -> None:
+def test_testpypi_is_down(built: Maintainer) -> None:
     """TestPyPI answers 503, and PyPI after it: an issue says where it stopped last; a re-run closes it."""
     built.spoil_uploads("testpypi", "status", times=None)
     built.approve().stopped_at("publish-testpypi")
-    built.world.clear_faults()
+    built.sandbox.clear_faults()
     built.spoil_uploads("pypi", "status", times=None)
     built.follow_runbook("re-run").stopped_at("publish-pypi", testpypi="all")
-    built.world.clear_faults()
+    built.sandbox.clear_faults()
     built.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P5.1", "P5.2")
-def test_the_second_upload_breaks_in_the_middle(waiting: Project) -> None:
+def test_the_second_upload_breaks_in_the_middle(waiting: Maintainer) -> None:
     """Only the wheel arrives on PyPI; the re-run adds the sdist."""
     waiting.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
     waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.follow_runbook("re-run").is_released()
 
 
 @pytest.mark.requirement("P5.1", "P5.3")
-def test_the_answer_to_an_upload_is_lost(waiting: Project) -> None:
+def test_the_answer_to_an_upload_is_lost(waiting: Maintainer) -> None:
     """The file is stored but its answer is lost; the re-run finds it and goes on."""
     waiting.spoil_uploads("pypi", "reset_after")
     waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
@@ -250,7 +250,7 @@ def test_the_answer_to_an_upload_is_lost(waiting: Project) -> None:
 
 
 @pytest.mark.requirement("P8.2")
-def test_the_index_lists_files_late(waiting: Project) -> None:
+def test_the_index_lists_files_late(waiting: Maintainer) -> None:
     """PyPI lists the files only after a while: the verification waits, and is green."""
     waiting.index("pypi").set_delay(polls=2)
     waiting.approve().is_released(twice=False)
@@ -258,7 +258,7 @@ def test_the_index_lists_files_late(waiting: Project) -> None:
 
 
 @pytest.mark.requirement("P8.2", "P8.4")
-def test_the_index_does_not_list_files_in_time(ready: Project) -> None:
+def test_the_index_does_not_list_files_in_time(ready: Maintainer) -> None:
     """TestPyPI lists nothing within the stated time: red, with the command that goes on."""
     ready.edit(".github/release/settings.toml", "patience = 1800", "patience = 1")
     ready.index("testpypi").set_delay(seconds=3600)
@@ -268,30 +268,30 @@ def test_the_index_does_not_list_files_in_time(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P5.2", "P8.2", "P8.7")
-def test_a_download_is_corrupted(waiting: Project) -> None:
+def test_a_download_is_corrupted(waiting: Maintainer) -> None:
     """PyPI delivers other bytes than were built: red; once it is mended, the re-run is green."""
-    waiting.world.fault("corrupt", host=waiting.hosts("pypi").files, path=r"\.whl$", times=None)
+    waiting.sandbox.fault("corrupt", host=waiting.hosts("pypi").files, path=r"\.whl$", times=None)
     waiting.approve().stopped_at("verify-pypi", "delivers demo_pkg", testpypi="all", pypi="all")
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "R8")
-def test_testpypi_has_the_version_with_other_bytes(ready: Project) -> None:
+def test_testpypi_has_the_version_with_other_bytes(ready: Maintainer) -> None:
     """Somebody uploaded this version to TestPyPI before: nothing is uploaded, not even to PyPI."""
     put_foreign(ready, "testpypi", "0.1.0")
     ready.release().stopped_at("build", "TestPyPI already has other files for demo-pkg 0.1.0", testpypi="all")
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "R1", "R8")
-def test_pypi_has_the_version_with_other_bytes(ready: Project) -> None:
+def test_pypi_has_the_version_with_other_bytes(ready: Maintainer) -> None:
     """Somebody uploaded this version to PyPI before: it is told before TestPyPI gets anything."""
     put_foreign(ready, "pypi", "0.1.0")
     ready.release().stopped_at("build", "PyPI already has other files for demo-pkg 0.1.0", pypi="all")
 
 
 @pytest.mark.requirement("P5.6", "R8")
-def test_other_bytes_appear_while_testpypi_is_verified(built: Project) -> None:
+def test_other_bytes_appear_while_testpypi_is_verified(built: Maintainer) -> None:
     """The version appears on PyPI after the build: the last look before publishing stops it."""
     put_foreign(built, "pypi", "0.1.0")
     built.approve()
@@ -300,7 +300,7 @@ def test_other_bytes_appear_while_testpypi_is_verified(built: Project) -> None:
 
 
 @pytest.mark.requirement("P5.3")
-def test_the_version_is_there_already(released: Project) -> None:
+def test_the_version_is_there_already(released: Maintainer) -> None:
     """All files are there with the same bytes: a success that says so."""
     released.rerun_all()
     assert "all files are there with the same bytes" in released.log("build")
@@ -308,11 +308,11 @@ def test_the_version_is_there_already(released: Project) -> None:
 
 
 @pytest.mark.requirement("P5.6")
-def test_a_rerun_after_fifteen_days(waiting: Project) -> None:
+def test_a_rerun_after_fifteen_days(waiting: Maintainer) -> None:
     """A half-finished upload is older than 14 days: the next look says what that means."""
     waiting.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
     waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.index("pypi").age_release(NAME, "0.1.0", 15)
     waiting.follow_runbook("re-run").stopped_at("publish-pypi", testpypi="all", pypi="wheel")
     waiting.rerun_all()
@@ -320,7 +320,7 @@ def test_a_rerun_after_fifteen_days(waiting: Project) -> None:
 
 
 @pytest.mark.requirement("R7", "P10.1", "P10.2")
-def test_a_dependency_is_missing_on_testpypi(ready: Project) -> None:
+def test_a_dependency_is_missing_on_testpypi(ready: Maintainer) -> None:
     """Dependencies come from PyPI, also where TestPyPI has a newer one of the same name."""
     ready.index("testpypi").put(
         write_wheel(ready.clone.parent, "packaging", "99.0", code="raise SystemExit(9)")
@@ -334,7 +334,7 @@ def test_a_dependency_is_missing_on_testpypi(ready: Project) -> None:
 
 @pytest.mark.requirement("P9.3", "R4")
 @pytest.mark.parametrize("index", ["testpypi", "pypi"])
-def test_the_publisher_has_another_environment(built: Project, index: IndexName) -> None:
+def test_the_publisher_has_another_environment(built: Maintainer, index: IndexName) -> None:
     """The trusted publisher names another environment; once the form is right, the re-run is green."""
     built.index(index).remove_publishers(NAME)
     built.register_publisher(index, "production")
@@ -342,22 +342,22 @@ def test_the_publisher_has_another_environment(built: Project, index: IndexName)
     built.approve().stopped_at(f"publish-{index}", "invalid-publisher", testpypi=before)
     built.index(index).remove_publishers(NAME)
     built.register_publisher(index, index)
-    (issue,) = built.world.github.issues(REPOSITORY)
+    (issue,) = built.sandbox.github.issues(REPOSITORY)
     values = ("Owner: `octo-org`", "Repository name: `demo-pkg`", "Workflow name: `release.yml`")
     assert all(value in issue["body"] for value in (*values, f"Environment name: `{index}`"))
     built.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P9.4")
-def test_a_fork_pushes_a_tag(ready: Project) -> None:
+def test_a_fork_pushes_a_tag(ready: Maintainer) -> None:
     """In a fork nothing runs, and nothing is published."""
-    ready.world.github.settings(REPOSITORY, fork=True)
+    ready.sandbox.github.settings(REPOSITORY, fork=True)
     ready.release()
     assert {fact["result"] for fact in ready.run["results"].values()} == {"skipped"}
 
 
 @pytest.mark.requirement("X4", "X7")
-def test_a_start_by_hand_from_another_branch(ready: Project) -> None:
+def test_a_start_by_hand_from_another_branch(ready: Maintainer) -> None:
     """Started by hand from a feature branch, whose workflow nobody reviewed: refused at the gate."""
     ready.push_unseen("v0.1.0")
     ready.shell("git push --quiet origin HEAD:refs/heads/feature")
@@ -366,66 +366,66 @@ def test_a_start_by_hand_from_another_branch(ready: Project) -> None:
 
 
 @pytest.mark.requirement("X4")
-def test_a_pull_request_from_a_fork(ready: Project) -> None:
+def test_a_pull_request_from_a_fork(ready: Maintainer) -> None:
     """A fork's pull request runs CI alone, without a token that may write or prove an identity."""
     ready.shell("git switch --quiet --create outside", "git push --quiet origin outside")
-    before = len(ready.world.github.runs(REPOSITORY))
-    ready.world.github.pull_request(REPOSITORY, "outside", fork=True)
+    before = len(ready.sandbox.github.runs(REPOSITORY))
+    ready.sandbox.github.pull_request(REPOSITORY, "outside", fork=True)
     ready.wait()
-    new = ready.world.github.runs(REPOSITORY)[before:]
+    new = ready.sandbox.github.runs(REPOSITORY)[before:]
     assert {run["name"] for run in new} == {"CI"}
-    assert not ready.world.github.runs(REPOSITORY, workflow="release.yml")
+    assert not ready.sandbox.github.runs(REPOSITORY, workflow="release.yml")
 
 
 # -- GitHub is at fault ------------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("P8.8", "R11")
-def test_the_second_file_of_the_release_fails(waiting: Project) -> None:
+def test_the_second_file_of_the_release_fails(waiting: Maintainer) -> None:
     """GitHub refuses the second file of the draft; the re-run adds what is missing."""
-    waiting.world.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
+    waiting.sandbox.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
     waiting.approve().stopped_at("github-release", testpypi="all", pypi="all")
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P8.3", "P8.8")
-def test_github_is_down_after_pypi(waiting: Project) -> None:
+def test_github_is_down_after_pypi(waiting: Maintainer) -> None:
     """No release can be made; the version is on PyPI, and the re-run drafts it."""
-    waiting.world.fault("status", host="api.github.com", path="/releases|/graphql", times=None)
+    waiting.sandbox.fault("status", host="api.github.com", path="/releases|/graphql", times=None)
     waiting.approve()
     assert waiting.run["results"]["github-release"]["result"] == "failure"
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.follow_runbook("re-run").is_released(twice=False)
 
 
 @pytest.mark.requirement("P8.8", "P7.1")
-def test_a_person_has_edited_the_draft(waiting: Project) -> None:
+def test_a_person_has_edited_the_draft(waiting: Maintainer) -> None:
     """A re-run leaves edited notes alone."""
-    waiting.world.fault("status", host="uploads.github.com", status=502, skip=2, times=None)
+    waiting.sandbox.fault("status", host="uploads.github.com", status=502, skip=2, times=None)
     waiting.approve().stopped_at("github-release", testpypi="all", pypi="all")
-    waiting.world.clear_faults()
+    waiting.sandbox.clear_faults()
     waiting.shell("gh release edit v0.1.0 --notes 'Read by a person.'")
     waiting.follow_runbook("re-run").is_released(twice=False)
     assert waiting.github_release()["body"] == "Read by a person."  # type: ignore[index]
 
 
 @pytest.mark.requirement("P8.8")
-def test_a_published_release_is_left_alone(released: Project) -> None:
+def test_a_published_release_is_left_alone(released: Maintainer) -> None:
     """A re-run after publishing changes nothing, although tag and files are frozen by then."""
     released.shell("gh release edit v0.1.0 --draft=false")
     released.is_released()
 
 
 @pytest.mark.requirement("P8.6")
-def test_more_than_three_tags_at_once(ready: Project) -> None:
+def test_more_than_three_tags_at_once(ready: Maintainer) -> None:
     """GitHub starts nothing for more than three tags in one push; the tag is released by hand."""
     ready.push_unseen("v0.1.0")
     ready.follow_runbook("dispatch").is_released(twice=False)
 
 
 @pytest.mark.requirement("P8.6", "P8.4")
-def test_the_workflow_is_at_fault(ready: Project) -> None:
+def test_the_workflow_is_at_fault(ready: Maintainer) -> None:
     """A bug in a release script: mended on the default branch, the same tag is built by hand."""
     script = ".github/release/build_distributions.py"
     ready.edit(script, '"--require-hashes",', '"--no-such-option",')
@@ -437,34 +437,34 @@ def test_the_workflow_is_at_fault(ready: Project) -> None:
 
 
 @pytest.mark.requirement("P2.3")
-def test_the_reviewer_refuses(waiting: Project) -> None:
+def test_the_reviewer_refuses(waiting: Maintainer) -> None:
     """A rejected review stops before PyPI; nothing of the version is there."""
-    waiting.world.github.reject(waiting.run["id"], "pypi")
+    waiting.sandbox.github.reject(waiting.run["id"], "pypi")
     waiting.wait().stopped_at("publish-pypi", testpypi="all")
 
 
 @pytest.mark.requirement("P1.4", "P8.7")
-def test_an_artifact_is_corrupted(built: Project) -> None:
+def test_an_artifact_is_corrupted(built: Maintainer) -> None:
     """The stored distributions are damaged between two jobs: the next job refuses them."""
-    built.world.github.corrupt_artifact(built.run["id"], "distributions")
+    built.sandbox.github.corrupt_artifact(built.run["id"], "distributions")
     built.approve().stopped_at("publish-testpypi")
 
 
 @pytest.mark.requirement("P5.4")
-def test_two_runs_of_one_version(waiting: Project) -> None:
+def test_two_runs_of_one_version(waiting: Maintainer) -> None:
     """A second run of the same version waits for the first, and finds everything there."""
     waiting.shell("gh workflow run release.yml --ref main --field tag=v0.1.0")
     first, second = waiting.wait().runs()
     assert (first["status"], second["status"]) == ("waiting", "pending")
-    waiting.world.github.approve(first["id"], "pypi")
+    waiting.sandbox.github.approve(first["id"], "pypi")
     first, second = waiting.wait().runs()
     assert (first["conclusion"], second["status"]) == ("success", "waiting")
     assert "all files are there with the same bytes" in waiting.log("build")
 
 
-def put_foreign(project: Project, index: str, version: str) -> None:
+def put_foreign(project: Maintainer, index: str, version: str) -> None:
     """Put other distributions of a version on an index."""
-    folder = project.world.root / "foreign"
+    folder = project.sandbox.root / "foreign"
     folder.mkdir()
     for path in (write_wheel(folder, NAME, version), write_sdist(folder, NAME, version)):
         project.index(index).put(path)  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier import run_copy
-from rendering import commit_all, copy_template
+from emulator.fixtures import claim_one_python
+from support.rendering import commit_all, copy_template
 from updates.changes import (
     RELEASE as WORKFLOW,
 )
@@ -21,16 +22,15 @@ from updates.changes import (
     question_added,
     scripts_changed,
 )
-from updates.laboratory import FIRST, Laboratory, conflicts
-from updates.users import add_job, bump_actions
+from updates.edits import add_job, bump_actions
+from updates.template_versions import FIRST, TemplateVersions, conflicts
 
-from drill.conftest import claim_one_python
-from drill.project import NAME, OWNER, REPOSITORY, Project
+from drill.maintainer import NAME, OWNER, REPOSITORY, Maintainer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drill.world import World
+    from emulator.sandbox import Sandbox
 
 TEMPLATE = f"https://github.com/{OWNER}/template"
 SCRIPT, SETTINGS = "template/.github/release/step.py", "template/.github/release/settings.toml.jinja"
@@ -38,13 +38,13 @@ LOGIN = "git config credential.helper '!gh auth git-credential'"
 CHANGES = "# Changelog\n\n## {version} - 2026-12-01\n\n### Features\n\n- News in {version}.\n"
 
 
-class Scene(Project):
-    """A package rendered from the template's v1.0.0, and the template, on a world's GitHub."""
+class Scene(Maintainer):
+    """A package rendered from the template's v1.0.0, and the template, on a sandbox's GitHub."""
 
     @property
     def template(self) -> Path:
         """The clone of the template's maintainer."""
-        return self.world.root / "home" / "template"
+        return self.sandbox.root / "home" / "template"
 
     def begin(self) -> None:
         """Render the package, and put it and the template on GitHub."""
@@ -58,7 +58,7 @@ class Scene(Project):
         (self.clone / ".github/workflows/ci.yml").unlink()
         commit_all(self.clone)
         for name, clone in (("template", self.template), (NAME, self.clone)):
-            self.world.github.create_repo(OWNER, name)
+            self.sandbox.github.create_repo(OWNER, name)
             self.shell(f"cd {clone}", f"git remote add origin https://github.com/{OWNER}/{name}", LOGIN)
             self.shell(f"cd {clone}", "git push --quiet --set-upstream --tags origin main")
 
@@ -74,28 +74,30 @@ class Scene(Project):
 
     def look(self) -> str:
         """Let the clock strike for the workflow; it is green. Return its log."""
-        run = self.world.github.schedule(REPOSITORY, "template-update.yml")
+        run = self.sandbox.github.schedule(REPOSITORY, "template-update.yml")
         self.wait()
-        log = self.world.github.log(run)
-        assert self.world.github.run(run)["conclusion"] == "success", log
+        log = self.sandbox.github.log(run)
+        assert self.sandbox.github.run(run)["conclusion"] == "success", log
         return log
 
     def may_open_pull_requests(self) -> None:
         """Allow it to Actions, as the owner does on the page of settings."""
-        actions = self.world.github.settings(REPOSITORY)["actions"]
-        self.world.github.settings(REPOSITORY, actions={**actions, "can_approve_pull_request_reviews": True})
+        actions = self.sandbox.github.settings(REPOSITORY)["actions"]
+        self.sandbox.github.settings(
+            REPOSITORY, actions={**actions, "can_approve_pull_request_reviews": True}
+        )
 
     def pulls(self) -> list[dict[str, Any]]:
         """The open pull requests."""
-        return [pull for pull in self.world.github.pulls(REPOSITORY) if pull["state"] == "open"]
+        return [pull for pull in self.sandbox.github.pulls(REPOSITORY) if pull["state"] == "open"]
 
     def issues(self) -> list[dict[str, Any]]:
         """The open issues."""
-        return [issue for issue in self.world.github.issues(REPOSITORY) if issue["state"] == "open"]
+        return [issue for issue in self.sandbox.github.issues(REPOSITORY) if issue["state"] == "open"]
 
     def branches(self) -> dict[str, str]:
         """The branches of the package on GitHub, with their commits."""
-        refs = self.world.github.refs(REPOSITORY).items()
+        refs = self.sandbox.github.refs(REPOSITORY).items()
         return {ref.removeprefix("refs/heads/"): sha for ref, sha in refs if ref.startswith("refs/heads/")}
 
     def pushed(self, path: str) -> str:
@@ -104,9 +106,9 @@ class Scene(Project):
 
 
 @pytest.fixture
-def scene(new_world: World) -> Scene:
+def scene(new_sandbox: Sandbox) -> Scene:
     """A package that is on the newest version of its template."""
-    scene = Scene(new_world)
+    scene = Scene(new_sandbox)
     scene.begin()
     return scene
 
@@ -125,7 +127,7 @@ def test_one_pull_request_brings_the_newest_version(scene: Scene) -> None:
     scene.look()
     (refreshed,) = scene.pulls()
     assert (refreshed["number"], refreshed["title"]) == (pull["number"], "Update the template to v1.1.1")
-    assert scene.world.github.runs(REPOSITORY, event="pull_request") == []
+    assert scene.sandbox.github.runs(REPOSITORY, event="pull_request") == []
     scene.shell("git pull --quiet --ff-only origin template-update", "git push --quiet")
     assert "is on the newest version of its template" in scene.look()
     assert scene.pulls() == scene.issues() == []
@@ -185,19 +187,19 @@ def later(folder: Path) -> None:
 
 
 @pytest.mark.requirement("B3", "P8.1", "P9.2")
-def test_an_updated_package_is_released(new_world: World, tmp_path: Path) -> None:
+def test_an_updated_package_is_released(new_sandbox: Sandbox, tmp_path: Path) -> None:
     """Pins bumped and a job added here, workflows and scripts changed there: merged, and released."""
-    laboratory = Laboratory(tmp_path / "laboratory")
-    package = laboratory.copy(FIRST, tmp_path / NAME, {"repository_owner": OWNER})
+    versions = TemplateVersions(tmp_path / "versions")
+    package = versions.copy(FIRST, tmp_path / NAME, {"repository_owner": OWNER})
     for change in (bump_actions, add_job, claim_one_python):
         change(package)
     commit_all(package)
-    laboratory.update(package, laboratory.version("later", later))
-    laboratory.close()
+    versions.update(package, versions.version("later", later))
+    versions.close()
     assert conflicts(package) == []
     shutil.rmtree(package / ".git")
-    project = Project.create(new_world, package).wait()
-    (ci,) = new_world.github.runs(workflow="ci.yml")
+    project = Maintainer.create(new_sandbox, package).wait()
+    (ci,) = new_sandbox.github.runs(workflow="ci.yml")
     assert ci["conclusion"] == "success"
     assert ci["results"]["docs"]["result"] == "success"  # the owner's new job
     project.release().approve().is_released(twice=False)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rendering import render
+from emulator.fixtures import run_one_leg
+from support.rendering import render
 
-from drill.conftest import run_one_leg
-from drill.project import OWNER, Project
+from drill.maintainer import OWNER, Maintainer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from drill.world import World
+    from emulator.sandbox import Sandbox
 
 AWKWARD = {"testpypi_environment": "test pypi/2", "pypi_environment": "PyPI (production)"}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -38,14 +38,14 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.requirement("P4.4", "P7.3", "P8.1", "P9.2", "B1")
 @pytest.mark.parametrize(("tag", "answers"), VARIANTS.values(), ids=VARIANTS.keys())
 def test_a_variant_is_released(
-    new_world: World, template: Path, tmp_path: Path, tag: str, answers: dict[str, Any]
+    new_sandbox: Sandbox, template: Path, tmp_path: Path, tag: str, answers: dict[str, Any]
 ) -> None:
     """What the choices change is released as the defaults are; CI is green, executed for real."""
     package = render(template, tmp_path / "demo-pkg", {"repository_owner": OWNER, **answers})
     if answers:
         run_one_leg(package)
-    project = Project.create(
-        new_world,
+    project = Maintainer.create(
+        new_sandbox,
         package,
         tag_prefix=tag.removesuffix("0.1.0"),
         environments=(
@@ -54,7 +54,7 @@ def test_a_variant_is_released(
         ),
     )
     project.wait()
-    (ci,) = new_world.github.runs(workflow="ci.yml")
+    (ci,) = new_sandbox.github.runs(workflow="ci.yml")
     assert ci["conclusion"] == "success"
     project.release(tag).approve().is_released(twice=False)
     release = project.github_release()

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import build_distributions
-import index
 import pytest
-import step
 import verify_index
-from rendering import git
+from release_lib import index, step
+from release_lib.settings import Settings, load_settings
+from support.rendering import git
 
 from release.kit import Outcome, Repository, hashes_of, write_checksums
-from release.serving import LocalIndex, serving
+from release.local_index import LocalIndex, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +36,9 @@ def _tools() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def settings(default_package: Path) -> step.Settings:
+def settings(default_package: Path) -> Settings:
     """The settings of the default package."""
-    return step.load_settings(default_package / ".github/release/settings.toml")
+    return load_settings(default_package / ".github/release/settings.toml")
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ class RunStep(Protocol):
 
 @pytest.fixture
 def run_step(
-    settings: step.Settings,
+    settings: Settings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -77,7 +77,7 @@ def run_step(
             for path in (outputs, summary):
                 path.write_text("")
                 patch.setenv(path.name, str(path))
-            if module.load_settings is step.load_settings:
+            if module.load_settings is load_settings:
                 patch.setattr(module, "load_settings", lambda: settings)
             patch.setattr(sys, "argv", [f"{module.__name__}.py", *map(str, arguments)])
             capsys.readouterr()

@@ -11,15 +11,15 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
-from rendering import commit_all, git
-from step import Stop
+from release_lib.step import ReleaseError
+from support.rendering import commit_all, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-WHEN_IT_STOPS = "Read on: RELEASING.md, 'When it stops'"
-VERSION_TAGS = "Read on: CONTRIBUTING.md, 'Version tags'"
+WHEN_IT_STOPS = "See: RELEASING.md, 'When it stops'"
+VERSION_TAGS = "See: CONTRIBUTING.md, 'Version tags'"
 NOTHING_MADE_FOR = "This step met something that it was not made for"
 
 
@@ -49,14 +49,14 @@ class Outcome:
 
 def refusal(body: Callable[[], object]) -> tuple[str, ...]:
     """The four lines that a function stops with."""
-    with pytest.raises(Stop) as caught:
+    with pytest.raises(ReleaseError) as caught:
         body()
     return caught.value.lines
 
 
 def mend(lines: tuple[str, ...]) -> str:
     """The command that mends it, by the third line, without the words that follow it."""
-    return lines[2].removeprefix("To mend it: ").partition(", ")[0]
+    return lines[2].removeprefix("Fix: ").partition(", ")[0]
 
 
 def shell(command: str, folder: Path) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import build_distributions
 import pytest
-from rendering import commit_all, git
-from step import HERE
+from release_lib.settings import PATH
+from support.rendering import commit_all, git
 
 from release.kit import WHEN_IT_STOPS, hashes_of, mend, shell
 
@@ -79,8 +79,8 @@ def test_a_package_that_builds_other_bytes_each_time_is_caught(clone: Path, run_
         "Two builds of one commit differ: "
         + ", ".join(path.name for path in sorted((clone.parent / "dist").glob("demo*"))),
         "Expected: the same bytes, or a re-run of a release could never finish it",
-        "To mend it: take what changes between builds (times, random order, paths) out of the build",
-        "Read on: https://reproducible-builds.org/docs/",
+        "Fix: take what changes between builds (times, random order, paths) out of the build",
+        "See: https://reproducible-builds.org/docs/",
     )
 
 
@@ -92,7 +92,7 @@ def test_a_folder_with_files_is_refused_and_can_be_mended(clone: Path, run_step:
     assert done.sentences == (
         "The folder ../dist already has files in it",
         "Expected: an empty folder, so that only this build's files are published",
-        "To mend it: rm -r ../dist",
+        "Fix: rm -r ../dist",
         WHEN_IT_STOPS,
     )
     shell(mend(done.sentences), clone)
@@ -144,7 +144,7 @@ def test_another_commit_than_the_gates_is_not_built(
 def test_a_backend_with_other_bytes_than_pinned_is_refused(
     clone: Path, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = (HERE / "build-constraints.txt").read_text().splitlines()
+    lines = (PATH.parent / "build-constraints.txt").read_text().splitlines()
     pinned = [line if "--hash" not in line else f"    --hash=sha256:{'0' * 64}" for line in lines]
     (tmp_path / "build-constraints.txt").write_text(
         "\n".join(line for number, line in enumerate(pinned) if number == 0 or line != pinned[number - 1])
@@ -156,7 +156,7 @@ def test_a_backend_with_other_bytes_than_pinned_is_refused(
     assert "sha256:" + "0" * 64 in done.sentences[0]
     assert done.sentences[1:] == (
         "Expected: status 0",
-        "To mend it: read the lines above, then run this step again",
+        "Fix: read the lines above, then run this step again",
         WHEN_IT_STOPS,
     )
     assert not list(clone.glob("dist/demo*"))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import check_commit
 import pytest
-from rendering import git
+from support.rendering import git
 
 from release.kit import VERSION_TAGS, WHEN_IT_STOPS, Repository, mend, refusal, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from step import Settings
+    from release_lib.settings import Settings
 
     from release.conftest import RunStep
 
@@ -56,8 +56,8 @@ def test_a_shallow_clone_is_refused_and_can_be_mended(
     assert done.sentences == (
         "This clone is shallow: it lacks the history that a version is counted from",
         "Expected: the full history and every tag (actions/checkout: fetch-depth: 0)",
-        "To mend it: git fetch --unshallow --tags",
-        "Read on: CONTRIBUTING.md, 'Set up'",
+        "Fix: git fetch --unshallow --tags",
+        "See: CONTRIBUTING.md, 'Set up'",
     )
     shell(mend(done.sentences), shallow)
     assert run_step(check_commit, "v1.0.0").status == 0
@@ -73,7 +73,7 @@ def test_a_tag_that_is_not_fetched_is_refused_and_can_be_mended(
     assert done.sentences == (
         "The tag v1.0.0 is not in this clone",
         "Expected: every tag of the repository",
-        "To mend it: git fetch --tags",
+        "Fix: git fetch --tags",
         WHEN_IT_STOPS,
     )
     shell(mend(done.sentences), repository.folder)
@@ -92,7 +92,7 @@ def test_a_newer_commit_than_the_tags_is_refused_and_can_be_mended(
     assert done.sentences == (
         f"The tag v1.0.0 stands on {tagged[:12]}, but {head[:12]} is checked out",
         "Expected: the commit that v1.0.0 stands on",
-        "To mend it: git checkout v1.0.0",
+        "Fix: git checkout v1.0.0",
         WHEN_IT_STOPS,
     )
     shell(mend(done.sentences), repository.folder)
@@ -118,7 +118,7 @@ def test_a_tag_that_moved_since_the_run_began_is_refused_and_can_be_put_back(
     assert done.sentences == (
         f"The tag v1.0.0 has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
         "Expected: a tag that stays on its commit for ever",
-        f"To mend it: git tag -f v1.0.0 {pushed} && git push -f origin v1.0.0, or release a new version",
+        f"Fix: git tag -f v1.0.0 {pushed} && git push -f origin v1.0.0, or release a new version",
         WHEN_IT_STOPS,
     )
     shell(mend(done.sentences), repository.folder)
@@ -152,10 +152,10 @@ def test_a_second_version_tag_on_the_commit_is_refused_and_can_be_mended(
         f"The commit {head[:12]} has more than one version tag: v1.0.0 and {named}",
         "Expected: one version tag on a commit; with two, the version is a lottery",
         (
-            "To mend it: git push --delete origin v1.0.0 && git tag -d v1.0.0, then git commit --allow-empty "
+            "Fix: git push --delete origin v1.0.0 && git tag -d v1.0.0, then git commit --allow-empty "
             "-m 'Release v1.0.0', push, and tag that commit"
         ),
-        "Read on: RELEASING.md, 'Making a tag again'",
+        "See: RELEASING.md, 'Making a tag again'",
     )
     shell(mend(done.sentences), repository.folder)
     shell("git commit --allow-empty -m 'Release v1.0.0' && git push", repository.folder)
@@ -214,7 +214,7 @@ def test_a_version_that_was_tagged_before_under_another_spelling_is_refused(
     assert done.sentences == (
         f"The version of {new} has another tag already: {old}",
         "Expected: one tag for a version, because PEP 440 reads both as the same number",
-        f"To mend it: git push --delete origin {new} && git tag -d {new}, then tag the next version",
+        f"Fix: git push --delete origin {new} && git tag -d {new}, then tag the next version",
         VERSION_TAGS,
     )
     shell(mend(done.sentences), repository.folder)
@@ -244,7 +244,7 @@ def test_a_commit_that_is_not_pushed_to_a_release_branch_is_refused_and_can_be_m
     assert done.sentences == (
         "The tagged commit is on no branch, not on a release branch",
         "Expected: a commit of main that is pushed",
-        "To mend it: merge it into main and push that branch first",
+        "Fix: merge it into main and push that branch first",
         WHEN_IT_STOPS,
     )
     repository.git("push", "--quiet", "origin", "feature")
@@ -332,8 +332,8 @@ def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_mende
     elif change == "deleted":
         readme.unlink()
     elif change == "renamed":
-        repository.git("mv", "README.md", "READ ME.md")
-        named = 'README.md -> "READ ME.md"'
+        repository.git("mv", "README.md", "SEE ME.md")
+        named = 'README.md -> "SEE ME.md"'
     else:
         named = "new/file.txt" if change.endswith("folder") else "new.txt"
         new.parent.mkdir()
@@ -344,7 +344,7 @@ def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_mende
     assert done.sentences == (
         f"The tree differs from its commit in 1 file(s): {named}",
         "Expected: exactly the files of the commit",
-        "To mend it: git stash --include-untracked (or commit the changes and tag that commit)",
+        "Fix: git stash --include-untracked (or commit the changes and tag that commit)",
         WHEN_IT_STOPS,
     )
     shell(mend(done.sentences).partition(" (")[0], repository.folder)
@@ -393,7 +393,7 @@ def test_a_folder_that_is_no_repository_ends_in_a_sentence(
     )
     assert done.sentences[1:] == (
         "Expected: status 0",
-        "To mend it: read the lines above, then run this step again",
+        "Fix: read the lines above, then run this step again",
         WHEN_IT_STOPS,
     )
 
@@ -405,13 +405,13 @@ def test_a_repository_without_a_commit_ends_in_a_sentence(
     monkeypatch.chdir(tmp_path / "empty")
     assert run_step(check_commit, "v1.0.0").sentences[1:] == (
         "Expected: status 0",
-        "To mend it: read the lines above, then run this step again",
+        "Fix: read the lines above, then run this step again",
         WHEN_IT_STOPS,
     )
 
 
 def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: Settings) -> None:
     (repository.folder / "new.txt").touch()
-    check_commit.check_complete()
+    check_commit.check_complete(settings)
     check_commit.check_branch(settings)
     assert refusal(check_commit.check_clean)[0] == "The tree differs from its commit in 1 file(s): new.txt"

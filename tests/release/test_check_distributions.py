@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import check_distributions
 import pytest
 from packaging.version import Version
+from release_lib.distributions import find_distributions
 
 from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, member, refusal, rewrite_sdist, rewrite_wheel
 
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from step import Settings
+    from release_lib.settings import Settings
 
     from release.conftest import RunStep
     from release.kit import Outcome
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
 VERSION_FILE = "src/demo_pkg/_version.py"
-BUILD_AGAIN = "To mend it: uv run .github/release/build_distributions.py"
+BUILD_AGAIN = "Fix: uv run .github/release/build_distributions.py"
 PLACES = (
     f"the file name {WHEEL}",
     f"the metadata of {WHEEL}",
@@ -97,7 +98,7 @@ def test_another_tag_than_the_built_version_is_refused_at_every_place(
     assert done.sentences == (
         f"The built version is not 0.2.0: {'; '.join(f'{p} says 0.1.0' for p in PLACES)}",
         "Expected: 0.2.0 in all 6 places",
-        "To mend it: git describe --tags --long (shows what the version was made from)",
+        "Fix: git describe --tags --long (shows what the version was made from)",
         WHEN_IT_STOPS,
     )
     assert done.outputs == {}
@@ -133,7 +134,7 @@ def test_one_place_with_another_version_is_refused_by_name(
     assert done.sentences == (
         f"The built version is not 0.1.0: {place_named} says {wrong}",
         "Expected: 0.1.0 in all 6 places",
-        "To mend it: git describe --tags --long (shows what the version was made from)",
+        "Fix: git describe --tags --long (shows what the version was made from)",
         WHEN_IT_STOPS,
     )
 
@@ -180,7 +181,7 @@ def test_a_version_file_that_states_no_version_is_refused(code: bytes, dist: Pat
     assert run_step(check_distributions, dist).sentences == (
         f"{VERSION_FILE} in {WHEEL} does not set __version__ to a version",
         "Expected: the file that hatch-vcs writes",
-        f"To mend it: git rm --cached --ignore-unmatch {VERSION_FILE}",
+        f"Fix: git rm --cached --ignore-unmatch {VERSION_FILE}",
         WHEN_IT_STOPS,
     )
 
@@ -199,7 +200,7 @@ def test_a_distribution_of_another_project_is_refused(
     assert run_step(check_distributions, dist).sentences == (
         f"{named} is a distribution of {'other' if file and metadata else 'demo-pkg, other'}",
         "Expected: the project demo-pkg",
-        "To mend it: make the name in pyproject.toml and in .github/release/settings.toml the same",
+        "Fix: make the name in pyproject.toml and in .github/release/settings.toml the same",
         WHEN_IT_STOPS,
     )
 
@@ -240,7 +241,7 @@ def test_anything_but_wheels_and_one_sdist_is_refused(
 
 @pytest.mark.requirement("P1.4")
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
-    assert refusal(lambda: check_distributions.distributions(tmp_path / "none"))[0] == (
+    assert refusal(lambda: find_distributions(tmp_path / "none"))[0] == (
         f"The folder {tmp_path / 'none'} has nothing in it"
     )
 
@@ -399,7 +400,7 @@ def test_a_wheel_that_no_python_can_be_tested_on_is_refused(dist: Path, settings
     assert refusal(lambda: check_distributions.pythons_of(dist / WHEEL, settings)) == (
         f"{WHEEL} supports no Python: it requires <3.10",
         "Expected: a requires-python that admits one of 3.11, 3.12, 3.13, 3.14, 3.15",
-        "To mend it: correct requires-python and the classifiers in pyproject.toml",
+        "Fix: correct requires-python and the classifiers in pyproject.toml",
         WHEN_IT_STOPS,
     )
 

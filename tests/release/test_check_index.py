@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import RunStep
-    from release.serving import LocalIndex
+    from release.local_index import LocalIndex
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
 # Days, not minutes, from the limit: the tests may run long after these were computed.
@@ -61,8 +61,8 @@ def test_a_part_of_a_release_older_than_14_days_is_refused(
             "14 days"
         ),
         "Expected: an interrupted upload to be finished within 14 days",
-        "To mend it: yank this version on the web, with the reason 'incomplete', and release the next one",
-        "Read on: RELEASING.md, 'A part of the files is there'",
+        "Fix: yank this version on the web, with the reason 'incomplete', and release the next one",
+        "See: RELEASING.md, 'A part of the files is there'",
     )
 
 
@@ -95,8 +95,8 @@ def test_other_bytes_are_refused(
     assert done.sentences == (
         f"TestPyPI already has other files for demo-pkg 0.1.0: {SDIST}",
         "Expected: nothing of this version there, or exactly the bytes that were built",
-        "To mend it: release the next version: a file name is never free again, not even after deletion",
-        "Read on: RELEASING.md, 'The version is there with other bytes'",
+        "Fix: release the next version: a file name is never free again, not even after deletion",
+        "See: RELEASING.md, 'The version is there with other bytes'",
     )
     assert done.status == 1
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 from packaging.version import VERSION_PATTERN, Version
-from step import Settings
+from release_lib.settings import Settings, read_tag
 
 from release.kit import VERSION_TAGS, WHEN_IT_STOPS, Repository, mend, refusal, shell
 
@@ -79,7 +79,7 @@ def versions() -> st.SearchStrategy[Version]:
 def test_every_version_in_its_canonical_spelling_is_accepted_after_every_prefix(
     version: Version, prefix: str
 ) -> None:
-    assert check_tag.check_tag(f"{prefix}{version}", made(prefix)) == version
+    assert read_tag(f"{prefix}{version}", made(prefix)) == version
 
 
 @pytest.mark.requirement("P4.2", "P4.3", "P4.5")
@@ -91,11 +91,11 @@ def test_every_version_in_its_canonical_spelling_is_accepted_after_every_prefix(
 def test_every_other_spelling_is_refused_with_a_tag_that_is_accepted(spelling: str, prefix: str) -> None:
     settings, version = made(prefix), Version(spelling)
     if str(version) == spelling and version.local is None:
-        assert check_tag.check_tag(prefix + spelling, settings) == version
+        assert read_tag(prefix + spelling, settings) == version
         return
-    lines = refusal(lambda: check_tag.check_tag(prefix + spelling, settings))
+    lines = refusal(lambda: read_tag(prefix + spelling, settings))
     right = lines[2].split()[-1]
-    assert check_tag.check_tag(right, settings) == Version(version.public)
+    assert read_tag(right, settings) == Version(version.public)
 
 
 @pytest.mark.requirement("P4.2", "P4.4")
@@ -104,11 +104,11 @@ def test_every_other_spelling_is_refused_with_a_tag_that_is_accepted(spelling: s
 def test_a_tag_in_another_spelling_is_refused_with_the_right_one(wrong: str, prefix: str) -> None:
     bad, right = f"{prefix}{wrong}", f"{prefix}{SPELLINGS[wrong]}"
     quoted = f"'{bad}'" if "!" in bad else bad
-    assert refusal(lambda: check_tag.check_tag(bad, made(prefix))) == (
+    assert refusal(lambda: read_tag(bad, made(prefix))) == (
         f"The tag '{bad}' spells its version '{wrong}'; the index will call it {SPELLINGS[wrong]}",
         f"Expected: the canonical spelling, {right}",
         (
-            f"To mend it: git tag {right} '{bad}^{{}}' && git push --delete origin {quoted} && "
+            f"Fix: git tag {right} '{bad}^{{}}' && git push --delete origin {quoted} && "
             f"git tag -d {quoted} && git push origin {right}"
         ),
         VERSION_TAGS,
@@ -119,11 +119,11 @@ def test_a_tag_in_another_spelling_is_refused_with_the_right_one(wrong: str, pre
 @pytest.mark.parametrize("local", ["linux", "linux.1", "g1a2b3c4.d20261122"])
 def test_a_local_version_is_refused_with_the_public_one(local: str) -> None:
     bad = f"v1.0.0rc1+{local}"
-    assert refusal(lambda: check_tag.check_tag(bad, made("v"))) == (
+    assert refusal(lambda: read_tag(bad, made("v"))) == (
         f"The tag '{bad}' has a local part, +{local}, and indexes refuse local versions",
         "Expected: v1.0.0rc1",
         (
-            f"To mend it: git tag v1.0.0rc1 '{bad}^{{}}' && git push --delete origin {bad} && "
+            f"Fix: git tag v1.0.0rc1 '{bad}^{{}}' && git push --delete origin {bad} && "
             f"git tag -d {bad} && git push origin v1.0.0rc1"
         ),
         VERSION_TAGS,
@@ -134,10 +134,10 @@ def test_a_local_version_is_refused_with_the_public_one(local: str) -> None:
 @pytest.mark.parametrize("rest", ["", "next", "1.x", "1..2", "1.2.3-", "1.2.3.final", "2026-nightly", "1.0_"])
 def test_a_tag_that_is_no_version_is_refused(rest: str) -> None:
     bad = f"v{rest}"
-    assert refusal(lambda: check_tag.check_tag(bad, made("v"))) == (
+    assert refusal(lambda: read_tag(bad, made("v"))) == (
         f"'{rest}' in the tag '{bad}' is not a version (PEP 440)",
         "Expected: a version after 'v', as in v1.2.3",
-        f"To mend it: git push --delete origin {bad} && git tag -d {bad}, then tag a version",
+        f"Fix: git push --delete origin {bad} && git tag -d {bad}, then tag a version",
         VERSION_TAGS,
     )
 
@@ -145,7 +145,7 @@ def test_a_tag_that_is_no_version_is_refused(rest: str) -> None:
 @pytest.mark.requirement("P4.2")
 @pytest.mark.parametrize("rest", ["１.0", "1.0\n", "1.0\x00", "1.0 ", "1.٢", "💥", "1" * 5000 + ".x"])  # noqa: RUF001
 def test_a_tag_of_strange_characters_is_refused(rest: str) -> None:
-    refusal(lambda: check_tag.check_tag(f"v{rest}", made("v")))
+    refusal(lambda: read_tag(f"v{rest}", made("v")))
 
 
 @pytest.mark.requirement("P4.2", "P4.4")
@@ -162,17 +162,17 @@ def test_a_tag_of_strange_characters_is_refused(rest: str) -> None:
     ],
 )
 def test_a_tag_of_another_convention_is_refused_with_the_right_one(prefix: str, bad: str, right: str) -> None:
-    lines = refusal(lambda: check_tag.check_tag(bad, made(prefix)))
+    lines = refusal(lambda: read_tag(bad, made(prefix)))
     assert lines == (
         f"The tag '{bad}' does not begin with '{prefix}'",
         f"Expected: '{prefix}' and then the version, as in {prefix}1.2.3",
         (
-            f"To mend it: git tag {right} '{bad}^{{}}' && git push --delete origin {bad} && "
+            f"Fix: git tag {right} '{bad}^{{}}' && git push --delete origin {bad} && "
             f"git tag -d {bad} && git push origin {right}"
         ),
         VERSION_TAGS,
     )
-    assert check_tag.check_tag(right, made(prefix))
+    assert read_tag(right, made(prefix))
 
 
 @pytest.mark.requirement("P4.2")
@@ -188,18 +188,18 @@ def test_the_command_in_the_message_replaces_the_tag(
     repository.tag(bad, *options)
     tagged = repository.git("rev-parse", "HEAD")
     repository.commit()
-    shell(mend(refusal(lambda: check_tag.check_tag(bad, made("v")))), repository.folder)
+    shell(mend(refusal(lambda: read_tag(bad, made("v")))), repository.folder)
     assert repository.git("tag") == right
     assert repository.remote_tags() == {right}
     assert repository.git("rev-parse", right) == tagged
-    assert check_tag.check_tag(right, made("v"))
+    assert read_tag(right, made("v"))
 
 
 @pytest.mark.requirement("X10")
 @pytest.mark.parametrize("bad", ["v1;touch${IFS}harm", "v$(touch${IFS}harm)", "v1'\"`touch${IFS}harm`"])
 def test_the_command_in_the_message_runs_nothing_that_the_tag_says(bad: str, repository: Repository) -> None:
     repository.tag(bad)
-    shell(mend(refusal(lambda: check_tag.check_tag(bad, made("v")))), repository.folder)
+    shell(mend(refusal(lambda: read_tag(bad, made("v")))), repository.folder)
     assert repository.remote_tags() == set()
     assert not (repository.folder / "harm").exists()
 
@@ -238,7 +238,7 @@ def test_nothing_else_may_release(
     assert refusal(lambda: check_tag.check_trigger("v1.2.3", kept)) == (
         f"This release was started by '{kind}' from '{ref}'",
         "Expected: a push of the tag v1.2.3, or a start by hand from the branch trunk",
-        "To mend it: gh workflow run publish.yml --ref trunk -f tag=v1.2.3",
+        "Fix: gh workflow run publish.yml --ref trunk -f tag=v1.2.3",
         WHEN_IT_STOPS,
     )
 

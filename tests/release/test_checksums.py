@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import checksums
 import pytest
 from packaging.version import Version
+from release_lib import distributions
 
 from release.kit import WHEN_IT_STOPS, hashes_of, refusal, write_checksums
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 V = Version("0.1.0")
 NO_LIST = (
     "Expected: SHA256SUMS as check_distributions.py writes it",
-    "To mend it: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
+    "Fix: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
     WHEN_IT_STOPS,
 )
 
@@ -25,7 +25,7 @@ NO_LIST = (
 @pytest.mark.requirement("P8.7")
 def test_the_list_of_hashes_is_read_back(tmp_path: Path, wheel: Path, sdist: Path) -> None:
     hashes = hashes_of(wheel, sdist)
-    assert checksums.read_checksums(write_checksums(tmp_path / "SHA256SUMS", hashes)) == (V, hashes)
+    assert distributions.read_checksums(write_checksums(tmp_path / "SHA256SUMS", hashes)) == (V, hashes)
 
 
 @pytest.mark.requirement("P8.7")
@@ -51,7 +51,7 @@ def test_a_list_of_hashes_that_is_none_is_refused(data: bytes | None, tmp_path: 
     path = tmp_path / "SHA256SUMS"
     if data is not None:
         path.write_bytes(data)
-    assert refusal(lambda: checksums.read_checksums(path)) == (
+    assert refusal(lambda: distributions.read_checksums(path)) == (
         f"{path} is not a list of SHA-256 hashes",
         *NO_LIST,
     )
@@ -70,8 +70,8 @@ def test_a_list_of_hashes_that_is_none_is_refused(data: bytes | None, tmp_path: 
     ],
 )
 def test_the_version_is_read_from_a_file_name(name: str, version: str | None) -> None:
-    assert checksums.version_of(name) == (Version(version) if version else None)
+    assert distributions.version_of(name) == (Version(version) if version else None)
 
 
 def test_sha256() -> None:
-    assert checksums.sha256_of(b"bytes") == hashlib.sha256(b"bytes").hexdigest()
+    assert distributions.sha256_of(b"bytes") == hashlib.sha256(b"bytes").hexdigest()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from release.kit import Outcome
 
 WHEEL, SDIST, SUMS = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz", "SHA256SUMS"
-READ = "Read on: RELEASING.md, 'github-release'"
+SEE = "See: RELEASING.md, 'github-release'"
 
 
 @pytest.fixture
@@ -129,8 +129,8 @@ def test_a_published_release_that_lacks_files_is_refused(
     assert done.sentences == (
         f"The GitHub Release of v0.1.0 is published, and lacks or changes {SDIST}, {SUMS}",
         "Expected: a draft, or a published release that is complete",
-        "To mend it: gh release download v0.1.0 --dir released (shows what is there)",
-        READ,
+        "Fix: gh release download v0.1.0 --dir released (shows what is there)",
+        SEE,
     )
     assert uploads(gh) == []
 
@@ -144,8 +144,8 @@ def test_a_file_too_many_is_refused(
     assert draft(run_step, dist, notes).sentences == (
         "The GitHub Release of v0.1.0 does not serve what was built: extra.exe",
         "Expected: every built file with the hash of SHA256SUMS, and no other file",
-        "To mend it: gh release delete-asset v0.1.0 extra.exe, then `gh run rerun --failed` this run",
-        READ,
+        "Fix: gh release delete-asset v0.1.0 extra.exe, then `gh run rerun --failed` this run",
+        SEE,
     )
 
 
@@ -197,7 +197,7 @@ def test_a_missing_file_is_never_reported_done(gh: Gh, dist: Path, notes: Path, 
     assert done.sentences == (
         f"The folder {dist} lacks {WHEEL}, {SDIST}",
         "Expected: the files that SHA256SUMS lists",
-        f"To mend it: gh run download --name distributions --dir {dist}",
-        READ,
+        f"Fix: gh run download --name distributions --dir {dist}",
+        SEE,
     )
     assert gh.calls == []

@@ -19,8 +19,8 @@ import pytest
 from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from rendering import render
-from step import HERE
+from release_lib.settings import PATH
+from support.rendering import render
 
 from release.kit import NOTHING_MADE_FOR
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from release.conftest import Gh, RunStep
     from release.kit import Repository
 
-MODULES = sorted(path.stem for path in HERE.glob("*.py"))
+MODULES = sorted(path.stem for path in PATH.parent.glob("*.py"))
 METADATA = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # the pattern of PEP 723
 OF_ADOPTED = {"run_gate"}  # only an adopted package has it
 RUN_BY_NAME = {"check_distributions": {"twine"}}  # python -m twine
@@ -41,7 +41,7 @@ RUN_BY_NAME = {"check_distributions": {"twine"}}  # python -m twine
 
 def source(module: str) -> str:
     """The source of a module."""
-    return (HERE / f"{module}.py").read_text(encoding="utf-8")
+    return (PATH.parent / f"{module}.py").read_text(encoding="utf-8")
 
 
 @cache
@@ -118,8 +118,8 @@ def references() -> Iterator[tuple[str, str]]:
             for target in node.targets
         }
         for node in ast.walk(tree(module)):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "Read on: " in node.value:
-                yield module, node.value.partition("Read on: ")[2]
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and "See: " in node.value:
+                yield module, node.value.partition("See: ")[2]
             elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Stop":
                 (read,) = (word.value for word in node.keywords if word.arg == "read")
                 yield module, ast.literal_eval(constants.get(ast.unparse(read), read))
@@ -148,7 +148,10 @@ def test_every_sentence_names_files_that_exist() -> None:
         for node in ast.walk(tree(module)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for name in re.findall(r"\.github/release/([a-z_-]+\.\w+)", node.value):
-                    assert (HERE / name).exists() or (HERE / f"{name}.jinja").exists(), (module, node.value)
+                    assert (PATH.parent / name).exists() or (PATH.parent / f"{name}.jinja").exists(), (
+                        module,
+                        node.value,
+                    )
 
 
 @pytest.mark.requirement("X11", "B4")
@@ -294,7 +297,7 @@ def test_no_garbage_leads_to_anything_but_a_sentence(
 
 
 def test_a_folder_of_scripts_without_settings_ends_in_a_sentence(tmp_path: Path) -> None:
-    for path in HERE.glob("*.py"):
+    for path in PATH.parent.glob("*.py"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     done = subprocess.run(
         [sys.executable, str(tmp_path / "check_tag.py"), "v1.0"],

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-import index
 import pytest
-from index import State
 from packaging.version import Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
+from release_lib import index
+from release_lib.index import State
 
 from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, refusal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import Clock
-    from release.serving import LocalIndex
+    from release.local_index import LocalIndex
 
 V = Version("0.1.0")
 
@@ -94,7 +94,7 @@ def test_an_index_that_stays_down_is_given_up(indexes: dict[str, LocalIndex], cl
             f"{local.address}/simple/demo-pkg/"
         ),
         "Expected: the list of the project's files",
-        "To mend it: see whether the index is up, then `gh run rerun --failed` this run",
+        "Fix: see whether the index is up, then `gh run rerun --failed` this run",
         WHEN_IT_STOPS,
     )
     assert len(local.asked) == 5

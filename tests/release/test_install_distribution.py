@@ -15,7 +15,7 @@ from release.kit import WHEN_IT_STOPS, make_wheel, member, refusal, rewrite_sdis
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from step import Settings
+    from release_lib.settings import Settings
 
     from release.conftest import RunStep
 
@@ -66,7 +66,7 @@ def test_an_sdist_that_needs_git_is_refused(dist: Path, run_step: RunStep) -> No
     assert "git is needed" in done.sentences[0]
     assert done.sentences[1:] == (
         "Expected: status 0",
-        "To mend it: read the lines above, then run this step again",
+        "Fix: read the lines above, then run this step again",
         WHEN_IT_STOPS,
     )
 
@@ -102,7 +102,7 @@ def test_a_package_that_does_not_work_is_refused(
     assert run_step(install_distribution, dist).sentences == (
         f"demo-pkg 0.1.0 does not work where it is installed: {said}",
         "Expected: `import demo_pkg` to work and to state version 0.1.0",
-        "To mend it: mend the package and release the next version",
+        "Fix: mend the package and release the next version",
         WHEN_IT_STOPS,
     )
 
@@ -166,7 +166,7 @@ def test_the_wheel_that_fits_here_is_taken(tmp_path: Path) -> None:
     assert refusal(lambda: install_distribution.wheel_for_here([other])) == (
         f"No wheel fits this Python and system: {other.name}",
         "Expected: a wheel for each system that the workflow tests on",
-        "To mend it: take the system out of the matrix, or build a wheel for it",
+        "Fix: take the system out of the matrix, or build a wheel for it",
         WHEN_IT_STOPS,
     )
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 import pytest
 import release_notes
 from packaging.version import Version
-from rendering import commit_all, git, render
+from support.rendering import commit_all, git, render
 
 from release.kit import Repository, mend, shell
 
 if TYPE_CHECKING:
-    from step import Settings
+    from release_lib.settings import Settings
 
     from release.conftest import RunStep
     from release.kit import Outcome
 
-READ = "Read on: CONTRIBUTING.md, 'Release notes'"
+SEE = "See: CONTRIBUTING.md, 'Release notes'"
 ALL_SECTIONS = """\
 ## Unreleased
 
@@ -243,8 +243,8 @@ def test_a_version_without_a_section_is_refused(
     assert done.sentences == (
         "There are no release notes for 1.2.3",
         "Expected: a section '## 1.2.3' in CHANGELOG.md with at least one entry",
-        "To mend it: write a section '## 1.2.3' in CHANGELOG.md, commit, make the tag again",
-        READ,
+        "Fix: write a section '## 1.2.3' in CHANGELOG.md, commit, make the tag again",
+        SEE,
     )
     assert not (tmp_path / "notes.md").exists()
 
@@ -289,10 +289,10 @@ def test_fragments_that_are_not_joined_are_refused_and_can_be_joined(
         f"5 news fragment(s) are not in CHANGELOG.md yet: {names}",
         "Expected: an empty changelog.d/; towncrier joins files named ISSUE.KIND.md and no others",
         (
-            "To mend it: uv run towncrier build --yes --version 1.2.3 && git commit --all --message "
+            "Fix: uv run towncrier build --yes --version 1.2.3 && git commit --all --message "
             "'Release notes of 1.2.3', then make the tag again"
         ),
-        READ,
+        SEE,
     )
     # The same towncrier as in the package, without the rest of its tools.
     shell(mend(done.sentences).replace("uv run", "uv run --only-group notes"), fragments)
@@ -342,10 +342,10 @@ def test_without_fragments_and_without_a_section_it_is_refused(fragments: Path, 
         "There are no release notes for 1.2.3",
         "Expected: a section '## 1.2.3' in CHANGELOG.md with at least one entry",
         (
-            "To mend it: uv run towncrier build --yes --version 1.2.3 && git commit --all --message "
+            "Fix: uv run towncrier build --yes --version 1.2.3 && git commit --all --message "
             "'Release notes of 1.2.3', then make the tag again"
         ),
-        READ,
+        SEE,
     )
 
 
@@ -436,8 +436,8 @@ def test_commits_that_users_do_not_notice_are_refused_and_can_be_mended(
     assert done.sentences == (
         "There are no release notes for 0.2.0",
         "Expected: at least one feat:, fix:, migration: or known-issue: commit since the tag before v0.2.0",
-        "To mend it: git commit --allow-empty -m 'fix: what users notice', and make the tag again",
-        READ,
+        "Fix: git commit --allow-empty -m 'fix: what users notice', and make the tag again",
+        SEE,
     )
     shell(mend(done.sentences), commits.folder)
     assert notes(run_step(release_notes, "v0.2.0")) == "### Fixes\n\n- What users notice"

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import report_outcome
+from copier_pypi_release.workflow_files import STAGES
 from ruamel.yaml import YAML
-from workflow import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import Gh, RunStep
     from release.kit import Outcome
-    from release.serving import LocalIndex
+    from release.local_index import LocalIndex
 
 RUN = "https://github.example/runs/7"
 

@@ -14,12 +14,12 @@ from release.kit import member, rewrite_sdist, rewrite_wheel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from step import Settings
+    from release_lib.settings import Settings
 
     from release.conftest import RunStep
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
-READ = "Read on: CONTRIBUTING.md, 'Checks'"
+SEE = "See: CONTRIBUTING.md, 'Checks'"
 GROUPS = """
 [dependency-groups]
 one = []
@@ -72,8 +72,8 @@ def test_a_failing_check_is_refused(
     assert run_step(run_checks, check, "--dist", dist).sentences == (
         f"The check '{check}' failed: `{command}` ended with status 1",
         "Expected: status 0; its report is in the log above",
-        f"To mend it: run `uv run --group {check} {command}` in a clone, and mend what it says",
-        READ,
+        f"Fix: run `uv run --group {check} {command}` in a clone, and mend what it says",
+        SEE,
     )
 
 
@@ -82,8 +82,8 @@ def test_a_check_that_is_not_known_is_refused(dist: Path, run_step: RunStep) -> 
     assert run_step(run_checks, "lint", "tpyes", "--dist", dist).sentences == (
         "There is no check named tpyes",
         "Expected: one of lint, types, test",
-        "To mend it: uv run .github/release/run_checks.py --help",
-        READ,
+        "Fix: uv run .github/release/run_checks.py --help",
+        SEE,
     )
 
 
@@ -95,8 +95,8 @@ def test_a_program_that_is_not_installed_is_refused(
     assert run_step(run_checks, "one", "--dist", dist).sentences == (
         "The check 'one' needs a-program-of-nobody, which is not installed",
         "Expected: a-program-of-nobody in the dependency group 'one'",
-        "To mend it: add it to [dependency-groups] one in pyproject.toml",
-        READ,
+        "Fix: add it to [dependency-groups] one in pyproject.toml",
+        SEE,
     )
 
 
@@ -157,8 +157,8 @@ def test_an_sdist_that_writes_outside_its_folder_is_refused(
     assert done.sentences[0].startswith(f"{SDIST} cannot be unpacked: ")
     assert done.sentences[1:] == (
         "Expected: an sdist as the build backend makes it",
-        "To mend it: uv run .github/release/build_distributions.py",
-        READ,
+        "Fix: uv run .github/release/build_distributions.py",
+        SEE,
     )
     assert not list(dist.parent.rglob("harm.txt"))
 

@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import workflow
-from documents import shell_blocks
+from copier_pypi_release import workflow_files
 from markdown_it import MarkdownIt
-from rendering import ROOT, render
+from support.documents import shell_blocks
+from support.rendering import ROOT, render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def test_each_row_of_the_recovery_list_leads_to_commands(page: Page, row: str) -
 
 
 @pytest.mark.requirement("P8.4", "C9")
-@pytest.mark.parametrize("stage", workflow.STAGES)
+@pytest.mark.parametrize("stage", workflow_files.STAGES)
 def test_each_stage_has_a_row_that_leads_to_commands(page: Page, stage: str) -> None:
     found = [targets for text, targets in page.rows if f"`{stage}`" in text]
     assert [stage] in found

@@ -8,8 +8,9 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-import step
 from packaging.version import Version
+from release_lib import step
+from release_lib.settings import Settings, load_settings
 
 from release.kit import NOTHING_MADE_FOR, WHEN_IT_STOPS, refusal
 
@@ -35,12 +36,12 @@ def in_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def stop() -> None:
     """Stop like a step."""
-    raise step.Stop(
-        "100% wrong\r\nin %0A two lines: it", expected="right", mend="a && b", read="RELEASING.md, 'Steps'"
+    raise step.ReleaseError(
+        "100% wrong\r\nin %0A two lines: it", expected="right", fix="a && b", see="RELEASING.md, 'Steps'"
     )
 
 
-def test_the_settings_of_a_rendered_package_are_read(settings: step.Settings) -> None:
+def test_the_settings_of_a_rendered_package_are_read(settings: Settings) -> None:
     assert dataclasses.asdict(settings) == {
         "distribution": "demo-pkg",
         "import_name": "demo_pkg",
@@ -76,12 +77,12 @@ def test_settings_that_cannot_be_used_end_in_a_sentence(data: bytes | None, tmp_
     path = tmp_path / "settings.toml"
     if data is not None:
         path.write_bytes(data)
-    lines = refusal(lambda: step.load_settings(path))
+    lines = refusal(lambda: load_settings(path))
     assert lines[0].startswith(f"The settings in {path} cannot be used: ")
     assert lines[1:] == (
         f"Expected: a TOML file with the keys {KEYS}",
-        "To mend it: copier update --defaults (renders the file again)",
-        "Read on: RELEASING.md, 'The release scripts'",
+        "Fix: copier update --defaults (renders the file again)",
+        "See: RELEASING.md, 'The release scripts'",
     )
 
 
@@ -89,7 +90,7 @@ def test_settings_may_have_more_keys_than_this_script_knows(default_package: Pat
     old = (default_package / ".github/release/settings.toml").read_text()
     path = tmp_path / "settings.toml"
     path.write_text('of-a-later-template = "x"\n' + old)
-    assert step.load_settings(path).distribution == "demo-pkg"
+    assert load_settings(path).distribution == "demo-pkg"
 
 
 @pytest.mark.requirement("P3.7", "P4.4")
@@ -112,7 +113,7 @@ def test_settings_may_have_more_keys_than_this_script_knows(default_package: Pat
     ],
 )
 def test_a_tag_stands_for_a_version_or_for_none(
-    prefix: str, tag: str, version: str | None, settings: step.Settings
+    prefix: str, tag: str, version: str | None, settings: Settings
 ) -> None:
     chosen = dataclasses.replace(settings, tag_prefix=prefix)
     assert chosen.tagged_version(tag) == (Version(version) if version else None)
@@ -122,10 +123,8 @@ def test_a_tag_stands_for_a_version_or_for_none(
 
 @pytest.mark.requirement("P3.7")
 @pytest.mark.parametrize("tag", ["v\u0663", "v1\u0663", "v", "v-1", "release-1"])
-def test_a_tag_without_a_plain_digit_after_its_prefix_starts_nothing(
-    tag: str, settings: step.Settings
-) -> None:
-    assert not settings.is_versionlike(tag)
+def test_a_tag_without_a_plain_digit_after_its_prefix_starts_nothing(tag: str, settings: Settings) -> None:
+    assert settings.tagged_version(tag) is None
 
 
 def test_a_program_gives_what_it_printed(tmp_path: Path) -> None:
@@ -137,8 +136,8 @@ def test_a_missing_program_is_named() -> None:
     assert refusal(lambda: step.run("a-program-of-nobody", "--strict")) == (
         "The program a-program-of-nobody is not installed",
         "Expected: a-program-of-nobody on PATH",
-        "To mend it: install a-program-of-nobody and run this step again",
-        "Read on: RELEASING.md, 'What you need'",
+        "Fix: install a-program-of-nobody and run this step again",
+        "See: RELEASING.md, 'What you need'",
     )
 
 
@@ -157,7 +156,7 @@ def test_a_failing_program_is_quoted(code: str, said: str) -> None:
     assert refusal(lambda: step.run(sys.executable, "-c", code)) == (
         " | ".join(f"`{sys.executable} -c {code}` failed with status 1: {said}".splitlines()),
         "Expected: status 0",
-        "To mend it: read the lines above, then run this step again",
+        "Fix: read the lines above, then run this step again",
         WHEN_IT_STOPS,
     )
 
@@ -208,11 +207,11 @@ def test_a_step_that_stops_is_an_annotation_of_four_lines_and_a_summary(
     assert end.value.code == 1
     assert capsys.readouterr().out == (
         "::error title=Check the thing::100%25 wrong | in %250A two lines: it%0AExpected: right%0A"
-        "To mend it: a && b%0ARead on: RELEASING.md, 'Steps'\n"
+        "Fix: a && b%0ASee: RELEASING.md, 'Steps'\n"
     )
     assert (in_workflow / "summary").read_text() == (
         "### :x: Check the thing\n\n100% wrong | in %0A two lines: it\n\nExpected: right\n\n"
-        "To mend it: a && b\n\nRead on: RELEASING.md, 'Steps'\n"
+        "Fix: a && b\n\nSee: RELEASING.md, 'Steps'\n"
     )
 
 
@@ -224,8 +223,7 @@ def test_outside_a_workflow_a_step_stops_with_four_lines(
         step.step(stop)
     assert end.value.code == 1
     assert capsys.readouterr().err == (
-        "error: 100% wrong | in %0A two lines: it\nExpected: right\nTo mend it: a && b\n"
-        "Read on: RELEASING.md, 'Steps'\n"
+        "error: 100% wrong | in %0A two lines: it\nExpected: right\nFix: a && b\nSee: RELEASING.md, 'Steps'\n"
     )
 
 
@@ -243,8 +241,8 @@ def test_what_nobody_thought_of_ends_in_a_sentence_with_its_place(
     line = surprise.__code__.co_firstlineno + 2
     assert capsys.readouterr().out == (
         f"::error title=Check the thing::{NOTHING_MADE_FOR}: KeyError: 'nothing' (at test_step.py:{line})%0A"
-        "To mend it: run the job again; if it stays, report these lines to the template's issue tracker.%0A"
-        "Read on: RELEASING.md, 'When it stops'\n"
+        "Fix: run the job again; if it stays, report these lines to the template's issue tracker.%0A"
+        "See: RELEASING.md, 'When it stops'\n"
     )
 
 

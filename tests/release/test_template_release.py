@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from packaging.requirements import Requirement
-from rendering import ROOT, commit_all, git
 from ruamel.yaml import YAML
+from support.rendering import ROOT, commit_all, git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def test_a_wrong_tag_stops_with_a_sentence(tagged: Path, tmp_path: Path, tag: st
     done = release(tagged, tmp_path, tag)
     assert done.returncode == 1
     assert said in done.stderr
-    assert done.stderr.endswith("Read on: CONTRIBUTING.md, 'Releasing the template'\n")
+    assert done.stderr.endswith("See: CONTRIBUTING.md, 'Releasing the template'\n")
     headings = re.findall(r"(?m)^## (.+)$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     assert "Releasing the template" in headings
 

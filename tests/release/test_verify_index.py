@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import verify_index
-from checksums import sha256_of
 from packaging.version import Version
+from release_lib.distributions import sha256_of
 
 from release.kit import (
     WHEN_IT_STOPS,
@@ -22,10 +22,10 @@ from release.kit import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from step import Settings
+    from release_lib.settings import Settings
 
     from release.conftest import Clock, RunStep
-    from release.serving import LocalIndex
+    from release.local_index import LocalIndex
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
 V = Version("0.1.0")
@@ -94,8 +94,8 @@ def test_patience_has_an_end_that_is_said(
     assert done.sentences == (
         f"demo-pkg 0.1.0 was uploaded to PyPI, but {SDIST} is not listed after 1000 seconds",
         "Expected: every file to be listed within minutes",
-        f"To mend it: {RERUN}",
-        "Read on: RELEASING.md, 'Uploaded but not listed'",
+        f"Fix: {RERUN}",
+        "See: RELEASING.md, 'Uploaded but not listed'",
     )
     assert clock.now - began == pytest.approx(1000)
     assert max(clock.pauses) == 60
@@ -133,8 +133,8 @@ def test_other_bytes_are_refused_without_waiting(
     assert done.sentences == (
         f"PyPI already has other files for demo-pkg 0.1.0: {WHEEL}",
         "Expected: nothing of this version there, or exactly the bytes that were built",
-        "To mend it: release the next version: a file name is never free again, not even after deletion",
-        "Read on: RELEASING.md, 'The version is there with other bytes'",
+        "Fix: release the next version: a file name is never free again, not even after deletion",
+        "See: RELEASING.md, 'The version is there with other bytes'",
     )
     assert clock.pauses == []
 
@@ -148,8 +148,8 @@ def test_bytes_that_differ_from_the_listed_hash_are_refused(
     assert done.sentences == (
         f"TestPyPI delivers {SDIST} with SHA-256 {sha256_of(b'something else')}",
         f"Expected: the bytes that were built and tested, SHA-256 {hashes_of(sdist)[SDIST]}",
-        f"To mend it: {RERUN}; if it stays, yank the version and report it to the index",
-        "Read on: RELEASING.md, 'The version is there with other bytes'",
+        f"Fix: {RERUN}; if it stays, yank the version and report it to the index",
+        "See: RELEASING.md, 'The version is there with other bytes'",
     )
 
 
@@ -163,7 +163,7 @@ def test_a_file_that_does_not_arrive_is_not_called_a_wrong_one(
     local.failures = [status]
     lines = refusal(lambda: verify_index.download(local.index, listed, hashes, tmp_path))
     assert lines[0].startswith(f"PyPI lists {WHEEL} but does not deliver it: {status} ")
-    assert lines[1:] == ("Expected: the file", f"To mend it: {RERUN}", WHEN_IT_STOPS)
+    assert lines[1:] == ("Expected: the file", f"Fix: {RERUN}", WHEN_IT_STOPS)
     assert not (tmp_path / WHEEL).exists()
 
 

@@ -81,7 +81,7 @@ def workflows_changed(folder: Path) -> None:
     step = "      - name: Look around, number {n}\n        run: pwd\n"
     for name in (CI, RELEASE):
         path = folder / name
-        lines: list[str] = ["# Read on: RELEASING.md\n"]
+        lines: list[str] = ["# See: RELEASING.md\n"]
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True)):
             if re.match(r"      - name: (Get|Install uv)", line):
                 lines.append(step.format(n=number))

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from adopt.adoption import adopt
-from rendering import commit_all, git
+from support.rendering import commit_all, git
 
 from updates.changes import CHANGES, HANDED_OVER
-from updates.laboratory import FIRST, GIVEN, Files, Laboratory, conflicts, files, stored_answers
-from updates.users import USERS
+from updates.edits import USERS
+from updates.template_versions import FIRST, GIVEN, Files, TemplateVersions, conflicts, files, stored_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,9 +39,9 @@ class LivedIn:
 
 
 @pytest.fixture(scope="session")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemplateVersions]:
     """This template as the first version, and a later one for each kind of change."""
-    made = Laboratory(tmp_path_factory.mktemp("laboratory"))
+    made = TemplateVersions(tmp_path_factory.mktemp("versions"))
     for name, change in CHANGES.items():
         made.version(name, change)
     yield made
@@ -49,24 +49,24 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]
 
 
 @pytest.fixture(scope="session")
-def lived_in(laboratory: Laboratory) -> Callable[[str], LivedIn]:
+def lived_in(versions: TemplateVersions) -> Callable[[str], LivedIn]:
     """The package of a state, by its name in `USERS`."""
-    return functools.cache(functools.partial(live_in, laboratory))
+    return functools.cache(functools.partial(live_in, versions))
 
 
-def live_in(laboratory: Laboratory, name: str) -> LivedIn:
+def live_in(versions: TemplateVersions, name: str) -> LivedIn:
     """Render or adopt a package and do what its users did."""
-    user, folder = USERS[name], laboratory.folder / "users" / name
+    user, folder = USERS[name], versions.folder / "users" / name
     if user.adopted:
-        git(laboratory.template, "checkout", "--quiet", FIRST)  # the tool takes what is checked out
-        root = adopt(user.adopted, folder, laboratory.template).root
+        git(versions.template, "checkout", "--quiet", FIRST)  # the tool takes what is checked out
+        root = adopt(user.adopted, folder, versions.template).root
     else:
-        root = laboratory.copy(FIRST, folder / "demo-pkg", user.answers)
+        root = versions.copy(FIRST, folder / "demo-pkg", user.answers)
     for edit in user.edits:
         edit(root)
     commit_all(root)
     answers = stored_answers(root)
-    return LivedIn(root, answers, files(root), laboratory.fresh(FIRST, answers))
+    return LivedIn(root, answers, files(root), versions.fresh(FIRST, answers))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,18 +89,18 @@ class Updated:
 
 
 @pytest.fixture(scope="session")
-def updated(laboratory: Laboratory, lived_in: Callable[[str], LivedIn]) -> Callable[[str, str], Updated]:
+def updated(versions: TemplateVersions, lived_in: Callable[[str], LivedIn]) -> Callable[[str, str], Updated]:
     """The outcome of a kind of change for a state; each is found out once."""
 
     @functools.cache
     def outcome(user: str, change: str) -> Updated:
-        before, version = lived_in(user), laboratory.tags[change]
-        with tempfile.TemporaryDirectory(dir=laboratory.folder) as folder:
+        before, version = lived_in(user), versions.tags[change]
+        with tempfile.TemporaryDirectory(dir=versions.folder) as folder:
             package = shutil.copytree(before.root, Path(folder) / "demo-pkg", symlinks=True)
-            laboratory.update(package, version)
+            versions.update(package, version)
             after, waiting = files(package), conflicts(package)
         handed_over = {HANDED_OVER} if change in {"file_handed_over", "everything"} else set()
-        return Updated(before, laboratory.fresh(version, before.answers), GIVEN | handed_over, after, waiting)
+        return Updated(before, versions.fresh(version, before.answers), GIVEN | handed_over, after, waiting)
 
     return outcome
 

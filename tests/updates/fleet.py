@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rendering import ROOT, git
+from support.rendering import ROOT, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

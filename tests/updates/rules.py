@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from updates.laboratory import ANSWERS, GIVEN, Files, Laboratory, shared_template
+from updates.template_versions import ANSWERS, GIVEN, Files, TemplateVersions, shared_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ PACKAGES: tuple[dict[str, Any], ...] = (
         "update_bot": "renovate",
     },
     {"type_checker": "none", "release_notes": "git-cliff", "failure_issue": False, "tag_prefix": "demo/v"},
-    {"adopted": True, "gate_commands": ["make check"], "project_folder": "packages/demo"},
+    {"adopted": True, "ci_commands": ["make check"], "project_folder": "packages/demo"},
 )
 PIN = re.compile(r"(?<=@)[0-9a-f]{40} # v\S+|(?<=version: \")[0-9.]+(?=\")")
 PLACE = re.compile(r"(?:# |<!-- )(?:Your own|Names of your own) |^ +# updates leave them alone\.$")
@@ -65,15 +65,15 @@ def own_part(path: str, content: bytes) -> bytes:
     return content.partition(b"\n# ---- The project")[2] if path == "pyproject.toml" else content
 
 
-def breaches(laboratory: Laboratory, old: str, new: str) -> list[str]:
+def breaches(versions: TemplateVersions, old: str, new: str) -> list[str]:
     """Every rule that a later version breaks, as a sentence.
 
     Args:
-        laboratory: Has both versions.
+        versions: Has both versions.
         old: Tag of the earlier version.
         new: Tag of the later version.
     """
-    before, after = (shared_template(str(laboratory.template), tag).questions_data for tag in (old, new))
+    before, after = (shared_template(str(versions.template), tag).questions_data for tag in (old, new))
     defaults = " ".join(str(question.get("default", "")) for question in after.values())
     found = {
         f"The question {name} is gone: retire it with `ask: false`, or rename it with its default"
@@ -87,16 +87,16 @@ def breaches(laboratory: Laboratory, old: str, new: str) -> list[str]:
             found.add(f"The question {name} has another default: what it names outside would be lost")
     found |= {
         f"The file {path} was left to its users, and is taken back"
-        for path in laboratory.excluded(old) - laboratory.excluded(new)
+        for path in versions.excluded(old) - versions.excluded(new)
     }
     if found:
         return sorted(found)  # answers may be refused
     for answers in PACKAGES:
-        first = laboratory.fresh(old, answers)
+        first = versions.fresh(old, answers)
         stored = yaml.safe_load(first[ANSWERS])
         stored = {name: answer for name, answer in stored.items() if not name.startswith("_")}
-        found |= breaches_of(first, laboratory.fresh(new, stored), laboratory.excluded(new))
-        renewed = yaml.safe_load(laboratory.fresh(new, stored)[ANSWERS])
+        found |= breaches_of(first, versions.fresh(new, stored), versions.excluded(new))
+        renewed = yaml.safe_load(versions.fresh(new, stored)[ANSWERS])
         found |= {
             f"The answer {name} has become {renewed[name]!r}, and was {stored[name]!r}"
             for name in stored.keys() & renewed.keys() - {"stored_pins"}

@@ -9,15 +9,15 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from rendering import commit_all, git
 from ruamel.yaml import YAML
+from support.rendering import commit_all, git
 from yaml import scan
 from yaml.tokens import FlowMappingEndToken, FlowSequenceEndToken, ScalarToken
 
 from updates.changes import edit
-from updates.laboratory import ANSWERS, FIRST, Laboratory, conflicts, files
+from updates.edits import CI, RELEASE
 from updates.rules import PACKAGES, is_templates
-from updates.users import CI, RELEASE
+from updates.template_versions import ANSWERS, FIRST, TemplateVersions, conflicts, files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,18 +72,18 @@ BY_HAND: dict[Callable[[Path], None], set[str]] = {
 @pytest.mark.requirement("B3")
 @pytest.mark.parametrize("own", BY_HAND, ids=lambda own: own.__name__)
 def test_what_cannot_be_merged_is_marked(
-    laboratory: Laboratory, package_of: Callable[[str], Path], own: Callable[[Path], None]
+    versions: TemplateVersions, package_of: Callable[[str], Path], own: Callable[[Path], None]
 ) -> None:
     """In git's index too, so that it cannot be committed unseen; every line of the user's is still there."""
     package = package_of("untouched")
     own(package)
     commit_all(package)
     mine = files(package)
-    laboratory.update(package, laboratory.tags["everything"])
+    versions.update(package, versions.tags["everything"])
     marked = set(conflicts(package))
     assert marked >= BY_HAND[own]
     assert set(git(package, "diff", "--name-only", "--diff-filter=U").splitlines()) == marked
-    before, after = laboratory.fresh(FIRST, {}), files(package)
+    before, after = versions.fresh(FIRST, {}), files(package)
     for path in marked:
         own_lines = set(mine[path].splitlines()) - set(before.get(path, b"").splitlines())
         assert own_lines <= set(after[path].splitlines())
@@ -139,10 +139,10 @@ def test_ruff_changes_code_and_tests_but_no_release_script(lived_in: Callable[[s
 
 
 @pytest.mark.requirement("B3")
-def test_what_the_template_keeps_owning_is_in_the_style_of_formatters(laboratory: Laboratory) -> None:
+def test_what_the_template_keeps_owning_is_in_the_style_of_formatters(versions: TemplateVersions) -> None:
     found = {}
     for number, answers in enumerate(PACKAGES):
-        for path, content in laboratory.fresh(FIRST, answers).items():
+        for path, content in versions.fresh(FIRST, answers).items():
             style = STYLES.get(path[path.rfind(".") :])
             if style and is_templates(path) and path != ANSWERS:  # an update writes the answers anew
                 found[number, path] = style(content.decode())

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from rendering import commit_all, git
+from support.rendering import commit_all, git
 
 from updates.changes import HANDED_OVER, everything
 from updates.conftest import live_in
 from updates.fleet import clones, run_loop
-from updates.laboratory import GIVEN, Laboratory, conflicts, expected, files
+from updates.template_versions import GIVEN, TemplateVersions, conflicts, expected, files
 from updates.test_by_hand import set_patience
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 @pytest.mark.requirement("B3", "B5")
 def test_the_loop_proposes_what_is_clean_and_leaves_the_rest_to_a_person(tmp_path: Path) -> None:
     """Copier as people run it, a process for each package, with the newest tag."""
-    laboratory = Laboratory(tmp_path / "laboratory")
-    newest = laboratory.version("newest", everything)
-    lived_in = live_in(laboratory, "lived-in")
-    patient, current = (laboratory.folder / name / "demo-pkg" for name in ("patient", "current"))
-    set_patience(laboratory.copy("v1.0.0", patient))
-    laboratory.copy(newest, current)
+    versions = TemplateVersions(tmp_path / "versions")
+    newest = versions.version("newest", everything)
+    lived_in = live_in(versions, "lived-in")
+    patient, current = (versions.folder / name / "demo-pkg" for name in ("patient", "current"))
+    set_patience(versions.copy("v1.0.0", patient))
+    versions.copy(newest, current)
     for package in (patient, current):
         commit_all(package)
     packages = [("current", current), ("lived-in", lived_in.root), ("patient", patient)]
@@ -38,7 +38,7 @@ def test_the_loop_proposes_what_is_clean_and_leaves_the_rest_to_a_person(tmp_pat
         assert git(folder / name, "status", "--porcelain") == ""
         if name != "lived-in":
             assert files(folder / name) == files(package)
-    fresh = laboratory.fresh(newest, lived_in.answers)
+    fresh = versions.fresh(newest, lived_in.answers)
     wanted = expected(lived_in.files, lived_in.base, fresh, GIVEN | {HANDED_OVER}, tmp_path)
     assert files(folder / "lived-in") == wanted
     pushed = git(folder / "lived-in", "rev-parse", "origin/template-update")

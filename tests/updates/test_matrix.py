@@ -12,12 +12,12 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from rendering import ROOT
+from support.rendering import ROOT
 from test_generated_docs import up_to_date  # noqa: F401  (a fixture)
 
 from updates.changes import CHANGES
-from updates.laboratory import expected
-from updates.users import USERS, WHOLE
+from updates.edits import USERS, WHOLE
+from updates.template_versions import expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable

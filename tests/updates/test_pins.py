@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 from copier_pypi_release import cli
-from rendering import commit_all, git
+from support.rendering import commit_all, git
 
 from updates.changes import pins_changed, workflows_changed
-from updates.laboratory import ANSWERS, FIRST, GIVEN, Laboratory, conflicts, expected, files, stored_answers
+from updates.template_versions import (
+    ANSWERS,
+    FIRST,
+    GIVEN,
+    TemplateVersions,
+    conflicts,
+    expected,
+    files,
+    stored_answers,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,20 +29,20 @@ OLD = {"actions/checkout": f"{'1' * 40} # v1.0.0", "uv": "0.1.0", "ruff": "0.1.0
 
 
 @pytest.fixture(scope="module")
-def aging(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+def aging(tmp_path_factory: pytest.TempPathFactory) -> TemplateVersions:
     """A template whose newest version has newer pins, and changes beside them."""
 
     def pins_and_workflows(folder: Path) -> None:
         pins_changed(folder)
         workflows_changed(folder)
 
-    made = Laboratory(tmp_path_factory.mktemp("aging"))
+    made = TemplateVersions(tmp_path_factory.mktemp("aging"))
     made.version("newest", pins_and_workflows)
     return made
 
 
 @pytest.fixture(scope="module")
-def aged(aging: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def aged(aging: TemplateVersions, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package that was rendered when some pins were older; one of them a bot has bumped since."""
     answers = stored_answers(aging.copy(FIRST, tmp_path_factory.mktemp("new") / "demo-pkg"))
     answers["stored_pins"] |= OLD
@@ -48,7 +57,7 @@ def aged(aging: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.requirement("X9")
 def test_one_command_brings_the_pins_that_are_newer(
-    aging: Laboratory, aged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    aging: TemplateVersions, aged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Into files and stored answers together, so that no later update meets a conflict; never back."""
     package = shutil.copytree(aged, tmp_path / "demo-pkg")

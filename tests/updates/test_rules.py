@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from rendering import ROOT, commit_all, git
+from support.rendering import ROOT, commit_all, git
 
 from updates import changes
 from updates.changes import CHANGES, CI, RELEASE, append, edit
-from updates.laboratory import ANSWERS, FIRST, GIVEN, Laboratory, conflicts, expected, files, stored_answers
+from updates.edits import USERS
 from updates.rules import PACKAGES, breaches, loose_pins
-from updates.users import USERS
+from updates.template_versions import (
+    ANSWERS,
+    FIRST,
+    GIVEN,
+    TemplateVersions,
+    conflicts,
+    expected,
+    files,
+    stored_answers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,21 +118,21 @@ BREACHES: dict[Callable[[Path], None], str] = {
 
 @pytest.mark.requirement("B3")
 @pytest.mark.parametrize("change", BREACHES, ids=lambda change: change.__name__)
-def test_a_breach_is_noticed(laboratory: Laboratory, change: Callable[[Path], None]) -> None:
-    found = breaches(laboratory, FIRST, laboratory.version(change.__name__, change))
+def test_a_breach_is_noticed(versions: TemplateVersions, change: Callable[[Path], None]) -> None:
+    found = breaches(versions, FIRST, versions.version(change.__name__, change))
     assert [sentence for sentence in found if sentence.startswith(BREACHES[change])], found
 
 
 @pytest.mark.requirement("B3")
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_changes_of_the_matrix_keep_the_rules(laboratory: Laboratory, change: str) -> None:
-    assert breaches(laboratory, FIRST, laboratory.tags[change]) == []
+def test_the_changes_of_the_matrix_keep_the_rules(versions: TemplateVersions, change: str) -> None:
+    assert breaches(versions, FIRST, versions.tags[change]) == []
 
 
 @pytest.mark.requirement("X9", "B3")
 @pytest.mark.parametrize("answers", PACKAGES, ids=["default", "other", "sparse", "adopted"])
-def test_pins_stand_between_lines_that_stay(laboratory: Laboratory, answers: dict[str, object]) -> None:
-    rendered = laboratory.fresh(FIRST, answers)
+def test_pins_stand_between_lines_that_stay(versions: TemplateVersions, answers: dict[str, object]) -> None:
+    rendered = versions.fresh(FIRST, answers)
     workflows = {path: content for path, content in rendered.items() if path.startswith(".github/workflows/")}
     assert b"setup-uv@" in b"".join(workflows.values())
     assert {path: loose for path, content in workflows.items() if (loose := loose_pins(content))} == {}
@@ -138,8 +147,8 @@ def test_pins_stand_between_lines_that_stay(laboratory: Laboratory, answers: dic
     ],
     ids=["a name that another step has", "a pin at the end of its step", "a pin beside a pin"],
 )
-def test_a_pin_that_stands_loose_is_noticed(laboratory: Laboratory, pattern: str, new: str) -> None:
-    text = laboratory.fresh(FIRST, {})[".github/workflows/ci.yml"].decode()
+def test_a_pin_that_stands_loose_is_noticed(versions: TemplateVersions, pattern: str, new: str) -> None:
+    text = versions.fresh(FIRST, {})[".github/workflows/ci.yml"].decode()
     changed = re.sub(pattern, new, text)
     assert changed != text
     assert loose_pins(changed.encode())
@@ -164,32 +173,32 @@ def promised() -> list[str]:
 
 
 @pytest.mark.requirement("B3", "P9.2")
-def test_this_version_keeps_the_rules_towards_every_earlier_one(laboratory: Laboratory) -> None:
-    versions = promised()
-    assert versions
-    assert {v: found for v in versions if (found := breaches(laboratory, laboratory.earlier(v), FIRST))} == {}
+def test_this_version_keeps_the_rules_towards_every_earlier_one(versions: TemplateVersions) -> None:
+    earlier = promised()
+    assert earlier
+    assert {v: found for v in earlier if (found := breaches(versions, versions.earlier(v), FIRST))} == {}
 
 
 @pytest.mark.requirement("B3")
-def test_packages_of_every_earlier_version_take_this_one(laboratory: Laboratory, tmp_path: Path) -> None:
+def test_packages_of_every_earlier_version_take_this_one(versions: TemplateVersions, tmp_path: Path) -> None:
     """As they were rendered, and with all that their users and bots did."""
     for number, version in enumerate(promised()):
-        tag = laboratory.earlier(version)
+        tag = versions.earlier(version)
         for user in ("untouched", "lived-in"):
-            package = laboratory.copy(tag, tmp_path / f"{number}-{user}" / "demo-pkg")
+            package = versions.copy(tag, tmp_path / f"{number}-{user}" / "demo-pkg")
             base = files(package)
             for change in USERS[user].edits:
                 change(package)
             commit_all(package)
-            mine, fresh = files(package), laboratory.fresh(FIRST, stored_answers(package))
-            laboratory.update(package, FIRST)
+            mine, fresh = files(package), versions.fresh(FIRST, stored_answers(package))
+            versions.update(package, FIRST)
             assert conflicts(package) == []
             assert files(package) == expected(mine, base, fresh, GIVEN, tmp_path)
 
 
 @pytest.mark.requirement("B3", "X9")
 def test_pins_that_were_stored_under_their_first_name_are_kept(
-    laboratory: Laboratory, tmp_path: Path
+    versions: TemplateVersions, tmp_path: Path
 ) -> None:
     """Before the first release of this template the answer had another name."""
 
@@ -202,13 +211,13 @@ def test_pins_that_were_stored_under_their_first_name_are_kept(
         edit(folder / "copier.yml", r"stored_pins\[name\] \| ", "{}.name | ")
         edit(folder / "template/{=_copier_conf.answers_file=}.jinja", r" \| combine.*\)", "")
 
-    tag = laboratory.version("first-name", first_name)
-    package = laboratory.copy(tag, tmp_path / "demo-pkg")
+    tag = versions.version("first-name", first_name)
+    package = versions.copy(tag, tmp_path / "demo-pkg")
     path = package / ANSWERS
     edit(path, r"^    uv: .*$", "    uv: 0.0.1")
     commit_all(package)
-    later = laboratory.version("later", changes.file_added)
-    laboratory.update(package, later)
+    later = versions.version("later", changes.file_added)
+    versions.update(package, later)
     stored = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert "pins" not in stored
     assert stored["stored_pins"]["uv"] == "0.0.1"

@@ -12,13 +12,14 @@ Run it from the root of the source.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 from check_commit import check_clean, check_commit, check_complete
-from step import HERE, Stop, git, load_settings, run, step
+from release_lib.distributions import hashes_of, listed
+from release_lib.settings import PATH, load_settings
+from release_lib.step import ReleaseError, git, run, step
 
 
 def build_distributions(source: Path, out: Path) -> dict[str, str]:
@@ -32,45 +33,44 @@ def build_distributions(source: Path, out: Path) -> dict[str, str]:
         SHA-256 of each file, by file name.
 
     Raises:
-        Stop: The folder has files in it, or the build failed.
+        ReleaseError: The folder has files in it, or the build failed.
     """
     if out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir()):
-        raise Stop(
+        raise ReleaseError(
             f"The folder {out} already has files in it",
             expected="an empty folder, so that only this build's files are published",
-            mend=f"rm -r {out}",
-            read="RELEASING.md, 'When it stops'",
+            fix=f"rm -r {out}",
+            see="RELEASING.md, 'When it stops'",
         )
     run(
         "uv",
         "build",
         "--build-constraint",
-        HERE / "build-constraints.txt",
+        PATH.with_name("build-constraints.txt"),
         "--require-hashes",
         "--out-dir",
         out,
         source,
-        env={"SOURCE_DATE_EPOCH": git("-C", str(source), "log", "-1", "--format=%ct")},
+        env={"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct", cwd=source)},
     )
-    built = sorted(p for p in out.iterdir() if not p.name.startswith("."))
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in built}
+    return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
 
 
 def check_reproducible(source: Path, first: dict[str, str]) -> None:
     """Build once more and compare.
 
     Raises:
-        Stop: The second build gave other bytes; the files are named.
+        ReleaseError: The second build gave other bytes; the files are named.
     """
     with tempfile.TemporaryDirectory() as folder:
         second = build_distributions(source, Path(folder) / "dist")
     differing = sorted(name for name in first | second if first.get(name) != second.get(name))
     if differing:
-        raise Stop(
+        raise ReleaseError(
             f"Two builds of one commit differ: {', '.join(differing)}",
             expected="the same bytes, or a re-run of a release could never finish it",
-            mend="take what changes between builds (times, random order, paths) out of the build",
-            read="https://reproducible-builds.org/docs/",
+            fix="take what changes between builds (times, random order, paths) out of the build",
+            see="https://reproducible-builds.org/docs/",
         )
 
 
@@ -80,17 +80,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("dist"), help="default: dist")
     parser.add_argument("--twice", action="store_true", help="build a second time and compare the bytes")
     options = parser.parse_args()
-    tag = os.environ.get("TAG")
+    tag, settings = os.environ.get("TAG"), load_settings()
     if tag:
-        check_commit(tag, load_settings(), os.environ.get("COMMIT"))
+        check_commit(tag, settings, os.environ.get("COMMIT"))
     else:
-        check_complete()
+        check_complete(settings)
         check_clean()
     built = build_distributions(Path.cwd(), options.out)
     if options.twice:
         check_reproducible(Path.cwd(), built)
-    for name, sha256 in built.items():
-        print(f"{sha256}  {name}")
+    print(listed(built), end="")
 
 
 if __name__ == "__main__":

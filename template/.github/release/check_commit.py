@@ -14,25 +14,25 @@ import argparse
 import os
 import re
 
-from check_tag import untag
-from step import Settings, Stop, git, load_settings, output, step
+from release_lib.settings import Settings, add_tag_argument, load_settings, untag
+from release_lib.step import ReleaseError, git, output, step
 
-READ = "RELEASING.md, 'When it stops'"
+SEE = "RELEASING.md, 'When it stops'"
 NAMED = 20  # changed files that a message names; more would hide the message
 
 
-def check_complete() -> None:
+def check_complete(settings: Settings) -> None:
     """Check that the clone has its whole history.
 
     Raises:
-        Stop: The clone is shallow: the version of its commits cannot be known.
+        ReleaseError: The clone is shallow: the version of its commits cannot be known.
     """
     if git("rev-parse", "--is-shallow-repository") != "false":
-        raise Stop(
+        raise ReleaseError(
             "This clone is shallow: it lacks the history that a version is counted from",
             expected="the full history and every tag (actions/checkout: fetch-depth: 0)",
-            mend="git fetch --unshallow --tags",
-            read="CONTRIBUTING.md, 'Set up'",
+            fix="git fetch --unshallow --tags",
+            see=settings.see("Set up"),
         )
 
 
@@ -40,17 +40,17 @@ def check_clean() -> None:
     """Check that the tree is the commit, with nothing changed or added.
 
     Raises:
-        Stop: Files differ from the commit, or are neither committed nor ignored; they are named.
+        ReleaseError: Files differ from the commit, or are neither committed nor ignored; they are named.
     """
     changed = git("status", "--porcelain", "--untracked-files=all").splitlines()
     if changed:
         names = ", ".join(line[3:] for line in changed[:NAMED])
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-        raise Stop(
+        raise ReleaseError(
             f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
             expected="exactly the files of the commit",
-            mend="git stash --include-untracked (or commit the changes and tag that commit)",
-            read=READ,
+            fix="git stash --include-untracked (or commit the changes and tag that commit)",
+            see=SEE,
         )
 
 
@@ -66,40 +66,40 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
         The full id of the commit.
 
     Raises:
-        Stop: The tag is missing here, stands elsewhere, has moved since the run began, has a second
+        ReleaseError: The tag is missing here, stands elsewhere, has moved since the run began, has a second
             version tag beside it, or its version was tagged before under another spelling.
     """
     head = git("rev-parse", "HEAD^{commit}")
     here = git("for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
     if not here:
-        raise Stop(
+        raise ReleaseError(
             f"The tag {tag} is not in this clone",
             expected="every tag of the repository",
-            mend="git fetch --tags",
-            read=READ,
+            fix="git fetch --tags",
+            see=SEE,
         )
     if here[-1] != head:
-        raise Stop(
+        raise ReleaseError(
             f"The tag {tag} stands on {here[-1][:12]}, but {head[:12]} is checked out",
             expected=f"the commit that {tag} stands on",
-            mend=f"git checkout {tag}",
-            read=READ,
+            fix=f"git checkout {tag}",
+            see=SEE,
         )
     if pushed and pushed != head:
-        raise Stop(
+        raise ReleaseError(
             f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
             expected="a tag that stays on its commit for ever",
-            mend=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
-            read=READ,
+            fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
+            see=SEE,
         )
     beside = [name for name in git("tag", "--points-at", "HEAD").splitlines() if name != tag]
     rivals = [name for name in beside if settings.tagged_version(name)]
     if rivals:
-        raise Stop(
+        raise ReleaseError(
             f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",
-            expected="one version tag on a commit; with two, the version is a lottery",
-            mend=f"{untag(tag)}, then git commit --allow-empty -m 'Release {tag}', push, and tag that commit",
-            read="RELEASING.md, 'Making a tag again'",
+            expected="one version tag on a commit; with two, either may be taken",
+            fix=f"{untag(tag)}, then git commit --allow-empty -m 'Release {tag}', push, and tag that commit",
+            see="RELEASING.md, 'Making a tag again'",
         )
     version = settings.tagged_version(tag)
     # Only a canonical spelling can have been released (check_tag.py), like v1.2 before v1.2.0.
@@ -110,11 +110,11 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
         if name == settings.tag(str(settings.tagged_version(name)))
     ]
     if same:
-        raise Stop(
+        raise ReleaseError(
             f"The version of {tag} has another tag already: {', '.join(same)}",
             expected="one tag for a version, because PEP 440 reads both as the same number",
-            mend=f"{untag(tag)}, then tag the next version",
-            read="CONTRIBUTING.md, 'Version tags'",
+            fix=f"{untag(tag)}, then tag the next version",
+            see=settings.see("Version tags"),
         )
     return head
 
@@ -123,18 +123,18 @@ def check_branch(settings: Settings) -> None:
     """Check that the commit is part of a release branch of the remote.
 
     Raises:
-        Stop: No release branch has the commit.
+        ReleaseError: No release branch has the commit.
     """
     if not settings.release_branches:
         return
     names = git("branch", "--remotes", "--format=%(refname:lstrip=3)", "--contains", "HEAD")
     on = [name for name in names.splitlines() if name != "HEAD"]
     if not any(branch_pattern(p).fullmatch(name) for p in settings.release_branches for name in on):
-        raise Stop(
+        raise ReleaseError(
             f"The tagged commit is on {', '.join(on) or 'no branch'}, not on a release branch",
             expected=f"a commit of {' or '.join(settings.release_branches)} that is pushed",
-            mend=f"merge it into {settings.release_branches[0]} and push that branch first",
-            read=READ,
+            fix=f"merge it into {settings.release_branches[0]} and push that branch first",
+            see=SEE,
         )
 
 
@@ -146,7 +146,7 @@ def branch_pattern(pattern: str) -> re.Pattern[str]:
 
 def check_commit(tag: str, settings: Settings, pushed: str | None = None) -> str:
     """All of the above, in the order in which one hides the next. Returns the commit's full id."""
-    check_complete()
+    check_complete(settings)
     commit = check_tagged(tag, settings, pushed)
     check_branch(settings)
     check_clean()
@@ -156,10 +156,8 @@ def check_commit(tag: str, settings: Settings, pushed: str | None = None) -> str
 def main() -> None:
     """Check the commit in the current folder against the tag."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tag", nargs="?", default=os.environ.get("TAG"), help="default: $TAG")
+    add_tag_argument(parser)
     tag = parser.parse_args().tag
-    if not tag:
-        parser.error("name a tag, or set TAG")
     by_push = os.environ.get("GITHUB_EVENT_NAME") == "push"
     pushed = os.environ.get("GITHUB_SHA") if by_push else os.environ.get("COMMIT")
     output(commit=check_commit(tag, load_settings(), pushed))

@@ -17,8 +17,8 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checksums import read_checksums
-from index import (
+from release_lib.distributions import read_checksums
+from release_lib.index import (
     INDEXES,
     OPEN_FOR,
     Comparison,
@@ -28,7 +28,8 @@ from index import (
     published,
     refuse_conflict,
 )
-from step import Stop, load_settings, step, summary
+from release_lib.settings import load_settings
+from release_lib.step import ReleaseError, step, summary
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -50,16 +51,16 @@ def refuse_late_upload(index: Index, version: Version, found: Comparison, now: d
         now: The time, with a time zone.
 
     Raises:
-        Stop: The first file is older than 14 days.
+        ReleaseError: The first file is older than 14 days.
     """
     late = found.first_upload is not None and now - found.first_upload > OPEN_FOR
     if found.state is State.PARTIAL and late:
-        raise Stop(
+        raise ReleaseError(
             f"{index.title} has only a part of {version}, lacks {', '.join(found.missing)}, and takes no "
             f"new files on a release older than {OPEN_FOR.days} days",
             expected="an interrupted upload to be finished within 14 days",
-            mend="yank this version on the web, with the reason 'incomplete', and release the next one",
-            read="RELEASING.md, 'A part of the files is there'",
+            fix="yank this version on the web, with the reason 'incomplete', and release the next one",
+            see="RELEASING.md, 'A part of the files is there'",
         )
 
 

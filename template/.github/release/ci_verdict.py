@@ -15,7 +15,8 @@ import json
 import os
 from urllib.parse import urlencode
 
-from step import Stop, annotate, load_settings, output, run, step
+from release_lib.settings import load_settings
+from release_lib.step import annotate, output, ReleaseError, run, step
 
 COUNTED_EVENTS = {"push", "schedule", "workflow_dispatch"}
 
@@ -29,7 +30,7 @@ def ci_verdict(repository: str, workflow: str, commit: str) -> str:
         commit: Full commit id.
 
     Raises:
-        Stop: GitHub could not be asked.
+        ReleaseError: GitHub could not be asked.
     """
     query = urlencode({"head_sha": commit, "per_page": 100})
     answer = run("gh", "api", f"repos/{repository}/actions/workflows/{workflow}/runs?{query}")
@@ -57,7 +58,7 @@ def main() -> None:
     workflow = options.workflow or settings.ci_workflow
     try:
         passed = ci_verdict(repository, workflow, options.commit) if workflow else ""
-    except (Stop, ValueError, KeyError, TypeError) as error:
+    except (ReleaseError, ValueError, KeyError, TypeError) as error:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""
     if passed:

@@ -17,19 +17,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from check_tag import check_tag
-from checksums import read_checksums, sha256_of
+from release_lib.distributions import read_checksums, sha256_of
 from packaging.version import Version
-from step import Stop, load_settings, run, step, summary
+from release_lib.settings import add_tag_argument, load_settings, read_tag
+from release_lib.step import ReleaseError, run, step, summary
 
-READ = "RELEASING.md, 'github-release'"
+SEE = "RELEASING.md, 'github-release'"
 
 
 def find_release(tag: str) -> dict[str, Any] | None:
     """The release of a tag, draft or published, or None.
 
     Raises:
-        Stop: GitHub could not be asked.
+        ReleaseError: GitHub could not be asked.
     """
     listed = json.loads(run("gh", "release", "list", "--limit", "1000", "--json", "tagName"))
     if not any(item["tagName"] == tag for item in listed):
@@ -42,7 +42,7 @@ def create_draft(tag: str, version: Version, title: str, notes: Path) -> None:
     """Create the draft; pre-releases (PEP 440) are marked and never become "latest".
 
     Raises:
-        Stop: GitHub refused, or the tag is gone.
+        ReleaseError: GitHub refused, or the tag is gone.
     """
     options = ["--draft", "--verify-tag", "--title", title, "--notes-file", str(notes)]
     if version.is_prerelease:
@@ -57,16 +57,16 @@ def upload_missing(tag: str, release: dict[str, Any], folder: Path, hashes: dict
         Names of the uploaded files.
 
     Raises:
-        Stop: The release is published already and therefore must not be changed.
+        ReleaseError: The release is published already and therefore must not be changed.
     """
     there = {asset["name"]: asset for asset in release["assets"]}
     wanted = [n for n, sha256 in hashes.items() if there.get(n, {}).get("digest") != f"sha256:{sha256}"]
     if wanted and not release["isDraft"]:
-        raise Stop(
+        raise ReleaseError(
             f"The GitHub Release of {tag} is published, and lacks or changes {', '.join(wanted)}",
             expected="a draft, or a published release that is complete",
-            mend=f"gh release download {tag} --dir released (shows what is there)",
-            read=READ,
+            fix=f"gh release download {tag} --dir released (shows what is there)",
+            see=SEE,
         )
     for name in wanted:
         run("gh", "release", "upload", tag, folder / name, "--clobber")
@@ -77,41 +77,39 @@ def check_assets(tag: str, hashes: dict[str, str]) -> None:
     """Download every file of the release and compare the bytes.
 
     Raises:
-        Stop: A file is missing, is more than was built, or has other bytes.
+        ReleaseError: A file is missing, is more than was built, or has other bytes.
     """
     with tempfile.TemporaryDirectory() as folder:
         run("gh", "release", "download", tag, "--dir", folder)
         found = {p.name: sha256_of(p.read_bytes()) for p in Path(folder).iterdir()}
     wrong = sorted(n for n in hashes | found if hashes.get(n) != found.get(n))
     if wrong:
-        raise Stop(
+        raise ReleaseError(
             f"The GitHub Release of {tag} does not serve what was built: {', '.join(wrong)}",
             expected="every built file with the hash of SHA256SUMS, and no other file",
-            mend=f"gh release delete-asset {tag} {wrong[0]}, then `gh run rerun --failed` this run",
-            read=READ,
+            fix=f"gh release delete-asset {tag} {wrong[0]}, then `gh run rerun --failed` this run",
+            see=SEE,
         )
 
 
 def main() -> None:
     """Draft the release of a tag, or finish the draft that is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tag", nargs="?", default=os.environ.get("TAG"), help="default: $TAG")
+    add_tag_argument(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
     parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
     parser.add_argument("--notes", type=Path, required=True, help="the release notes, Markdown")
     options = parser.parse_args()
-    if not options.tag:
-        parser.error("name a tag, or set TAG")
     settings = load_settings()
-    version = check_tag(options.tag, settings)
+    version = read_tag(options.tag, settings)
     _, hashes = read_checksums(options.checksums)
     missing = [name for name in hashes if not (options.dist / name).is_file()]
     if missing:
-        raise Stop(
+        raise ReleaseError(
             f"The folder {options.dist} lacks {', '.join(missing)}",
             expected="the files that SHA256SUMS lists",
-            mend=f"gh run download --name distributions --dir {options.dist}",
-            read=READ,
+            fix=f"gh run download --name distributions --dir {options.dist}",
+            see=SEE,
         )
     with tempfile.TemporaryDirectory() as folder:
         for name in hashes:

@@ -18,15 +18,14 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from check_tag import check_tag
 from markdown_it import MarkdownIt
 from packaging.version import InvalidVersion, Version
-from step import Settings, Stop, git, load_settings, run, step, summary
+from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
+from release_lib.step import git, ReleaseError, run, step, summary
 
 GIT_CLIFF = "git-cliff==2.14.2"
 SECTIONS = ("Breaking changes", "Migration", "Features", "Fixes", "Known issues")
 FRAGMENTS = Path("changelog.d")
-READ = "CONTRIBUTING.md, 'Release notes'"
 
 
 def release_notes(tag: str, version: Version, settings: Settings) -> str:
@@ -38,41 +37,46 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
         settings: The project's settings.
 
     Raises:
-        Stop: There is nothing to say about the version, or fragments are still waiting to be joined.
+        ReleaseError: There is nothing to say about the version, or fragments are still waiting to be joined.
     """
     if settings.release_notes == "git-cliff":
         text = from_commits(tag, version, settings)
-        mend = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
+        fix = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
         wanted = f"at least one feat:, fix:, migration: or known-issue: commit since the tag before {tag}"
     else:
         if settings.release_notes == "towncrier":
-            check_fragments(version)
+            check_fragments(version, settings)
         text = from_changelog(Path(settings.changelog), version)
         section = f"a section '## {version}' in {settings.changelog}"
-        mend = {
+        fix = {
             "towncrier": join_fragments(version),
             "changelog": f"write {section}, commit, make the tag again",
         }[settings.release_notes]
         wanted = f"{section} with at least one entry"
     notes = arrange(text)
     if not notes:
-        raise Stop(f"There are no release notes for {version}", expected=wanted, mend=mend, read=READ)
+        raise ReleaseError(
+            f"There are no release notes for {version}",
+            expected=wanted,
+            fix=fix,
+            see=settings.see("Release notes"),
+        )
     return notes
 
 
-def check_fragments(version: Version) -> None:
+def check_fragments(version: Version, settings: Settings) -> None:
     """Check that towncrier has joined every news fragment.
 
     Raises:
-        Stop: Fragments are left; they are named.
+        ReleaseError: Fragments are left; they are named.
     """
     waiting = sorted(p.name for p in FRAGMENTS.glob("*") if not p.name.startswith(("_", ".", "README")))
     if waiting:
-        raise Stop(
+        raise ReleaseError(
             f"{len(waiting)} news fragment(s) are not in CHANGELOG.md yet: {', '.join(waiting)}",
             expected=f"an empty {FRAGMENTS}/; towncrier joins files named ISSUE.KIND.md and no others",
-            mend=join_fragments(version),
-            read=READ,
+            fix=join_fragments(version),
+            see=settings.see("Release notes"),
         )
 
 
@@ -158,13 +162,11 @@ def without_comments(text: str) -> str:
 def main() -> None:
     """Write the notes of the tag's version to a file and the job summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tag", nargs="?", default=os.environ.get("TAG"), help="default: $TAG")
+    add_tag_argument(parser)
     parser.add_argument("--output", type=Path, help="file to write; only shown by default")
     options = parser.parse_args()
-    if not options.tag:
-        parser.error("name a tag, or set TAG")
     settings = load_settings()
-    version = check_tag(options.tag, settings)
+    version = read_tag(options.tag, settings)
     notes = release_notes(options.tag, version, settings)
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -16,8 +16,9 @@ import json
 import os
 from typing import Any
 
-from index import INDEXES, published
-from step import Settings, Stop, load_settings, run, step
+from release_lib.index import INDEXES, published
+from release_lib.settings import Settings, add_tag_argument, load_settings
+from release_lib.step import ReleaseError, run, step
 
 
 def stopped_at(needs: dict[str, Any]) -> str | None:
@@ -38,7 +39,7 @@ def index_states(settings: Settings, tag: str) -> list[str]:
         try:
             files = published(index, settings.distribution, version) if version else {}
             state = ", ".join(sorted(files)) or "nothing of this version"
-        except Stop as stop:
+        except ReleaseError as stop:
             state = f"unknown ({stop})"
         lines.append(f"- {index.title}: {state}")
     return lines
@@ -94,7 +95,7 @@ def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) ->
         run_url: Address of the workflow run.
 
     Raises:
-        Stop: GitHub refused.
+        ReleaseError: GitHub refused.
     """
     stage, number = stopped_at(needs), find_issue(tag)
     if stage is None:
@@ -114,10 +115,8 @@ def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) ->
 def main() -> None:
     """Report on the jobs in $NEEDS."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tag", nargs="?", default=os.environ.get("TAG"), help="default: $TAG")
+    add_tag_argument(parser)
     options = parser.parse_args()
-    if not options.tag:
-        parser.error("name a tag, or set TAG")
     try:
         needs, run_url = json.loads(os.environ["NEEDS"]), os.environ["RUN_URL"]
     except (KeyError, ValueError) as error:

@@ -2,10 +2,11 @@
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
 # ///
-"""Run the project's checks on what was built: lint, types, tests, as settings.toml names them.
+"""Run the project's checks, as settings.toml names them: lint, types, tests.
 
 They run in the unpacked sdist, in a fresh environment where the built wheel is installed, so that they see
-what users will get and nothing that only the repository has.
+what users will get and nothing that only the repository has. With --clone they run in the current folder, a
+clone, as this project's own CI runs them.
 """
 
 from __future__ import annotations
@@ -15,61 +16,91 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from check_distributions import BROKEN_ARCHIVE, distributions
-from environment import fresh_environment
-from install_distribution import wheel_for_here
-from step import Settings, Stop, load_settings, step
+from install_distribution import Environment, fresh_environment, wheel_for_here
+from release_lib.distributions import BROKEN_ARCHIVE, BUILD, find_distributions
+from release_lib.settings import Settings, load_settings
+from release_lib.step import ReleaseError, step
 
-READ = "CONTRIBUTING.md, 'Checks'"
+PIP = "pip==26.3"  # some projects install with it
+SEE = "RELEASING.md, 'When it stops'"
 
 
-def run_check(check: str, settings: Settings, wheel: Path, source: Path) -> None:
-    """Run the commands of one check.
-
-    Args:
-        check: Name of the check and of its dependency group.
-        settings: The project's settings.
-        wheel: The built wheel; it is installed.
-        source: The unpacked sdist; the commands run there.
+def run_commands(check: str, commands: tuple[str, ...], environment: Environment, folder: Path) -> None:
+    """Run the commands of one check in a folder.
 
     Raises:
-        Stop: A command is missing or fails.
+        ReleaseError: A program is missing, or a command fails.
+    """
+    for command in commands:
+        status = environment.run_command(command, folder)
+        if status is None:
+            program = command.split(maxsplit=1)[0]
+            raise ReleaseError(
+                f"The check {check!r} needs {program}, which is not installed",
+                expected=f"{program} on the runner, or from the dependency group {check!r}",
+                fix=f"add it to [dependency-groups] {check} in pyproject.toml, or install it before",
+                see=SEE,
+            )
+        if status:
+            raise ReleaseError(
+                f"The check {check!r} failed: `{command}` ended with status {status}",
+                expected="status 0; its report is in the log above",
+                fix=f"run `{command}` in a clone, and fix what it says",
+                see=SEE,
+            )
+
+
+def run_in_clone(settings: Settings, clone: Path) -> None:
+    """Run every check in a clone.
+
+    Raises:
+        ReleaseError: There is no command, or one fails: nothing is released untested.
+    """
+    if not any(settings.checks.values()):
+        raise ReleaseError(
+            "This project has no command that tests it, and CI has not passed on this commit",
+            expected="a command in settings.toml, [checks], or a passed run of CI",
+            fix="push the commit to a branch that CI runs on, or put the command into ci_commands",
+            see=SEE,
+        )
+    with fresh_environment() as environment:
+        environment.install("--quiet", PIP)
+        for check, commands in settings.checks.items():
+            run_commands(check, commands, environment, clone)
+
+
+def run_on_distributions(check: str, settings: Settings, wheel: Path, source: Path) -> None:
+    """Run one check in the unpacked sdist, where the wheel and the dependency group of its name are installed.
+
+    Args:
+        check: Its name.
+        settings: The project's settings.
+        wheel: The built wheel.
+        source: The unpacked sdist.
+
+    Raises:
+        ReleaseError: A command is missing or fails.
     """
     with fresh_environment() as environment:
         environment.install("--quiet", wheel, "--group", f"{source / 'pyproject.toml'}:{check}")
-        for command in settings.checks[check]:
-            status = environment.run_command(command, source)
-            if status is None:
-                raise Stop(
-                    f"The check {check!r} needs {command.split()[0]}, which is not installed",
-                    expected=f"{command.split()[0]} in the dependency group {check!r}",
-                    mend=f"add it to [dependency-groups] {check} in pyproject.toml",
-                    read=READ,
-                )
-            if status:
-                raise Stop(
-                    f"The check {check!r} failed: `{command}` ended with status {status}",
-                    expected="status 0; its report is in the log above",
-                    mend=f"run `uv run --group {check} {command}` in a clone, and mend what it says",
-                    read=READ,
-                )
+        run_commands(check, settings.checks[check], environment, source)
 
 
 def unpack(sdist: Path, folder: Path) -> Path:
     """Unpack an sdist and return the folder with its contents.
 
     Raises:
-        Stop: It is broken, or would write outside the folder.
+        ReleaseError: It is broken, or would write outside the folder.
     """
     try:
         with tarfile.open(sdist, "r:gz") as archive:
             archive.extractall(folder, filter="data")
     except BROKEN_ARCHIVE as error:
-        raise Stop(
+        raise ReleaseError(
             f"{sdist.name} cannot be unpacked: {error}",
             expected="an sdist as the build backend makes it",
-            mend="uv run .github/release/build_distributions.py",
-            read=READ,
+            fix=BUILD,
+            see=SEE,
         ) from error
     return folder / sdist.name.removesuffix(".tar.gz")
 
@@ -80,21 +111,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("check", nargs="*", help=f"of {', '.join(settings.checks)}; default: all")
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
+    parser.add_argument("--clone", action="store_true", help="run all of them in the current folder")
     options = parser.parse_args()
     unknown = [name for name in options.check if name not in settings.checks]
     if unknown:
-        raise Stop(
+        raise ReleaseError(
             f"There is no check named {', '.join(unknown)}",
             expected=f"one of {', '.join(settings.checks)}",
-            mend="uv run .github/release/run_checks.py --help",
-            read=READ,
+            fix="uv run .github/release/run_checks.py --help",
+            see=SEE,
         )
-    wheels, sdist = distributions(options.dist)
+    if options.clone:
+        run_in_clone(settings, Path.cwd())
+        return
+    wheels, sdist = find_distributions(options.dist)
     wheel = wheel_for_here(wheels).resolve()
     with tempfile.TemporaryDirectory() as folder:
         for check in options.check or settings.checks:
             # Unpacked anew for each, so that no check sees what another one left.
-            run_check(check, settings, wheel, unpack(sdist, Path(folder) / check))
+            run_on_distributions(check, settings, wheel, unpack(sdist, Path(folder) / check))
 
 
 if __name__ == "__main__":

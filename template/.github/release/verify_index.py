@@ -15,15 +15,13 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
-from check_distributions import distributions
-from checksums import read_checksums, sha256_of
-from environment import fresh_environment
-from index import (
+from install_distribution import fresh_environment
+from release_lib.distributions import find_distributions, read_checksums, read_metadata, sha256_of
+from release_lib.index import (
     INDEXES,
     Index,
     State,
@@ -31,8 +29,8 @@ from index import (
     published,
     refuse_conflict,
 )
-from packaging.metadata import Metadata
-from step import Settings, Stop, load_settings, step, summary
+from release_lib.settings import load_settings, Settings
+from release_lib.step import ReleaseError, step, summary
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -55,7 +53,7 @@ def wait_until_listed(
         patience: How long to wait, in seconds.
 
     Raises:
-        Stop: Time is up, or the index lists other bytes.
+        ReleaseError: Time is up, or the index lists other bytes.
     """
     end, pause = time.monotonic() + patience, 1.0
     while True:
@@ -66,12 +64,12 @@ def wait_until_listed(
             return served
         left = end - time.monotonic()
         if left <= 0:
-            raise Stop(
+            raise ReleaseError(
                 f"{project} {version} was uploaded to {index.title}, but {', '.join(found.missing)} is "
                 f"not listed after {patience:.0f} seconds",
                 expected="every file to be listed within minutes",
-                mend=RERUN,
-                read="RELEASING.md, 'Uploaded but not listed'",
+                fix=RERUN,
+                see="RELEASING.md, 'Uploaded but not listed'",
             )
         print(f"{index.title} does not list {', '.join(found.missing)} yet; asking again in {pause:.0f} s")
         time.sleep(min(pause, left))
@@ -82,36 +80,34 @@ def download(index: Index, served: dict[str, DistributionPackage], built: dict[s
     """Download every file and compare the bytes that arrive with the build's hashes.
 
     Raises:
-        Stop: A file does not arrive, or arrives with other bytes.
+        ReleaseError: A file does not arrive, or arrives with other bytes.
     """
     for name, package in sorted(served.items()):
         try:
             answer = requests.get(package.url, timeout=60.0)
             answer.raise_for_status()
         except requests.RequestException as error:
-            raise Stop(
+            raise ReleaseError(
                 f"{index.title} lists {name} but does not deliver it: {error}",
                 expected="the file",
-                mend=RERUN,
-                read="RELEASING.md, 'When it stops'",
+                fix=RERUN,
+                see="RELEASING.md, 'When it stops'",
             ) from error
         data = answer.content
         if sha256_of(data) != built[name]:
-            raise Stop(
+            raise ReleaseError(
                 f"{index.title} delivers {name} with SHA-256 {sha256_of(data)}",
                 expected=f"the bytes that were built and tested, SHA-256 {built[name]}",
-                mend=RERUN + "; if it stays, yank the version and report it to the index",
-                read="RELEASING.md, 'The version is there with other bytes'",
+                fix=RERUN + "; if it stays, yank the version and report it to the index",
+                see="RELEASING.md, 'The version is there with other bytes'",
             )
         (to / name).write_bytes(data)
 
 
 def runtime_dependencies(wheel: Path) -> list[str]:
     """What the wheel itself says that it needs, extras left out."""
-    with zipfile.ZipFile(wheel) as archive:
-        name = next(n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
-        metadata = Metadata.from_email(archive.read(name))
-    return [str(r) for r in metadata.requires_dist or () if not (r.marker and "extra ==" in str(r.marker))]
+    required = read_metadata(wheel).requires_dist or ()
+    return [str(r) for r in required if not (r.marker and "extra ==" in str(r.marker))]
 
 
 def install_from(index: Index, settings: Settings, version: Version, folder: Path) -> None:
@@ -127,9 +123,9 @@ def install_from(index: Index, settings: Settings, version: Version, folder: Pat
         folder: Where the downloaded distributions are.
 
     Raises:
-        Stop: It does not install, or does not work.
+        ReleaseError: It does not install, or does not work.
     """
-    wheels, _ = distributions(folder)
+    wheels, _ = find_distributions(folder)
     requirement = f"{settings.distribution}=={version}"
     with fresh_environment() as environment:
         fresh = ("--refresh-package", settings.distribution)

@@ -1,0 +1,1 @@
+"""Adoption: let a package that exists release by tag."""

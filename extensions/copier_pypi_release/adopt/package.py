@@ -1,0 +1,183 @@
+"""Where the files of the wheel come from, and what to import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from copier_pypi_release.adopt.convert import converter_for
+from copier_pypi_release.adopt.convert.conversion import Conversion, Project
+from copier_pypi_release.adopt.programs import AdoptionError, git
+from copier_pypi_release.adopt.repository import Facts, read_text
+from copier_pypi_release.adopt.toml_text import Document
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copier_pypi_release.adopt.wheels import Wheel
+
+
+@dataclass(frozen=True)
+class Package:
+    """Where the wheel's files come from.
+
+    Attributes:
+        name: Name of the distribution.
+        imports: Name to import.
+        packages: Top-level packages and modules, from the project's folder.
+        version_file: The generated version file, from the project's folder.
+        excluded: Tracked files below the packages that are not in the wheel.
+        conversion: What the converter said.
+        wheel: The wheel before.
+        readme: The tracked file that is the wheel's description.
+    """
+
+    name: str
+    imports: str
+    packages: list[str]
+    version_file: str
+    excluded: list[str]
+    conversion: Conversion
+    wheel: Wheel
+    readme: str | None
+
+
+def read_package(facts: Facts, project: Path, wheel: Wheel) -> Package:
+    """Find out where each file of the wheel comes from.
+
+    Args:
+        facts: What the repository says.
+        project: A folder with the project's tracked files.
+        wheel: What its own backend builds.
+
+    Raises:
+        AdoptionError: The wheel is compiled, has no package, or has files that git does not track.
+    """
+    if not wheel.pure or any(name.endswith((".so", ".pyd", ".dylib")) for name in wheel.files):
+        raise AdoptionError(
+            f"The wheel {wheel.name} has compiled parts",
+            expected="pure Python, because one wheel is built for all systems",
+            fix="use a release workflow with one build for each system; this tool has none",
+        )
+    tracked = [name for name in git(project, "ls-files", "-z", "--", ".").split("\0") if name]
+    document = Document(read_text(project / "pyproject.toml"))
+    readme = _find_readme(project, tracked, wheel, document)
+    conversion = converter_for(facts.backend)(Project(project, document, wheel, readme))
+    tops = sorted({name.split("/")[0] for name in wheel.files if not name.split("/")[0].endswith(".pth")})
+    if odd := [name for name in wheel.files if ".data/" in name.split("/")[0] + "/" or name.endswith(".pth")]:
+        raise AdoptionError(
+            f"The wheel installs files outside its packages: {', '.join(odd[:5])}",
+            expected="files inside the packages only",
+            fix="move these files into the package, commit, and run this again",
+        )
+    imports = import_name(wheel)
+    where = _source_root(imports, set(tracked), wheel, conversion.version_file)
+    prefix = f"{where}/" if where else ""
+    generated = f"{prefix}{imports.replace('.', '/')}/_version.py"
+    version_file = conversion.version_file or generated
+    missing = [n for n in wheel.files if f"{prefix}{n}" not in tracked and f"{prefix}{n}" != version_file]
+    if missing:
+        raise AdoptionError(
+            f"The wheel has files that are not in the repository: {', '.join(missing[:5])}",
+            expected=f"files below {where or 'the project'}/ that are tracked by git",
+            fix="commit these files, or take what generates them out of the build; then run this again",
+        )
+    packages = [f"{prefix}{name}" for name in tops]
+    below = tuple(f"{p}/" for p in packages)
+    excluded = [
+        f"/{n}"
+        for n in tracked
+        if n.startswith(below) and n[len(prefix) :] not in wheel.files and n != version_file
+    ]
+    return Package(
+        name=wheel.metadata["Name"],
+        imports=imports,
+        packages=packages,
+        version_file=version_file,
+        excluded=_shortened(excluded, wheel, prefix),
+        conversion=conversion,
+        wheel=wheel,
+        readme=readme,
+    )
+
+
+def _shortened(excluded: list[str], wheel: Wheel, prefix: str) -> list[str]:
+    """The same files, whole folders named once."""
+    found: list[str] = []
+    for path in excluded:
+        folder = path.rsplit("/", 1)[0]
+        while "/" in folder[1:]:
+            parent = folder.rsplit("/", 1)[0]
+            if any(f"/{prefix}{name}".startswith(parent + "/") for name in wheel.files):
+                break
+            folder = parent
+        used = any(f"/{prefix}{name}".startswith(folder + "/") for name in wheel.files)
+        name = path if used else folder
+        if name not in found:
+            found.append(name)
+    return found
+
+
+def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Document) -> str | None:
+    """The tracked file that the wheel's description is.
+
+    Raises:
+        AdoptionError: There is a description that is no such file, and no [project] that names one.
+    """
+    text = str(wheel.metadata["Description"] or wheel.metadata.get_payload() or "").strip()
+    if not text or text == "UNKNOWN":
+        return None
+    lines = [line.strip() for line in text.splitlines()]
+    for name in sorted(tracked, key=lambda n: (not n.lower().startswith("readme"), n.count("/"), n)):
+        if name.lower().endswith((".md", ".rst", ".txt")):
+            found = [line.strip() for line in read_text(project / name).strip().splitlines()]
+            if found == lines:
+                return name
+    if document.get("project") is None:
+        raise AdoptionError(
+            "The description of the package is no file of the repository",
+            expected="one file, such as README.md, whose text is the description",
+            fix="let the description be one file as it is, commit, and run this again",
+        )
+    return None
+
+
+def import_name(wheel: Wheel) -> str:
+    """The name to import: the package named like the project, or the largest one.
+
+    Raises:
+        AdoptionError: There is no package, only modules or nothing.
+    """
+    initial = {PurePosixPath(name).parent.as_posix() for name in wheel.files if name.endswith("/__init__.py")}
+    roots = [p for p in initial if PurePosixPath(p).parent.as_posix() not in initial]
+    if not roots:
+        modules = [name for name in wheel.files if "/" not in name]
+        raise AdoptionError(
+            f"The wheel has no package: only {', '.join(modules[:5]) or 'nothing'}",
+            expected="a package (a folder with __init__.py), which the generated _version.py goes into",
+            fix="make NAME.py into NAME/__init__.py, commit, and run this again",
+        )
+    wanted = canonicalize_name(wheel.metadata["Name"]).replace("-", "")
+    sizes = {root: sum(name.startswith(root + "/") for name in wheel.files) for root in roots}
+
+    def rank(root: str) -> tuple[bool, int, str]:
+        last = root.rpartition("/")[2]
+        named = wanted in {part.replace("/", "").replace("_", "").lower() for part in (root, last)}
+        return named, sizes[root], root
+
+    return max(roots, key=rank).replace("/", ".")
+
+
+def _source_root(imports: str, tracked: set[str], wheel: Wheel, version_file: str) -> str:
+    """The folder that holds the packages, from the project's folder."""
+    inside = f"{imports.replace('.', '/')}/__init__.py"
+    places = sorted((n for n in tracked if n == inside or n.endswith(f"/{inside}")), key=len)
+    for place in places:
+        root = place[: -len(inside)].rstrip("/")
+        prefix = f"{root}/" if root else ""
+        if all(f"{prefix}{n}" in tracked or f"{prefix}{n}" == version_file for n in wheel.files):
+            return root
+    return places[0][: -len(inside)].rstrip("/") if places else ""

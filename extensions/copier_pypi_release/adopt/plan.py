@@ -1,0 +1,380 @@
+"""Working out the whole change in a clone, and proving there that nothing is lost."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from copier import run_copy
+from packaging.version import Version
+
+from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
+from copier_pypi_release.adopt.next_steps import release_of, todo
+from copier_pypi_release.adopt.package import Package, read_package
+from copier_pypi_release.adopt.programs import AdoptionError, git, git_says
+from copier_pypi_release.adopt.pyproject import convert_project, own_build, own_version, own_wheel
+from copier_pypi_release.adopt.repository import Facts, read_text
+from copier_pypi_release.adopt.toml_text import Document
+from copier_pypi_release.adopt.versions import only_version, without_literal
+from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
+from copier_pypi_release.adopt.workflows import side_jobs, without_jobs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from copier_pypi_release.template_source import Source
+
+AS_TOOL = (
+    "-c",
+    "user.name=copier-pypi-release",
+    "-c",
+    "user.email=tool@localhost",
+    "-c",
+    "commit.gpgsign=false",
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file that changes.
+
+    Attributes:
+        path: From the root of the repository.
+        before: Its bytes now; None if it is new.
+        after: Its bytes then; None if it goes.
+        executable: Whether it is to be executable.
+    """
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+    executable: bool = False
+
+
+@dataclass
+class Plan:
+    """What adoption would do.
+
+    Attributes:
+        facts: What was found.
+        answers: Answers for the template.
+        changes: Files that change.
+        diff: The same as a patch.
+        reasons: Why, by path or group of paths.
+        todo: What a person must still do.
+        distribution: Name of the distribution.
+        version: The version that the proof was built with.
+    """
+
+    facts: Facts
+    answers: dict[str, Any]
+    changes: list[Change]
+    diff: str
+    reasons: dict[str, str]
+    todo: list[str]
+    distribution: str
+    version: str = ""
+    compared: str = ""
+
+
+@dataclass
+class _Work:
+    """A clone in which the change is made."""
+
+    facts: Facts
+    root: Path
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Path:
+        return self.root / self.facts.folder
+
+
+def make_plan(facts: Facts, source: Source) -> Plan:
+    """Work out the change, build the package before and after it, and compare.
+
+    Args:
+        facts: What the repository says.
+        source: The template.
+
+    Raises:
+        AdoptionError: Something would be lost, or cannot be kept; the sentence says what.
+    """
+    with tempfile.TemporaryDirectory(prefix="adopt-") as folder, _quiet():
+        place = Path(folder)
+        work = _Work(facts, _clone(facts.root, place / "after"))
+        before = _build_before(facts, place)
+        package = read_package(facts, work.project, before)
+        choice = choose_publisher(facts)
+        answers = make_answers(facts, package, choice)
+        edited = _convert(work, package, answers)
+        _replace_publishers(work, choice)
+        _ignore_generated(work, package.version_file)
+        _archive_versions(work, answers["tag_prefix"])
+        _render(work, answers, source)
+        after = _build_after(work, package, before, edited, answers)
+        changes, diff = _changes(work)
+        return Plan(
+            facts=facts,
+            answers=answers,
+            changes=changes,
+            diff=diff,
+            reasons=work.reasons,
+            todo=[*todo(facts, choice, answers, before.version), *package.conversion.notes],
+            distribution=before.metadata["Name"],
+            version=after.version,
+            compared=f"{len(before.files)} files and all metadata of the wheel are as before",
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings of Copier's about a template with uncommitted changes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _clone(root: Path, to: Path) -> Path:
+    git(root, "-c", "core.autocrlf=false", "clone", "--quiet", "--local", "--no-checkout", str(root), str(to))
+    # A branch of the tool's own: the user's may be checked out, detached or unborn.
+    git(to, "checkout", "--quiet", "-B", "adopt-staging", git(root, "rev-parse", "HEAD"))
+    return to
+
+
+def _build_before(facts: Facts, place: Path) -> Wheel:
+    """What the project's own backend builds of the commit."""
+    clone = _clone(facts.root, place / "before")
+    try:
+        return build_wheel(clone / facts.folder, place / "built-before")
+    except AdoptionError as stop:
+        raise AdoptionError(
+            f"The project does not build as it is: {stop.lines[0]}",
+            expected="a build that works, to compare the converted one with",
+            fix="make `uv build` work, commit, and run this again",
+        ) from stop
+
+
+# ---- The change --------------------------------------------------------------------------------------
+
+
+def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozenset[str]:
+    """Edit pyproject.toml and what goes with it.
+
+    Returns:
+        Paths in the wheel of files whose contents change.
+    """
+    path = work.project / "pyproject.toml"
+    document = Document(read_text(path))
+    was = document.text
+    convert_project(document, package.conversion, package.wheel, package.readme)
+    own_build(document)
+    if work.facts.backend != "hatchling":
+        own_wheel(document, package.packages, package.excluded)
+    own_version(
+        document,
+        name=package.name,
+        prefix=answers["tag_prefix"],
+        version_file=package.version_file,
+        nested=bool(work.facts.folder),
+    )
+    if document.text != was:
+        path.write_bytes(document.text.encode())
+        how = (
+            "the version" if work.facts.backend == "hatchling" else f"the build ({work.facts.backend} before)"
+        )
+        work.reasons[str(path.relative_to(work.root))] = f"{how} comes from hatch-vcs and the git tag"
+    for name, text in package.conversion.files.items():
+        target = work.project / name
+        target.unlink() if text is None else target.write_bytes(text.encode())
+        work.reasons[str(target.relative_to(work.root))] = "its contents are in pyproject.toml now"
+    return _import_version(work, package)
+
+
+def _import_version(work: _Work, package: Package) -> frozenset[str]:
+    """Replace versions that are written in the package's code."""
+    version_file = PurePosixPath(package.version_file)
+    folder = work.project / version_file.parent
+    edited = set()
+    current = work.project / version_file
+    if git(work.project, "ls-files", "--", str(version_file)):
+        if not only_version(read_text(current)):
+            raise AdoptionError(
+                f"{version_file} has code of its own, and the build would write over it",
+                expected="a file that states the version and nothing else",
+                fix=f"rename {version_file}, commit, and run this again",
+            )
+        current.unlink()
+        work.reasons[str(PurePosixPath(work.facts.folder) / version_file)] = (
+            "generated by the build from now on"
+        )
+    root = package.packages[0].rpartition("/")[0]
+    for path in sorted(folder.glob("*.py")):
+        relative = PurePosixPath(path.relative_to(work.project).as_posix())
+        code = read_text(path)
+        new = without_literal(code, relative, package.wheel.version)
+        if new is not None and relative != version_file:
+            if version_file.name != "_version.py":
+                new = new.replace("from ._version import", f"from .{version_file.stem} import")
+            path.write_bytes(new.encode())
+            edited.add(relative.relative_to(root).as_posix() if root else relative.as_posix())
+            work.reasons[str(path.relative_to(work.root))] = "no second version beside the tag"
+    return frozenset(edited)
+
+
+def _replace_publishers(work: _Work, choice: Choice) -> None:
+    """Take every publisher out; the template puts the new one in."""
+    workflows = {workflow.file: workflow for workflow in work.facts.workflows}
+    folder = work.root / ".github" / "workflows"
+    shown = f".github/workflows/{choice.replaced}"
+    (folder / choice.replaced).unlink(missing_ok=True)  # Copier replaces no file that it did not render
+    work.reasons[shown] = (
+        "replaced in place: the publisher registered on PyPI names this file"
+        if choice.kept
+        else "the release"
+    )
+    for file in dict.fromkeys(p.file for p in choice.disarmed):
+        workflow, path = workflows[file], folder / file
+        jobs = {p.job for p in choice.disarmed if p.file == file}
+        if workflow.only_releases and not side_jobs(workflow, jobs):
+            path.unlink()
+            work.reasons[f".github/workflows/{file}"] = (
+                f"a second publisher ({', '.join(sorted(jobs))}) is disarmed"
+            )
+        else:
+            path.write_bytes(without_jobs(workflow, jobs).encode())
+            work.reasons[f".github/workflows/{file}"] = (
+                f"its job {', '.join(sorted(jobs))} published; the rest stays"
+            )
+
+
+def _ignore_generated(work: _Work, version_file: str) -> None:
+    """Keep the generated version file out of git."""
+    full = PurePosixPath(work.facts.folder) / version_file
+    if git_says(work.root, "check-ignore", "--quiet", "--no-index", str(full)) is not None:
+        return
+    path = work.project / ".gitignore"
+    text = read_text(path)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lead = newline if text and not text.endswith("\n") else ""
+    path.write_bytes(f"{text}{lead}/{version_file}{newline}".encode())
+    work.reasons[str(path.relative_to(work.root))] = "the generated version file is never committed"
+
+
+def _archive_versions(work: _Work, prefix: str) -> None:
+    """Give source archives of GitHub's the right version, if nothing is there that does."""
+    archive, attributes = work.project / ".git_archival.txt", work.project / ".gitattributes"
+    text = read_text(attributes)
+    if archive.exists() or "export-subst" in text:
+        return
+    archive.write_text(
+        "node: $Format:%H$\nnode-date: $Format:%cI$\n"
+        f"describe-name: $Format:%(describe:tags=true,match={prefix}[0-9]*)$\n"
+    )
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lead = newline if text and not text.endswith("\n") else ""
+    attributes.write_bytes(f"{text}{lead}.git_archival.txt export-subst{newline}".encode())
+    for path in (archive, attributes):
+        work.reasons[str(path.relative_to(work.root))] = "source archives without git get the right version"
+
+
+def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
+    """Render the release machinery; files of the user's own of the same name stay."""
+    own = {
+        name: (work.root / name).read_bytes()
+        for name in ("cliff.toml", "RELEASING.md")
+        if (work.root / name).is_file()
+    }
+    if "RELEASING.md" in own and not work.facts.answers:
+        raise AdoptionError(
+            "There is a RELEASING.md already, and the release's runbook has that name",
+            expected="a free name, because the runbook is kept up to date by the template",
+            fix="git mv RELEASING.md docs/ (or delete it), commit, and run this again",
+        )
+    own.pop("RELEASING.md", None)
+    run_copy(
+        source.url,
+        work.root,
+        data=answers,
+        vcs_ref=source.ref,
+        answers_file=work.facts.answers_file,
+        defaults=True,
+        overwrite=True,
+        quiet=True,
+    )
+    for name, data in own.items():
+        (work.root / name).write_bytes(data)
+    _unignore(
+        work, [".github/release", ".github/rulesets", f".github/workflows/{answers['release_workflow']}"]
+    )
+    work.reasons.setdefault("RELEASING.md", "how to release, and what to do when a release stops")
+    work.reasons[".github/release/"] = "one script for each step of a release"
+    work.reasons[".github/rulesets/"] = "who may create release tags; nobody moves them"
+    work.reasons[".github/workflows/template-update.yml"] = "tells of newer versions of the template"
+    work.reasons[work.facts.answers_file] = "the answers, for `copier update`"
+
+
+def _unignore(work: _Work, paths: list[str]) -> None:
+    """Make sure that git sees what was rendered, whatever a pattern like ``release/`` says."""
+    hidden = [p for p in paths if git_says(work.root, "check-ignore", "--quiet", "--no-index", p) is not None]
+    if hidden:
+        path = work.root / ".gitignore"
+        text = read_text(path)
+        newline = "\r\n" if "\r\n" in text else "\n"
+        lead = newline if text and not text.endswith("\n") else ""
+        path.write_bytes((text + lead + "".join(f"!/{p}{newline}" for p in hidden)).encode())
+        work.reasons[".gitignore"] = "a pattern there would hide the release machinery"
+
+
+def _build_after(
+    work: _Work, package: Package, before: Wheel, edited: frozenset[str], answers: dict[str, Any]
+) -> Wheel:
+    """Commit and tag the change in the clone, build like a release, and compare.
+
+    Raises:
+        AdoptionError: The wheel lost or changed something, or does not have the tag's version.
+    """
+    newest = max(filter(None, [work.facts.tags.newest, release_of(before.version)]), default=Version("0"))
+    version = f"{newest.epoch}!{newest.major + 1}.0" if newest.epoch else f"{newest.major + 1}.0"
+    git(work.root, "add", "--all")
+    git(work.root, *AS_TOOL, "commit", "--quiet", "--no-verify", "--message", "adopt")
+    git(work.root, *AS_TOOL, "tag", f"{answers['tag_prefix']}{version}")
+    constraints = work.root / ".github" / "release" / "build-constraints.txt"
+    after = build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
+    root = package.packages[0].rpartition("/")[0]
+    generated = package.version_file[len(root) + 1 :] if root else package.version_file
+    lost = compare(before, after, edited=edited, generated=frozenset({generated}))
+    if Version(after.version) != Version(version):
+        lost.insert(0, f"the tag {answers['tag_prefix']}{version} would give version {after.version}")
+    if generated not in after.files:
+        lost.insert(0, f"the wheel would lack the generated {generated}")
+    if lost:
+        more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""  # noqa: PLR2004
+        raise AdoptionError(
+            f"The converted package would not be the same: {'; '.join(lost[:5])}{more}",
+            expected="a wheel that has everything that the one before has",
+            fix="write what is named there into [project] (or take it out), commit, and run this again",
+        )
+    return after
+
+
+def _changes(work: _Work) -> tuple[list[Change], str]:
+    """The difference between the commit and the staged one."""
+    names = git(work.root, "diff", "--no-renames", "--name-status", "-z", "HEAD~1", "HEAD").split("\0")
+    changes = []
+    for status, name in zip(names[0::2], names[1::2], strict=False):
+        path = work.root / name
+        original = work.facts.root / name
+        changes.append(
+            Change(
+                path=name,
+                before=None if status == "A" else original.read_bytes(),
+                after=None if status == "D" else path.read_bytes(),
+                executable=status != "D" and bool(path.stat().st_mode & 0o111),
+            )
+        )
+    return changes, git(work.root, "diff", "--no-renames", "--no-color", "HEAD~1", "HEAD")

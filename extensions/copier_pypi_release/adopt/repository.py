@@ -1,0 +1,433 @@
+"""Reading a repository: what adoption must know, and where each fact was found."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
+from ruamel.yaml import YAML
+
+from copier_pypi_release.adopt.programs import AdoptionError, git, git_says
+from copier_pypi_release.adopt.workflows import (
+    Gate,
+    Publisher,
+    Workflow,
+    choose_ci,
+    parse_workflow,
+    publishers_of,
+)
+
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
+CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "NEWS.md", "RELEASES.md", "RELEASE_NOTES.md")
+HEADING = re.compile(r"^#{1,2}\s+\[?v?(\d[^\s\]()]*)", re.MULTILINE)
+CONVENTIONAL = re.compile(
+    r"^(?:feat|fix|perf|docs|chore|refactor|test|ci|build|style|revert)(?:\([^)]*\))?!?: "
+)
+RECENT_TAGS = 3  # how many version tags say where this project tags
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The version tags of a repository.
+
+    Attributes:
+        prefix: What stands before the version.
+        newest: The newest version; None without version tags.
+        off_branch: The newest tags that are not on the default branch.
+    """
+
+    prefix: str
+    newest: Version | None
+    off_branch: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a repository says about itself.
+
+    Attributes:
+        root: Root of the repository.
+        folder: The project's folder in it; empty for the root.
+        pyproject: The text of pyproject.toml; empty if there is none.
+        backend: Name of the build backend's project.
+        owner: Owner on GitHub.
+        repository: Name on GitHub.
+        default_branch: The branch that everything is merged into.
+        tags: Its version tags.
+        workflows: All workflows.
+        publishers: All jobs that upload to an index.
+        gate: What its CI runs.
+        changelog: Path of the changelog, from the project's folder; empty if there is none.
+        release_notes: ``changelog`` or ``git-cliff``.
+        license: Name of the licence file; empty if there is none.
+        answers: Answers of an earlier adoption; empty if there are none.
+        answers_file: Name of the file for the answers.
+        found_in: Where each fact was found.
+    """
+
+    root: Path
+    folder: str
+    pyproject: str
+    backend: str
+    owner: str
+    repository: str
+    default_branch: str
+    tags: Tags
+    workflows: tuple[Workflow, ...]
+    publishers: tuple[Publisher, ...]
+    gate: Gate
+    changelog: str
+    release_notes: str
+    license: str
+    answers: dict[str, Any]
+    answers_file: str
+    found_in: dict[str, str]
+
+    @property
+    def project(self) -> Path:
+        """Folder of pyproject.toml."""
+        return self.root / self.folder
+
+
+def read_repository(path: Path) -> Facts:
+    """Read a repository; nothing is changed.
+
+    Args:
+        path: The project's folder, or the root of the repository.
+
+    Raises:
+        AdoptionError: It is not a repository that can be adopted; the sentence says why.
+    """
+    root, folder = find_root(path)
+    check_whole(root)
+    project = root / folder
+    if not any((project / name).is_file() for name in PROJECT_FILES):
+        raise AdoptionError(
+            f"The folder {path} holds no Python project",
+            expected=f"one of {', '.join(PROJECT_FILES)}",
+            fix="run this in the folder that holds it: copier-pypi-release adopt PATH",
+        )
+    text = read_text(project / "pyproject.toml")
+    data = parse_toml(text, "pyproject.toml")
+    owner, repository, found_owner = find_remote(root, data)
+    branch, found_branch = find_default_branch(root)
+    workflows = read_workflows(root)
+    publishers = tuple(p for w in workflows for p in publishers_of(w))
+    tags = find_tags(root, branch, folder, data.get("project", {}).get("name", ""))
+    gate, found_gate = find_gate(workflows, project, folder, data)
+    changelog, notes, found_notes = find_changelog(root, folder, tags)
+    answers, answers_file = find_answers(root)
+    licenses = sorted(p.name for p in project.glob("LICEN[CS]E*"))
+    return Facts(
+        root=root,
+        folder=folder,
+        pyproject=text,
+        backend=find_backend(data, project),
+        owner=owner,
+        repository=repository,
+        default_branch=branch,
+        tags=tags,
+        workflows=workflows,
+        publishers=publishers,
+        gate=gate,
+        changelog=changelog,
+        release_notes=notes,
+        license=licenses[0] if licenses else "",
+        answers=answers,
+        answers_file=answers_file,
+        found_in={
+            "repository": found_owner,
+            "default branch": found_branch,
+            "gate": found_gate,
+            "release notes": found_notes,
+        },
+    )
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, line breaks as they are; empty if there is none.
+
+    Raises:
+        AdoptionError: It is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8") if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        raise AdoptionError(
+            f"{path.name} is not UTF-8: {error}",
+            expected="text in UTF-8",
+            fix=f"save {path.name} as UTF-8, commit, and run this again",
+        ) from error
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises:
+        AdoptionError: It is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise AdoptionError(
+            f"{name} is not TOML: {error}",
+            expected="a file that every build tool can read",
+            fix=f"mend {name} at that place, commit, and run this again",
+        ) from error
+
+
+def find_root(path: Path) -> tuple[Path, str]:
+    """The root of the repository that a folder is in, and the folder's path from there.
+
+    Raises:
+        AdoptionError: There is no such folder, or it is in no git repository.
+    """
+    if not path.is_dir():
+        raise AdoptionError(
+            f"There is no folder {path}",
+            expected="the folder of a Python project",
+            fix="copier-pypi-release adopt PATH",
+        )
+    top = git_says(path, "rev-parse", "--show-toplevel")
+    if not top:
+        raise AdoptionError(
+            f"The folder {path} is not in a git repository",
+            expected="a repository, because versions come from its tags and the change must be reviewable",
+            fix=f"git clone your repository, or: git -C {path} init && git add --all && git commit",
+        )
+    root = Path(top).resolve()
+    folder = path.resolve().relative_to(root).as_posix()
+    return root, "" if folder == "." else folder
+
+
+def check_whole(root: Path) -> None:
+    """Check that the repository has a commit, its whole history and nothing uncommitted.
+
+    Raises:
+        AdoptionError: One of these is not so.
+    """
+    if git_says(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
+        raise AdoptionError(
+            f"The repository {root} has no commit yet",
+            expected="a commit to compare the change with",
+            fix="git add --all && git commit",
+        )
+    if git(root, "rev-parse", "--is-shallow-repository") == "true":
+        raise AdoptionError(
+            "This clone is shallow: it lacks the history and the tags that say how this project releases",
+            expected="the full history and every tag",
+            fix="git fetch --unshallow --tags",
+        )
+    changed = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
+    if changed:
+        names = ", ".join(line[3:] for line in changed[:5]) + (" ..." if len(changed) > 5 else "")  # noqa: PLR2004
+        raise AdoptionError(
+            f"The tree has {len(changed)} uncommitted change(s): {names}",
+            expected="a clean tree, so that the adoption is one change that can be reviewed and undone",
+            fix="git commit or git stash --include-untracked, then run this again",
+        )
+
+
+def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:
+    """Owner and name on GitHub, and where they were found.
+
+    Raises:
+        AdoptionError: Neither a remote nor a URL of the project names a repository on GitHub.
+    """
+    remotes = (git_says(root, "remote") or "").split()
+    named = [
+        git_says(root, "remote", "get-url", name) or ""
+        for name in sorted(remotes, key=lambda n: n != "origin")
+    ]
+    for url in named:
+        if match := GITHUB.search(url):
+            return match[1], match[2], "git remote"
+    urls = {
+        **data.get("project", {}).get("urls", {}),
+        **data.get("tool", {}).get("poetry", {}).get("urls", {}),
+    }
+    poetry = data.get("tool", {}).get("poetry", {})
+    for url in (*urls.values(), poetry.get("repository", ""), poetry.get("homepage", "")):
+        if match := re.search(
+            r"github\.com/([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?(?:[/#?].*)?$", str(url)
+        ):
+            return match[1], match[2], "pyproject.toml, the project's URLs"
+    said = f"its remote is {named[0]}" if named else "it has no remote"
+    raise AdoptionError(
+        f"Nothing names the repository on GitHub: {said}",
+        expected="a remote on github.com, because the trusted publishers compare owner and name",
+        fix="git remote add origin https://github.com/OWNER/NAME",
+    )
+
+
+def find_default_branch(root: Path) -> tuple[str, str]:
+    """The default branch, and where it was found."""
+    head = git_says(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    if head:
+        return head.removeprefix("origin/"), "git remote"
+    names = (git_says(root, "for-each-ref", "--format=%(refname)") or "").splitlines()
+    for name in ("main", "master", "trunk", "develop"):
+        if f"refs/heads/{name}" in names or f"refs/remotes/origin/{name}" in names:
+            return name, "git branch"
+    return git_says(root, "branch", "--show-current") or "main", "the current branch"
+
+
+def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
+    """The version tags: their prefix, the newest, and which of the newest are not on the default branch."""
+    found: dict[str, tuple[str, Version]] = {}
+    for tag in git(root, "tag", "--sort=creatordate").splitlines():
+        match = re.search(r"(?<![0-9.])\d+(?:\.\d+)+[0-9A-Za-z.!-]*$", tag)
+        try:
+            version = Version(match[0]) if match else None
+        except InvalidVersion:
+            version = None
+        if match and version is not None and version.local is None:
+            found[tag] = (tag[: match.start()], version)
+    prefixes = Counter(prefix for prefix, _ in found.values())
+    own = {part for part in (name.lower(), folder.rsplit("/", maxsplit=1)[-1].lower()) if part}
+    named = [prefix for prefix in prefixes if any(part in prefix.lower() for part in own)]
+    if folder and not named:
+        return Tags(f"{folder.rsplit('/', maxsplit=1)[-1]}/v", None, ())
+    candidates = named or list(prefixes)
+    if not candidates:
+        return Tags("v", None, ())
+    prefix = max(candidates, key=lambda p: (prefixes[p], p == "v"))
+    mine = sorted((v, t) for t, (p, v) in found.items() if p == prefix)
+    where = next(
+        (
+            r
+            for r in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}")
+            if git_says(root, "rev-parse", "-q", r)
+        ),
+        "HEAD",
+    )
+    off = [
+        t for _, t in mine[-RECENT_TAGS:] if git_says(root, "merge-base", "--is-ancestor", t, where) is None
+    ]
+    return Tags(prefix, mine[-1][0], tuple(off))
+
+
+def read_workflows(root: Path) -> tuple[Workflow, ...]:
+    """Every workflow of the repository.
+
+    Raises:
+        AdoptionError: One is not YAML.
+    """
+    folder = root / ".github" / "workflows"
+    files = sorted(p for p in folder.glob("*") if p.suffix in {".yml", ".yaml"} and p.is_file())
+    return tuple(parse_workflow(p.name, read_text(p)) for p in files)
+
+
+def find_gate(
+    workflows: tuple[Workflow, ...], project: Path, folder: str, data: dict[str, Any]
+) -> tuple[Gate, str]:
+    """What checks the project, and where that was found: in CI, or in the files of a test runner."""
+    ci = choose_ci([w for w in workflows if not w.only_releases], folder)
+    if ci.commands:
+        return ci, f".github/workflows/{ci.file}"
+    file = next(
+        (w.file for w in workflows if w.tests_commits and w.file.split(".")[0] in {"ci", "test", "tests"}), ""
+    )
+    makefile = read_text(project / "Makefile")
+    for target in ("check", "test", "tests"):
+        if re.search(rf"^{target}\s*:", makefile, re.MULTILINE):
+            return Gate(file, (*install_command(data), f"make {target}")), "Makefile"
+    if (project / "tox.ini").is_file() or lookup_tool(data, "tox"):
+        return Gate(file, ("uvx tox",)), "tox"
+    if (project / "noxfile.py").is_file():
+        return Gate(file, ("uvx nox",)), "noxfile.py"
+    tests = [p for p in (project / "tests", project / "test") if p.is_dir()]
+    if tests:
+        return Gate(file, (*install_command(data), "pip install pytest", "pytest")), f"{tests[0].name}/"
+    return Gate(file), "nowhere"
+
+
+def lookup_tool(data: dict[str, Any], name: str) -> object:
+    """A table of a tool in pyproject.toml, or None."""
+    return data.get("tool", {}).get(name)
+
+
+def install_command(data: dict[str, Any]) -> tuple[str, ...]:
+    """How to install the project with what its tests need, judged by the names of extras and groups."""
+    usual = ("dev", "test", "tests", "testing")
+    extras = [e for e in data.get("project", {}).get("optional-dependencies", {}) if e in usual]
+    groups = [g for g in data.get("dependency-groups", {}) if g in usual]
+    install = f"pip install -e .[{','.join(extras)}]" if extras else "pip install -e ."
+    return (install, *(f"pip install --group {group}" for group in groups))
+
+
+def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
+    """The changelog, what release notes are made from, and why.
+
+    A changelog is a Markdown file that has headings with versions; its place does not matter.
+    """
+    project = root / folder
+    tracked = git(project, "ls-files", "-z", "--", ".").split("\0")
+    usual = [n for n in CHANGELOGS for name in tracked if name.lower() == n.lower()]
+    others = [n for n in tracked if n.lower().endswith(".md") and n not in usual and n.count("/") <= 2]  # noqa: PLR2004
+    for name in usual:
+        real = next(n for n in tracked if n.lower() == name.lower())
+        return real, "changelog", real
+    best, most = "", 1
+    for name in others:
+        count = sum(is_version(h, tags) for h in HEADING.findall(read_text(project / name)))
+        if count > most:
+            best, most = name, count
+    if best:
+        return best, "changelog", f"{best}, {most} versions in its headings"
+    subjects = git(project, "log", "-n", "50", "--no-merges", "--format=%s").splitlines()
+    conventional = sum(bool(CONVENTIONAL.match(subject)) for subject in subjects)
+    if subjects and conventional * 2 >= len(subjects):
+        return "", "git-cliff", f"{conventional} of the last {len(subjects)} commits are conventional"
+    return "", "changelog", "no changelog yet"
+
+
+def is_version(text: str, tags: Tags) -> bool:
+    """Whether a heading names a version not above the newest tag."""
+    try:
+        return tags.newest is None or Version(text) <= tags.newest
+    except InvalidVersion:
+        return False
+
+
+def find_backend(data: dict[str, Any], project: Path) -> str:
+    """Name of the build backend's project; setuptools if none is named, as PEP 517 has it."""
+    backend = data.get("build-system", {}).get("build-backend")
+    if backend is None:
+        return "setuptools"
+    known = {
+        "hatchling.": "hatchling",
+        "hatchling": "hatchling",
+        "setuptools.": "setuptools",
+        "poetry.": "poetry",
+        "flit_core.": "flit",
+        "flit.": "flit",
+        "pdm.": "pdm",
+        "uv_build": "uv_build",
+    }
+    for start, name in known.items():
+        if str(backend).startswith(start):
+            return name
+    del project
+    return str(backend)
+
+
+def find_answers(root: Path) -> tuple[dict[str, Any], str]:
+    """Answers of an earlier adoption, and the file for the answers.
+
+    A repository that another template made keeps that one's answers file; ours gets a name of its own.
+    """
+    for name in (".copier-answers.yml", ".copier-answers.release.yml"):
+        path = root / name
+        if not path.is_file():
+            return {}, name
+        answers = YAML(typ="safe").load(path)
+        if isinstance(answers, dict) and "adopted" in answers:
+            return answers, name
+    return {}, ".copier-answers.release.yml"

@@ -1,0 +1,251 @@
+"""What the maintainer's commands know about GitHub: who asks, how to ask, how to change a setting.
+
+A token comes from the environment (GH_TOKEN, GITHUB_TOKEN) or from gh, whoever is logged in there.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import requests
+from release_lib.step import ReleaseError, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from release_lib.settings import Settings
+
+API = "https://api.github.com"
+SITE = "https://github.com"
+ATTEMPTS = 4
+SERVER_ERROR = 500
+PAGE = 100  # entries, the most that GitHub gives at once
+SEE = "RELEASING.md, 'What you need'"
+
+
+class GitHubError(ReleaseError):
+    """GitHub said no.
+
+    Args:
+        status: The HTTP status.
+        message: GitHub's own words.
+        needed: The permissions of a fine-grained token that GitHub asks for, if it says so.
+    """
+
+    def __init__(self, what: str, status: int, message: str, needed: str) -> None:
+        super().__init__(
+            f"GitHub refuses to {what} ({status}): {message}",
+            expected=f"a token with the right {needed}" if needed else "a login that may do this",
+            fix="gh auth login --scopes repo (or GH_TOKEN with that right), then run this again",
+            see=SEE,
+        )
+        self.status = status
+
+
+def find_token() -> str:
+    """The token to ask GitHub with.
+
+    Raises:
+        ReleaseError: There is none: gh is not installed, or nobody is logged in.
+    """
+    for name in ("GH_TOKEN", "GITHUB_TOKEN"):
+        if os.environ.get(name):
+            return os.environ[name]
+    try:
+        return run("gh", "auth", "token", "--hostname", "github.com")
+    except ReleaseError as stop:
+        missing = "not installed" in str(stop)
+        raise ReleaseError(
+            "gh is not installed, and GH_TOKEN is not set"
+            if missing
+            else "gh is not logged in to github.com",
+            expected="gh, logged in, or a token in the variable GH_TOKEN",
+            fix="install gh (https://cli.github.com), then gh auth login" if missing else "gh auth login",
+            see=SEE,
+        ) from stop
+
+
+class GitHub:
+    """GitHub, as one login sees one repository.
+
+    Paths are relative to the repository; those that begin with ``/`` are not.
+
+    Args:
+        repository: ``owner/name``.
+        token: The token to ask with.
+    """
+
+    def __init__(self, repository: str, token: str) -> None:
+        self.repository = repository
+        self._session = requests.Session()
+        self._session.headers.update(
+            {
+                "Accept": "application/vnd.github+json",
+                "Authorization": f"Bearer {token}",
+                "X-GitHub-Api-Version": "2022-11-28",
+            }
+        )
+
+    def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401  (JSON)
+        """What GitHub knows about a path, or None if there is nothing.
+
+        Raises:
+            ReleaseError: GitHub refuses, is over its limit, or cannot be reached.
+        """
+        answer = self._request("GET", path, params=query)
+        return None if answer.status_code == requests.codes.not_found else answer.json()
+
+    def get_all(self, path: str, key: str = "", **query: str | int) -> list[Any]:
+        """All entries of a list, page by page; empty if there is no such list.
+
+        Args:
+            path: The list.
+            key: Where GitHub wraps the list in an object, its key.
+            query: Filters.
+        """
+        found: list[Any] = []
+        while True:
+            page = self.get(path, **query, per_page=PAGE, page=len(found) // PAGE + 1)
+            entries = (page[key] if key else page) if page else []
+            found += entries
+            if len(entries) < PAGE:
+                return found
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+        """Change something.
+
+        Raises:
+            ReleaseError: GitHub refuses, is over its limit, or cannot be reached.
+        """
+        answer = self._request(method, path, json=body)
+        if not answer.ok:
+            raise self._refused(answer, method, path)
+
+    def download(self, path: str) -> bytes | None:
+        """The bytes that a path leads to, or None if they are gone."""
+        answer = self._request("GET", path)
+        gone = answer.status_code in {requests.codes.not_found, requests.codes.gone}
+        return None if gone else answer.content
+
+    def facts(self) -> dict[str, Any]:
+        """What GitHub says about the repository.
+
+        Raises:
+            ReleaseError: It is not there for this login, or it has another name by now.
+        """
+        found: dict[str, Any] | None = self.get("")
+        if found is None:
+            raise ReleaseError(
+                f"{self.repository} is not on GitHub, or this login may not see it",
+                expected="the repository that settings.toml names",
+                fix=f"gh repo view {self.repository}, and gh auth switch if you have another login",
+                see=SEE,
+            )
+        if found["full_name"].casefold() != self.repository.casefold():
+            owner, _, name = found["full_name"].partition("/")
+            raise ReleaseError(
+                f"{self.repository} is called {found['full_name']} by now",
+                expected="its present name in settings.toml, because the trusted publishers compare it",
+                fix=f"copier update --data repository_owner={owner} --data repository_name={name}",
+                see="RELEASING.md, 'Before the first release'",
+            )
+        return found
+
+    def login(self) -> str:
+        """The account that asks."""
+        return str((self.get("/user") or {}).get("login", ""))
+
+    def page(self, path: str = "") -> str:
+        """Address of a page of the repository, for people."""
+        return f"{SITE}/{self.repository}/{path}".rstrip("/")
+
+    def _request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
+        place = path if path.startswith("/") else f"/repos/{self.repository}/{path}".rstrip("/")
+        for attempt in range(1, ATTEMPTS + 1):
+            problem: Exception | str
+            try:
+                answer = self._session.request(method, API + place, timeout=30.0, **more)
+            except requests.RequestException as error:
+                problem = error
+            else:
+                if answer.status_code < SERVER_ERROR:
+                    return self._checked(answer, method, path)
+                problem = f"status {answer.status_code}"
+            # A POST that was answered badly may have been done: the next look at the state will tell.
+            if attempt == ATTEMPTS or method == "POST":
+                raise ReleaseError(
+                    f"GitHub does not answer: {problem}",
+                    expected="an answer of api.github.com",
+                    fix="see https://www.githubstatus.com and your network, then run this again",
+                    see=SEE,
+                )
+            time.sleep(2**attempt / 8)
+        raise AssertionError("unreachable")
+
+    def _checked(self, answer: requests.Response, method: str, path: str) -> requests.Response:
+        limited = answer.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in answer.headers
+        if answer.status_code in {403, 429} and (limited or "rate limit" in answer.text):
+            reset = answer.headers.get("X-RateLimit-Reset", "")
+            until = (
+                f"{dt.datetime.fromtimestamp(int(reset), dt.UTC):%Y-%m-%d %H:%M} UTC" if reset else "later"
+            )
+            raise ReleaseError(
+                f"GitHub's rate limit for this login is used up until {until}",
+                expected="requests left",
+                fix=f"wait until {until}, or use another login (gh auth switch), then run this again",
+                see=SEE,
+            )
+        if answer.status_code == requests.codes.unauthorized:
+            raise ReleaseError(
+                "GitHub does not know this token (any more)",
+                expected="a valid login",
+                fix="gh auth login (and unset GH_TOKEN and GITHUB_TOKEN, which go first)",
+                see=SEE,
+            )
+        gone = {requests.codes.not_found, requests.codes.gone}
+        if not answer.ok and answer.status_code not in gone:
+            raise self._refused(answer, method, path)
+        return answer
+
+    def _refused(self, answer: requests.Response, method: str, path: str) -> GitHubError:
+        try:
+            said = answer.json()
+            message = "; ".join(
+                [said["message"], *(str(e.get("message", e)) for e in said.get("errors", []))]
+            )
+        except (ValueError, KeyError, AttributeError):
+            message = answer.reason or "no reason given"
+        verb = {"GET": "show", "DELETE": "delete"}.get(method, "change")
+        needed = answer.headers.get("X-Accepted-GitHub-Permissions", "")
+        return GitHubError(f"{verb} {path or self.repository}", answer.status_code, message, needed)
+
+
+def quoted(name: str) -> str:
+    """A name as a part of a path."""
+    return quote(name, safe="")
+
+
+def check_origin(root: Path, settings: Settings) -> None:
+    """Check that a clone belongs to the repository that settings.toml names.
+
+    Raises:
+        ReleaseError: Its remote "origin" is another repository on GitHub.
+    """
+    try:
+        url = run("git", "-C", root, "remote", "get-url", "origin")
+    except ReleaseError:
+        return  # no remote yet, or no git: GitHub itself will say whether the name is right
+    found = re.search(r"github\.com[:/]+([^/]+/[^/]+?)(?:\.git)?/?$", url)
+    if found and found[1].casefold() != settings.repository.casefold():
+        raise ReleaseError(
+            f"This clone belongs to {found[1]}, but settings.toml names {settings.repository}",
+            expected="one and the same repository, because the trusted publishers compare it",
+            fix=f"git remote set-url origin {SITE}/{settings.repository}.git, or copier update with the "
+            "repository's real owner and name",
+            see="RELEASING.md, 'Before the first release'",
+        )

@@ -1,0 +1,32 @@
+"""The repository that a command runs in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from release_lib.settings import Settings, load_settings
+from release_lib.step import ReleaseError, git
+
+SETTINGS = ".github/release/settings.toml"
+
+
+def find_root(folder: Path | None = None) -> Path:
+    """The root of the git repository that a folder, by default the current one, is in.
+
+    Raises:
+        ReleaseError: It is in none.
+    """
+    try:
+        return Path(git("rev-parse", "--show-toplevel", cwd=folder)).resolve()
+    except ReleaseError as error:
+        raise ReleaseError(
+            f"The folder {folder or Path.cwd()} is not in a git repository",
+            expected="a clone of the repository that is released",
+            fix="cd FOLDER_OF_THE_CLONE, then run this again",
+            see="RELEASING.md, 'What you need'",
+        ) from error
+
+
+def find_settings(root: Path) -> Settings:
+    """The settings of the package in a repository; see `load_settings`."""
+    return load_settings(root / SETTINGS)

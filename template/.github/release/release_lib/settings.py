@@ -1,0 +1,171 @@
+"""What settings.toml says about the project, and how its release tags are written."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import shlex
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from release_lib.step import ReleaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PATH = Path(__file__).resolve().parents[1] / "settings.toml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The keys of settings.toml.
+
+    Attributes:
+        distribution: Name of the distribution on the index.
+        import_name: Name of the import package.
+        repository: ``owner/name`` on GitHub.
+        tag_prefix: What stands before the version in a release tag; may be empty.
+        release_branches: Patterns of branches a release may stand on; empty means any commit.
+        release_notes: ``changelog``, ``towncrier`` or ``git-cliff``.
+        version_file: Path of the generated version file, from the root of the source.
+        environments: Names of the GitHub environments, by ``testpypi`` and ``pypi``.
+        patience: How long to wait until an index lists what was uploaded, in seconds.
+        checks: Commands of each check, by its name.
+        template: ``url`` and ``commit`` of the template that rendered the scripts.
+        release_workflow: File name of the workflow that releases, which the trusted publishers compare.
+        ci_workflow: File name of the workflow whose verdict on a commit counts; empty if there is none.
+        changelog: Path of the changelog, from the root of the source.
+        conventions: The page that describes tags, notes and checks.
+        pythons: The Python versions to test on; empty means those that the wheel names.
+        folder: Folder of the project (pyproject.toml), from the root of the repository.
+    """
+
+    distribution: str
+    import_name: str
+    repository: str
+    tag_prefix: str
+    release_branches: tuple[str, ...]
+    release_notes: str
+    version_file: str
+    environments: Mapping[str, str]
+    patience: float
+    checks: Mapping[str, tuple[str, ...]]
+    template: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    release_workflow: str = "release.yml"
+    ci_workflow: str = "ci.yml"
+    changelog: str = "CHANGELOG.md"
+    conventions: str = "CONTRIBUTING.md"
+    pythons: tuple[str, ...] = ()
+    folder: str = ""
+
+    def tag(self, version: Version | str) -> str:
+        """The tag that releases a version."""
+        return f"{self.tag_prefix}{version}"
+
+    def tagged_version(self, tag: str) -> Version | None:
+        """The version that a tag stands for, in any spelling; None if it is no version tag."""
+        rest = tag.removeprefix(self.tag_prefix)
+        if not (tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii()):
+            return None  # it does not start the release workflow: the prefix, then a digit
+        try:
+            return Version(rest)
+        except InvalidVersion:
+            return None
+
+    def see(self, heading: str) -> str:
+        """Where a message sends its reader: a heading of the page that describes conventions."""
+        return f"{self.conventions}, '{heading}'"
+
+
+def load_settings(path: Path = PATH) -> Settings:
+    """Read settings.toml.
+
+    Raises:
+        ReleaseError: It is missing, is not TOML, or lacks a key.
+    """
+    fields = dataclasses.fields(Settings)
+    needed = {f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        known = {key.replace("-", "_"): value for key, value in values.items()}
+        for name in ("release_branches", "pythons"):
+            known[name] = tuple(known.get(name, ()) if name not in needed else known[name])
+        return Settings(**{f.name: known[f.name] for f in fields if f.name in known})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(
+            f"The settings in {path} cannot be used: {error}",
+            expected=f"a TOML file with the keys {', '.join(sorted(needed)).replace('_', '-')}",
+            fix="copier update --defaults (renders the file again)",
+            see="RELEASING.md, 'The release scripts'",
+        ) from error
+
+
+def add_tag_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names the release tag; it is $TAG by default, and required otherwise."""
+    default = os.environ.get("TAG")
+    parser.add_argument("tag", nargs="?" if default else None, default=default, help="default: $TAG")
+
+
+def read_tag(tag: str, settings: Settings) -> Version:
+    """The version that a release tag stands for (PEP 440, by the parser that the index uses).
+
+    Raises:
+        ReleaseError: The prefix is missing, the rest is no PEP 440 version, it is not in canonical form, or
+            it is a local version, which no index accepts.
+    """
+    see, spelled = settings.see("Version tags"), tag.removeprefix(settings.tag_prefix)
+    if not tag.startswith(settings.tag_prefix):
+        raise ReleaseError(
+            f"The tag {tag!r} does not begin with {settings.tag_prefix!r}",
+            expected=f"{settings.tag_prefix!r} and then the version, as in {settings.tag('1.2.3')}",
+            fix=retag(tag, settings.tag(_version_at_end(tag))),
+            see=see,
+        )
+    try:
+        version = Version(spelled)
+    except InvalidVersion as error:
+        raise ReleaseError(
+            f"{spelled!r} in the tag {tag!r} is not a version (PEP 440)",
+            expected=f"a version after {settings.tag_prefix!r}, as in {settings.tag('1.2.3')}",
+            fix=f"{untag(tag)}, then tag a version",
+            see=see,
+        ) from error
+    if version.local is not None:
+        raise ReleaseError(
+            f"The tag {tag!r} has a local part, +{version.local}, and indexes refuse local versions",
+            expected=f"{settings.tag(version.public)}",
+            fix=retag(tag, settings.tag(version.public)),
+            see=see,
+        )
+    if str(version) != spelled:
+        raise ReleaseError(
+            f"The tag {tag!r} spells its version {spelled!r}; the index will call it {version}",
+            expected=f"the canonical spelling, {settings.tag(version)}",
+            fix=retag(tag, settings.tag(version)),
+            see=see,
+        )
+    return version
+
+
+def _version_at_end(tag: str) -> str:
+    """The version that a tag of another convention ends with, like 1.2.3 in ``release-1.2.3``."""
+    for start in range(len(tag)):
+        try:
+            return Version(tag[start:]).public
+        except InvalidVersion:
+            continue
+    return "1.2.3"
+
+
+def retag(wrong: str, right: str) -> str:
+    """The commands that replace a tag nothing was released from."""
+    return f"git tag {right} {shlex.quote(wrong + '^{}')} && {untag(wrong)} && git push origin {right}"
+
+
+def untag(tag: str) -> str:
+    """The commands that remove a tag nothing was released from; it may have any name that git allows."""
+    return f"git push --delete origin {shlex.quote(tag)} && git tag -d {shlex.quote(tag)}"

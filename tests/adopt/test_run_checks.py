@@ -1,0 +1,139 @@
+"""The step that runs an adopted package's own gate, and what its settings change in other steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import ci_verdict
+import pytest
+import run_checks
+from release_lib.settings import Settings, load_settings
+from release_lib.step import ReleaseError
+from ruamel.yaml import YAML
+from support.rendering import render
+
+from adopt.fixtures import PACKAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adopt.adoption import Adoption, Adoptions
+
+SETTINGS = Settings(
+    distribution="demo-pkg",
+    import_name="demo_pkg",
+    repository="o/r",
+    tag_prefix="v",
+    release_branches=(),
+    release_notes="changelog",
+    version_file="demo_pkg/_version.py",
+    environments={},
+    patience=1.0,
+    checks={},
+)
+
+
+def commands_of(*commands: str) -> Settings:
+    return dataclasses.replace(SETTINGS, checks={"ci": commands})
+
+
+@pytest.fixture
+def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fresh environment stays empty: what it installs is not the question here."""
+    monkeypatch.setattr("install_distribution.Environment.install", lambda *_: None)
+
+
+@pytest.mark.requirement("S2", "P1.1")
+@pytest.mark.usefixtures("_no_download")
+def test_the_gate_runs_every_command_in_order_in_the_clone(tmp_path: Path) -> None:
+    write = f"{sys.executable} -c \"open('log', 'a').write('{{}}')\""
+    run_checks.run_in_clone(commands_of(write.format("1"), write.format("2")), tmp_path)
+    assert (tmp_path / "log").read_text() == "12"
+
+
+@pytest.mark.usefixtures("_no_download")
+def test_its_programs_come_from_the_fresh_environment_first(tmp_path: Path) -> None:
+    run_checks.run_in_clone(
+        commands_of("python -c \"import sys; open('prefix', 'w').write(sys.prefix)\""), tmp_path
+    )
+    assert (tmp_path / "prefix").read_text() != sys.prefix
+
+
+@pytest.mark.parametrize(
+    ("commands", "said"),
+    [
+        (("false",), "`false` ended with status 1"),
+        (("no-such-program",), "needs no-such-program, which is not installed"),
+        ((), "This project has no command that tests it"),
+    ],
+)
+@pytest.mark.usefixtures("_no_download")
+def test_a_gate_that_fails_or_is_missing_stops_the_release(
+    commands: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ReleaseError, match=said):
+        run_checks.run_in_clone(commands_of(*commands), tmp_path)
+    assert run_checks.SEE.startswith("RELEASING.md")
+
+
+@pytest.mark.requirement("S2")
+def test_ci_is_asked_for_the_workflow_of_the_settings(
+    adoptions: Adoptions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def answer(_repository: str, workflow: str, _commit: str) -> str:
+        asked.append(workflow)
+        return ""
+
+    path = adoptions["target"].root / ".github/release/settings.toml"
+    settings = dataclasses.replace(load_settings(path), ci_workflow="checks.yml")
+    monkeypatch.setattr(ci_verdict, "ci_verdict", answer)
+    monkeypatch.setattr(ci_verdict, "load_settings", lambda: settings)
+    monkeypatch.setattr(sys, "argv", ["ci_verdict.py", "0" * 40])
+    ci_verdict.main()
+    monkeypatch.setattr(ci_verdict, "load_settings", lambda: dataclasses.replace(settings, ci_workflow=""))
+    ci_verdict.main()
+    assert asked == ["checks.yml"]
+    assert capsys.readouterr().out.count("ci: absent") == 2
+
+
+@pytest.mark.requirement("P9.2")
+def test_the_settings_of_every_adopted_package_can_be_read(adoption: Adoption) -> None:
+    settings = load_settings(adoption.root / ".github/release/settings.toml")
+    assert settings.import_name == PACKAGES[adoption.shape].module
+    assert settings.version_file.endswith("/_version.py")
+    assert settings.pythons
+    assert settings.checks["ci"]
+    assert settings.conventions == "RELEASING.md"
+
+
+@pytest.mark.requirement("P1.1", "S2", "P3.1", "X10")
+def test_the_gate_job_of_an_adopted_package_clones_the_commit_and_asks_for_cis_verdict(
+    target: Adoption,
+) -> None:
+    jobs: dict[str, Any] = YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")["jobs"]
+    test = jobs["test"]
+    assert test["needs"] == ["gate", "build"]
+    assert list(test["strategy"]["matrix"]) == ["os", "python"]
+    clone, run = test["steps"][-2:]
+    assert clone["with"]["fetch-depth"] == 0
+    assert clone["with"]["ref"] == "${{ needs.gate.outputs.commit }}"
+    assert clone["if"] == run["if"] == "${{ needs.gate.outputs.ci != 'passed' }}"
+    assert run["run"] == "uv run --no-config ../.github/release/run_checks.py --clone"
+    assert [step["name"] for step in test["steps"] if step["name"].startswith("Install the")] == [
+        "Install the wheel and import it",
+        "Install the sdist, with no git in reach, and import it",
+    ]
+    assert jobs["publish-testpypi"]["needs"] == ["build", "test"]
+
+
+def test_a_new_package_gets_nothing_of_this(template: Path, tmp_path: Path) -> None:
+    package = render(template, tmp_path / "demo-pkg")
+    assert "conventions" not in tomllib.loads((package / ".github/release/settings.toml").read_text())
+    answers = YAML(typ="safe").load(package / ".copier-answers.yml")
+    assert answers["adopted"] is False
+    assert not {"ci_commands", "project_folder", "changelog_file"} & set(answers)

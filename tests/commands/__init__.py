@@ -1,0 +1,1 @@
+"""Tests of the tool's commands, one module for each."""

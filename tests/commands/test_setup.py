@@ -1,0 +1,568 @@
+"""The repository is set up on GitHub by one command: plan, question, changes, forms."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from copier_pypi_release import github, workflow_files
+from copier_pypi_release.commands import setup
+from release_lib.index import INDEXES
+from support.rendering import git
+
+from commands.local_github import NAME, OWNER, REPOSITORY, Bench, Command, Outcome, bench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+EVERYTHING = 7  # settings: two environments, two rules, releases, tokens, actions
+
+
+@pytest.fixture
+def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A maintainer's clone and an empty repository."""
+    return bench(default_package, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run set_up.py."""
+
+    def command(*arguments: str) -> Outcome:
+        return desk.run(setup, *arguments, capsys=capsys)
+
+    return command
+
+
+def plan_of(desk: Bench) -> dict[str, setup.Item]:
+    """The plan for a bench, by title."""
+    release = workflow_files.load_release(desk.clone, desk.settings)
+    me = desk.github.store.user(OWNER)
+    wishes = setup.Wishes((("User", me["id"], me["login"]),))
+    items = setup.plan(desk.github.host, desk.clone, desk.settings, release, wishes)
+    return {item.title: item for item in items}
+
+
+# ---- From nothing -----------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P2.3", "P9.5", "X2", "C13")
+def test_both_environments_let_in_release_tags_and_the_default_branch_only(desk: Bench, run: Command) -> None:
+    assert run("--yes").status == 0
+    made = desk.github.repo["environments"]
+    assert set(made) == {"testpypi", "pypi"}
+    for environment in made.values():
+        policies = {(p["type"], p["name"]) for p in environment["policies"]}
+        assert policies == {("tag", "v[0-9]*"), ("branch", "main")}
+    assert made["pypi"]["reviewers"] == [OWNER]
+    assert made["pypi"]["prevent_self_review"] is False
+
+
+@pytest.mark.requirement("P2.4", "X8", "C1")
+def test_both_tag_rules_are_those_of_the_repository(desk: Bench, run: Command) -> None:
+    run("--yes")
+    files = sorted((desk.clone / ".github/rulesets").glob("*.json"))
+    wanted = [json.loads(path.read_text()) for path in files]
+    made = [{k: r[k] for k in wanted[0]} for r in desk.github.repo["rulesets"]]
+    assert made == wanted
+
+
+@pytest.mark.requirement("P9.5", "X6")
+def test_releases_freeze_tokens_read_and_actions_are_pinned(desk: Bench, run: Command) -> None:
+    desk.github.repo["actions"].update(default_workflow_permissions="write", enabled=False)
+    run("--yes")
+    actions = desk.github.repo["actions"]
+    assert desk.github.repo["immutable_releases"] is True
+    assert actions["default_workflow_permissions"] == "read"
+    assert actions["sha_pinning_required"] is True
+    assert actions["enabled"] is True
+
+
+@pytest.mark.requirement("P9.5")
+def test_the_second_time_there_is_nothing_to_do(desk: Bench, run: Command) -> None:
+    run("--yes")
+    before, desk.github.changes = desk.github.state(), []
+    again = run("--yes")
+    assert "Everything is set up already" in again.printed
+    assert desk.github.changes == []
+    assert desk.github.state() == before
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(desk: Bench, run: Command) -> None:
+    before = desk.github.state()
+    shown = run("--dry-run")
+    assert shown.status == 0
+    assert "Nothing was changed. 6 to create or change." in shown.printed
+    assert all(word in shown.printed for word in ("Environment testpypi", "Immutable releases", "create"))
+    assert desk.github.changes == []
+    assert desk.github.state() == before
+
+
+@pytest.mark.requirement("P4.4")
+@pytest.mark.parametrize(
+    ("prefix", "pattern"), [("", "[0-9]*"), ("demo/v", "demo/v[0-9]*"), ("release-", "release-[0-9]*")]
+)
+def test_the_environments_follow_the_tag_prefix(desk: Bench, run: Command, prefix: str, pattern: str) -> None:
+    desk.edit(".github/release/settings.toml", 'tag-prefix = "v"', f'tag-prefix = "{prefix}"')
+    run("--yes")
+    names = {p["name"] for p in desk.github.repo["environments"]["pypi"]["policies"]}
+    assert names == {pattern, "main"}
+    assert "Everything is set up already" in run("--yes").printed
+
+
+def test_the_environments_are_those_that_the_workflow_names(desk: Bench, run: Command) -> None:
+    """P9.2: at a retrofit the names are the maintainer's."""
+    desk.edit(
+        ".github/workflows/release.yml", 'environment: "pypi"', "environment:\n      name: release to PyPI"
+    )
+    run("--yes")
+    assert set(desk.github.repo["environments"]) == {"testpypi", "release to PyPI"}
+
+
+# ---- The question -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "reviewers"),
+    [("\ny\n", [OWNER]), ("ada grace\nyes\n", ["ada", "grace"]), ("ada, grace\nY\n", ["ada", "grace"])],
+)
+def test_it_asks_who_approves_and_whether_to_go_on(
+    desk: Bench, run: Command, typed: str, reviewers: list[str]
+) -> None:
+    for login in ("ada", "grace"):
+        desk.github.token(login, "write")
+    desk.patch.setattr(sys, "stdin", io.StringIO(typed))
+    assert run().status == 0
+    assert desk.github.repo["environments"]["pypi"]["reviewers"] == reviewers
+
+
+@pytest.mark.parametrize("typed", ["\n\n", "\nn\n", "\nwhat?\n"])
+def test_without_a_yes_nothing_is_changed(desk: Bench, run: Command, typed: str) -> None:
+    desk.patch.setattr(sys, "stdin", io.StringIO(typed))
+    assert run().printed.rstrip().endswith("Nothing was changed.")
+    assert desk.github.changes == []
+
+
+def test_with_nobody_to_ask_it_says_how_to_go_on(desk: Bench, run: Command) -> None:
+    desk.patch.setattr(sys, "stdin", io.StringIO("\n"))
+    outcome = run()
+    assert outcome.status == 1
+    assert outcome.sentences[0].startswith("There is nobody to ask")
+    assert "--yes" in outcome.sentences[2]
+    assert desk.github.changes == []
+
+
+def test_self_review_can_be_switched_off(desk: Bench, run: Command) -> None:
+    shown = run("--yes", "--no-self-review")
+    assert desk.github.repo["environments"]["pypi"]["prevent_self_review"] is True
+    assert "lock themselves out" not in shown.printed
+
+
+def test_it_says_why_self_review_stays_possible(run: Command) -> None:
+    assert "a single maintainer would lock themselves out" in run("--dry-run").printed
+
+
+# ---- What is stricter stays, what is weaker is mended -----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("prevent_self_review", True),
+        ("wait_timer", 30),
+        ("can_admins_bypass", False),
+        ("reviewers", ["ada", "grace"]),
+    ],
+)
+def test_a_stricter_environment_stays(desk: Bench, run: Command, key: str, value: object) -> None:
+    for login in ("ada", "grace"):
+        desk.github.token(login, "write")
+    desk.github.environment("pypi", reviewers=["ada"])  # and any ref gets in, so it has to be changed
+    desk.github.environment("pypi", **{key: value})
+    run("--yes")
+    environment = desk.github.repo["environments"]["pypi"]
+    assert environment[key] == value
+    assert len(environment["policies"]) == 2
+
+
+def test_a_team_can_review_and_stays(desk: Bench, run: Command) -> None:
+    desk.github.team("docs")
+    desk.github.team("releasers")
+    shown = run("--yes", "--reviewer", f"{OWNER}/Releasers", "--reviewer", OWNER)
+    assert "approved by releasers" in shown.printed
+    pypi = desk.github.repo["environments"]["pypi"]
+    assert pypi["reviewers"] == ["@releasers", OWNER]
+    desk.github.environment("pypi", policies=[])  # something to mend
+    run("--yes")
+    assert pypi["reviewers"] == ["@releasers", OWNER]
+    assert len(pypi["policies"]) == 2
+
+
+@pytest.mark.parametrize("team", [f"{OWNER}/nobody", "elsewhere/releasers"])
+def test_a_team_has_to_see_the_repository(desk: Bench, run: Command, team: str) -> None:
+    desk.github.team("releasers")
+    outcome = run("--yes", "--reviewer", team)
+    assert outcome.sentences[0] == (
+        f"The team {team!r} cannot approve releases: it has no access to {REPOSITORY}"
+    )
+    assert f"repos/{REPOSITORY}" in outcome.sentences[2]
+    assert desk.github.changes == []
+
+
+def test_reviewers_of_testpypi_stay(desk: Bench, run: Command) -> None:
+    desk.github.token("ada", "write")
+    desk.github.environment("testpypi", reviewers=["ada"])
+    run("--yes")
+    assert desk.github.repo["environments"]["testpypi"]["reviewers"] == ["ada"]
+
+
+def test_refs_that_were_let_in_before_stay(desk: Bench, run: Command) -> None:
+    """Another package of the same repository may publish through this environment."""
+    custom = {"protected_branches": False, "custom_branch_policies": True}
+    policies = [{"id": 7, "type": "tag", "name": "other-v*"}]
+    desk.github.environment("pypi", deployment_branch_policy=custom, policies=policies)
+    run("--yes")
+    names = {p["name"] for p in desk.github.repo["environments"]["pypi"]["policies"]}
+    assert names == {"other-v*", "v[0-9]*", "main"}
+
+
+def test_a_broader_pattern_is_enough(desk: Bench, run: Command) -> None:
+    run("--yes")
+    for policy in desk.github.repo["environments"]["pypi"]["policies"]:
+        policy["name"] = {"v[0-9]*": "v*"}.get(policy["name"], policy["name"])
+    assert "Everything is set up already" in run("--yes").printed
+
+
+WEAKER: list[tuple[str, str, dict[str, Any], str]] = [
+    ("disabled", "created", {"enforcement": "disabled"}, "disabled -> active"),
+    ("evaluated only", "never", {"enforcement": "evaluate"}, "evaluate -> active"),
+    ("a rule is missing", "never", {"rules": [{"type": "update"}]}, "forbids deletion, non_fast_forward too"),
+    (
+        "bypassed by all who push",
+        "created",
+        {"bypass_actors": [{"actor_id": 4, "actor_type": "RepositoryRole", "bypass_mode": "always"}]},
+        "bypassed by maintainers only",
+    ),
+    (
+        "administrators move tags",
+        "never",
+        {"bypass_actors": [{"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}]},
+        "bypassed by nobody",
+    ),
+    (
+        "an exception",
+        "never",
+        {"conditions": {"ref_name": {"include": ["refs/tags/v[0-9]*"], "exclude": ["refs/tags/v1*"]}}},
+        "no exception for refs/tags/v1*",
+    ),
+    (
+        "other tags",
+        "created",
+        {"conditions": {"ref_name": {"include": ["refs/tags/rel-*"], "exclude": []}}},
+        "applies to refs/tags/v[0-9]*",
+    ),
+]
+
+
+@pytest.mark.requirement("X8", "C1")
+@pytest.mark.parametrize(("part", "weak", "said"), [w[1:] for w in WEAKER], ids=[w[0] for w in WEAKER])
+def test_a_weaker_tag_rule_is_mended(
+    desk: Bench, run: Command, part: str, weak: dict[str, Any], said: str
+) -> None:
+    run("--yes")
+    desk.github.ruleset(part).update(weak)
+    title = next(t for t in plan_of(desk) if part in t)
+    assert plan_of(desk)[title].then == said
+    run("--yes")
+    assert not plan_of(desk)[title].calls
+
+
+STRICTER: list[tuple[str, str, dict[str, Any]]] = [
+    ("for all tags", "never", {"conditions": {"ref_name": {"include": ["~ALL"], "exclude": []}}}),
+    ("created by nobody", "created", {"bypass_actors": []}),
+    ("created by a team", "created", {"bypass_actors": [{"actor_id": 9, "actor_type": "Team"}]}),
+    (
+        "signed, too",
+        "created",
+        {"rules": [{"type": "creation"}, {"type": "required_signatures"}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("part", "strict"), [s[1:] for s in STRICTER], ids=[s[0] for s in STRICTER])
+def test_a_stricter_tag_rule_stays(desk: Bench, run: Command, part: str, strict: dict[str, Any]) -> None:
+    run("--yes")
+    desk.github.ruleset(part).update(strict)
+    before = desk.github.state()
+    assert "Everything is set up already" in run("--yes").printed
+    assert desk.github.state() == before
+
+
+def test_mending_a_rule_keeps_what_is_stricter_in_it(desk: Bench, run: Command) -> None:
+    run("--yes")
+    rule = desk.github.ruleset("never")
+    rule.update(enforcement="disabled", rules=[*rule["rules"], {"type": "required_signatures"}])
+    run("--yes")
+    assert [r["type"] for r in rule["rules"]][-1] == "required_signatures"
+    assert rule["enforcement"] == "active"
+
+
+def test_a_rule_on_the_second_page_is_found(desk: Bench, run: Command) -> None:
+    run("--yes")
+    rules = desk.github.repo["rulesets"]
+    rules[:0] = [
+        {**rules[0], "id": 10_000 + number, "name": f"Other {number}"} for number in range(github.PAGE)
+    ]
+    assert "Everything is set up already" in run("--yes").printed
+    assert len(rules) == github.PAGE + 2
+
+
+def test_actions_need_not_be_pinned_while_a_workflow_would_stop(desk: Bench, run: Command) -> None:
+    other = desk.clone / ".github/workflows/docs.yml"
+    other.write_text("on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v7\n")
+    shown = run("--yes")
+    assert shown.status == 0
+    assert "docs.yml: actions/checkout@v7 would stop" in plan_of(desk)["Actions"].then
+    assert desk.github.repo["actions"]["sha_pinning_required"] is False
+
+
+def test_which_actions_may_run_stays(desk: Bench, run: Command) -> None:
+    chosen = {"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": ["pypa/*"]}
+    desk.github.repo["actions"].update(allowed_actions="selected", selected_actions=chosen)
+    run("--yes")
+    assert desk.github.repo["actions"]["allowed_actions"] == "selected"
+    assert desk.github.repo["actions"]["selected_actions"] == chosen
+
+
+# ---- Bad input --------------------------------------------------------------------------------------
+
+
+def programs(folder: Path, **scripts: str) -> str:
+    """A folder for PATH with git and some shell scripts."""
+    folder.mkdir()
+    git_program = subprocess.run(["sh", "-c", "command -v git"], check=True, capture_output=True, text=True)
+    (folder / "git").symlink_to(git_program.stdout.strip())
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def no_gh(desk: Bench, folder: Path) -> None:
+    desk.patch.delenv("GH_TOKEN")
+    desk.patch.setenv("PATH", programs(folder / "bin"))
+
+
+def not_logged_in(desk: Bench, folder: Path) -> None:
+    desk.patch.delenv("GH_TOKEN")
+    desk.patch.setenv("PATH", programs(folder / "bin", gh="echo 'no oauth token found' >&2; exit 1"))
+
+
+def old_token(desk: Bench, folder: Path) -> None:
+    desk.patch.setenv("GH_TOKEN", f"gone{folder.name}")
+    desk.github.refusals.append(("GET", "^/repos", 401, {"message": "Bad credentials"}))
+
+
+def another_clone(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    git(desk.clone, "remote", "set-url", "origin", "git@github.com:somebody/demo-pkg.git")
+
+
+def not_on_github(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.edit(".github/release/settings.toml", REPOSITORY, "octo-org/nothing")
+    git(desk.clone, "remote", "remove", "origin")
+
+
+def renamed(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.github.store.rename(desk.github.repo, "new-name")
+
+
+def a_fork(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.github.repo["fork"] = True
+
+
+def archived(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.github.repo["archived"] = True
+
+
+def no_rights(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.github.token("ada", "admin")
+    desk.patch.setenv("GH_TOKEN", desk.github.token("grace", "write"))
+
+
+def a_guest(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.patch.setenv("GH_TOKEN", desk.github.token("guest"))
+
+
+def weak_token(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    said = {"message": "Resource not accessible by personal access token"}
+    desk.github.refusals.append(("GET", "immutable-releases", 403, said))
+
+
+def rate_limit(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.github.store.state["rate_limited"] = True
+
+
+def network_gone(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.patch.setattr(github, "API", "http://127.0.0.1:9")
+
+
+def github_down(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    desk.github.refusals.append(("GET", "^/repos", 502, {}))
+
+
+def rules_missing(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    for path in (desk.clone / ".github/rulesets").iterdir():
+        path.unlink()
+
+
+def workflow_broken(desk: Bench, folder: Path) -> None:
+    assert folder.exists()
+    (desk.clone / ".github/workflows/release.yml").write_text("on: [\n")
+
+
+BAD = [
+    (no_gh, "gh is not installed", "gh auth login"),
+    (not_logged_in, "gh is not logged in", "gh auth login"),
+    (old_token, "GitHub does not know this token", "gh auth login"),
+    (
+        another_clone,
+        "This clone belongs to somebody/demo-pkg",
+        f"git remote set-url origin https://github.com/{REPOSITORY}.git",
+    ),
+    (not_on_github, "octo-org/nothing is not on GitHub", "gh repo view octo-org/nothing"),
+    (
+        renamed,
+        "is called demo-pkg/new-name by now",
+        "copier update --data repository_owner=demo-pkg --data repository_name=new-name",
+    ),
+    (a_fork, "is a fork", "run this in a clone of the original"),
+    (archived, "is archived", "mend settings.toml"),
+    (no_rights, "grace has the role push", "ask demo-pkg, ada to run"),
+    (a_guest, "guest has the role pull", "ask the owner, demo-pkg to run"),
+    (weak_token, "Resource not accessible by personal access token", "gh auth login --scopes repo"),
+    (rate_limit, "rate limit for this login is used up until 2100-01-01", "gh auth switch"),
+    (network_gone, "GitHub does not answer", "https://www.githubstatus.com"),
+    (github_down, "GitHub does not answer: status 502", "https://www.githubstatus.com"),
+    (rules_missing, "no file release-tags-*.json", "copier update"),
+    (workflow_broken, "release.yml cannot be read", "copier update"),
+]
+
+
+@pytest.mark.requirement("P9.5")
+@pytest.mark.parametrize(("spoil", "said"), [(b[0], b[1:]) for b in BAD], ids=[b[0].__name__ for b in BAD])
+def test_bad_input_is_a_sentence_and_changes_nothing(
+    desk: Bench, run: Command, tmp_path: Path, spoil: Callable[[Bench, Path], None], said: tuple[str, str]
+) -> None:
+    spoil(desk, tmp_path)
+    before = desk.github.state()
+    outcome = run("--yes")
+    assert outcome.status == 1
+    assert said[0] in outcome.sentences[0]
+    assert said[1] in outcome.sentences[2]
+    assert len(outcome.sentences) == 4
+    assert desk.github.changes == []
+    assert desk.github.state() == before
+
+
+@pytest.mark.parametrize("login", ["nobody-of-that-name", "stranger"])
+def test_a_reviewer_has_to_exist_and_to_see_the_repository(desk: Bench, run: Command, login: str) -> None:
+    desk.github.token("stranger")
+    desk.github.repo["private"] = True
+    outcome = run("--yes", "--reviewer", login)
+    assert outcome.sentences[0].startswith(f"'{login}' cannot approve releases")
+    assert desk.github.changes == []
+
+
+@pytest.mark.parametrize(
+    "refused", ["environments/pypi$", "rulesets$", "immutable-releases$", "actions/permissions$"]
+)
+def test_after_a_refusal_it_says_what_is_done_and_goes_on_the_next_time(
+    desk: Bench, run: Command, refused: str
+) -> None:
+    for method in ("PUT", "POST"):
+        desk.github.refusals.append((method, refused, 403, {"message": "Upgrade to GitHub Pro"}))
+    outcome = run("--yes")
+    assert outcome.status == 1
+    assert "Upgrade to GitHub Pro" in outcome.sentences[0]
+    assert "done: Environment testpypi" in outcome.sentences[0]
+    desk.github.refusals.clear()
+    assert run("--yes").status == 0
+    assert not [item for item in plan_of(desk).values() if item.calls]
+
+
+def test_settings_that_github_does_not_keep_are_named(desk: Bench, run: Command) -> None:
+    desk.github.refusals.append(("PUT", "immutable-releases$", 200, {}))
+    outcome = run("--yes")
+    assert outcome.sentences[0] == "GitHub took these settings and did not keep them: Immutable releases"
+
+
+def test_a_token_of_gh_is_used_when_the_environment_has_none(
+    desk: Bench, run: Command, tmp_path: Path
+) -> None:
+    token = desk.github.token()
+    desk.patch.delenv("GH_TOKEN")
+    desk.patch.setenv("PATH", programs(tmp_path / "bin", gh=f'[ "$1 $2" = "auth token" ] && echo {token}'))
+    assert run("--yes").status == 0
+
+
+# ---- What only a person can do ----------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P9.1", "P9.5", "C2")
+@pytest.mark.parametrize("key", ["testpypi", "pypi"])
+def test_each_value_of_the_forms_stands_on_a_line_of_its_own(desk: Bench, run: Command, key: str) -> None:
+    printed = run("--yes").printed.splitlines()
+    page = INDEXES[key].simple.removesuffix("/simple/") + "/manage/account/publishing/"
+    title = f"{INDEXES[key].title}: {page}"
+    start = printed.index(title) + 2
+    form = dict(zip(printed[start : start + 10 : 2], printed[start + 1 : start + 10 : 2], strict=True))
+    release = workflow_files.load_release(desk.clone, desk.settings)
+    assert form == {
+        "  PyPI Project Name": NAME,
+        "  Owner": OWNER,
+        "  Repository name": NAME,
+        "  Workflow name": release.path.name,
+        "  Environment name": release.environment(f"publish-{key}"),
+    }
+
+
+@pytest.mark.requirement("P9.2")
+def test_an_adopted_package_keeps_the_file_name_of_its_workflow(desk: Bench, run: Command) -> None:
+    folder = desk.clone / ".github/workflows"
+    (folder / "release.yml").rename(folder / "publish.yml")
+    desk.edit(
+        ".github/release/settings.toml",
+        'release-workflow = "release.yml"',
+        'release-workflow = "publish.yml"',
+    )
+    printed = run("--yes").printed.splitlines()
+    forms = [value for field, value in itertools.pairwise(printed) if field == "  Workflow name"]
+    assert forms == ["publish.yml", "publish.yml"]
+
+
+def test_it_says_when_to_register_the_publishers(run: Command) -> None:
+    printed = run("--yes").printed
+    assert "just before the first tag" in printed
+    assert "expires after 30 days" in printed
+
+
+def test_the_plan_has_a_line_for_every_setting(desk: Bench) -> None:
+    assert len(plan_of(desk)) == EVERYTHING

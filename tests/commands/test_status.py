@@ -1,0 +1,453 @@
+"""The state of a release has a name and a next step, whatever the state."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from copier_pypi_release import workflow_files
+from copier_pypi_release.commands import status
+from packaging.version import Version
+from pypi_simple import DistributionPackage
+from release_lib.index import compare
+from release_lib.settings import Settings, load_settings
+from support.rendering import git
+
+from commands.local_github import NAME, REPOSITORY, Bench, Command, Outcome, bench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
+TAG, VERSION = "v1.2.3", Version("1.2.3")
+COMMIT = "c" * 40
+BUILT = {"demo_pkg-1.2.3-py3-none-any.whl": "a" * 64, "demo_pkg-1.2.3.tar.gz": "b" * 64}
+GREEN = dict.fromkeys(workflow_files.STAGES, "success")
+
+
+def package(name: str, sha256: str, *, days: float = 0, yanked: str | None = None) -> DistributionPackage:
+    """A file of an index."""
+    return DistributionPackage(
+        filename=name,
+        url=f"https://files.example/{name}",
+        project=NAME,
+        version="1.2.3",
+        package_type="wheel",
+        digests={"sha256": sha256},
+        requires_python=None,
+        has_sig=False,
+        is_yanked=yanked is not None,
+        yanked_reason=yanked,
+        has_metadata=None,
+        metadata_digests=None,
+        size=1,
+        upload_time=NOW - dt.timedelta(days=days),
+        provenance_sha256=None,
+        provenance_url=None,
+    )
+
+
+def files(*numbers: int, sha256: str = "", **facts: Any) -> dict[str, DistributionPackage]:  # noqa: ANN401
+    """Some of the built files, as an index serves them."""
+    names = [list(BUILT)[number] for number in numbers or (0, 1)]
+    return {name: package(name, sha256 or BUILT[name], **facts) for name in names}
+
+
+def run_of(**facts: Any) -> status.Run:  # noqa: ANN401
+    """A run of the tag."""
+    known = status.Run(7, "completed", "success", COMMIT, NOW, 1, by_hand=False)
+    return dataclasses.replace(known, **facts)
+
+
+def release_of(*, draft: bool, without: str = "") -> dict[str, Any]:
+    """The GitHub Release."""
+    assets = [{"name": n, "digest": f"sha256:{h}"} for n, h in BUILT.items() if n != without]
+    return {"draft": draft, "assets": [*assets, {"name": "SHA256SUMS", "digest": "sha256:0"}]}
+
+
+def picture(stop: str = "", result: str = "failure", **facts: Any) -> status.Picture:  # noqa: ANN401
+    """A release that went through, but for what a test says; it may have stopped at a job."""
+    order = list(workflow_files.STAGES)
+    after = order[order.index(stop) + 1 :] if stop else []
+    stages = GREEN | ({stop: result} if stop else {}) | dict.fromkeys(after, "skipped")
+    served = facts.pop("served", {"testpypi": files(), "pypi": files()})
+    runs = [run_of(conclusion=result)] if stop else [run_of()]
+    known = status.Picture(
+        tag=TAG,
+        version=VERSION,
+        where=status.Tag(COMMIT, "not signed", COMMIT),
+        runs=runs,
+        stages=stages,
+        waits_for={},
+        said=[],
+        rejected=False,
+        job_numbers={"github-release": 8},
+        built=BUILT,
+        served=served,
+        compared={key: compare(BUILT, found) for key, found in served.items()},
+        release=None if stop else release_of(draft=False),
+        now=NOW,
+    )
+    return dataclasses.replace(known, **facts)
+
+
+NOTHING: dict[str, dict[str, DistributionPackage]] = {"testpypi": {}, "pypi": {}}
+TESTED = {"testpypi": files(), "pypi": {}}
+UNBORN: dict[str, Any] = {"served": NOTHING, "compared": {}, "built": {}, "release": None}
+NO_RUN: dict[str, Any] = {**UNBORN, "runs": [], "stages": {}}
+EARLY = "the-github-release-was-published-too-early"
+RERUN, DISPATCH = "gh run rerun 7 --failed", "gh workflow run release.yml --ref main --field tag=v1.2.3"
+
+# State, what is known, row of the runbook, words of the sentence, the command.
+STATES: list[tuple[str, status.Picture, str, str, str]] = [
+    ("nowhere", picture(**NO_RUN, where=status.Tag("", "", "")), "steps", "does not exist", ""),
+    (
+        "in the clone only",
+        picture(**NO_RUN, where=status.Tag("", "", COMMIT)),
+        "steps",
+        "in this clone only",
+        "git push origin v1.2.3",
+    ),
+    ("no run", picture(**NO_RUN), "no-run-was-created", "no run was created", DISPATCH),
+    (
+        "queued",
+        picture(**UNBORN, runs=[run_of(status="queued", conclusion="")], stages={}),
+        "steps",
+        "is under way (queued)",
+        "gh run watch 7",
+    ),
+    (
+        "waiting",
+        picture(
+            "publish-pypi",
+            "waiting",
+            served=TESTED,
+            runs=[run_of(status="waiting", conclusion="")],
+            waits_for={"pypi": True},
+        ),
+        "steps",
+        "waits for a review of pypi",
+        "gh run view 7 --web",
+    ),
+    ("gate", picture("gate", **UNBORN), "gate", "stopped at the gate", ""),
+    ("build", picture("build", **UNBORN), "build", "stopped at build", RERUN),
+    ("test", picture("test", served=NOTHING, release=None), "test", "stopped at test", RERUN),
+    (
+        "TestPyPI refused",
+        picture("publish-testpypi", served=NOTHING, release=None),
+        "publish-testpypi",
+        "nothing on TestPyPI, nothing on PyPI",
+        RERUN,
+    ),
+    (
+        "half on TestPyPI",
+        picture("publish-testpypi", served={"testpypi": files(0), "pypi": {}}, release=None),
+        "publish-testpypi",
+        "partial on TestPyPI, nothing on PyPI",
+        RERUN,
+    ),
+    (
+        "TestPyPI not verified",
+        picture("verify-testpypi", served=TESTED, release=None),
+        "verify-testpypi",
+        "complete on TestPyPI, nothing on PyPI",
+        RERUN,
+    ),
+    (
+        "PyPI refused",
+        picture("publish-pypi", served=TESTED, release=None),
+        "publish-pypi",
+        "complete on TestPyPI, nothing on PyPI",
+        RERUN,
+    ),
+    (
+        "half on PyPI",
+        picture("publish-pypi", served={"testpypi": files(), "pypi": files(0, days=13)}, release=None),
+        "publish-pypi",
+        "partial on PyPI",
+        RERUN,
+    ),
+    (
+        "half on PyPI, late",
+        picture("publish-pypi", served={"testpypi": files(), "pypi": files(0, days=15)}, release=None),
+        "a-part-of-the-files-is-there",
+        "lacks demo_pkg-1.2.3.tar.gz",
+        "",
+    ),
+    (
+        "rejected",
+        picture("publish-pypi", served=TESTED, release=None, rejected=True),
+        "publish-pypi",
+        "a reviewer rejected it",
+        RERUN,
+    ),
+    (
+        "cancelled",
+        picture("publish-pypi", "cancelled", served=TESTED, release=None),
+        "publish-pypi",
+        "was cancelled at publish-pypi",
+        RERUN,
+    ),
+    (
+        "too old to re-run",
+        picture(
+            "publish-pypi",
+            served=TESTED,
+            release=None,
+            runs=[run_of(conclusion="failure", created=NOW - dt.timedelta(days=31))],
+        ),
+        "publish-pypi",
+        "stopped at publish-pypi",
+        DISPATCH,
+    ),
+    (
+        "published too early",
+        picture("publish-pypi", served=TESTED, release=release_of(draft=False)),
+        EARLY,
+        "nothing on PyPI",
+        "gh release edit v1.2.3 --draft",
+    ),
+    (
+        "published too early, frozen",
+        picture("publish-pypi", served=TESTED, release={**release_of(draft=False), "immutable": True}),
+        EARLY,
+        "nothing on PyPI",
+        RERUN,
+    ),
+    (
+        "frozen for ever",
+        picture("github-release", release={**release_of(draft=False), "immutable": True}),
+        EARLY,
+        "complete on PyPI",
+        "",
+    ),
+    ("PyPI not verified", picture("verify-pypi", release=None), "verify-pypi", "complete on PyPI", RERUN),
+    ("no draft", picture("github-release", release=None), "github-release", "complete on PyPI", RERUN),
+    (
+        "green, no release",
+        picture(release=None),
+        "github-release",
+        "its GitHub Release is missing",
+        "gh run rerun --job 8",
+    ),
+    (
+        "green, file missing",
+        picture(release=release_of(draft=True, without="demo_pkg-1.2.3.tar.gz")),
+        "github-release",
+        "lacks demo_pkg-1.2.3.tar.gz",
+        "gh run rerun --job 8",
+    ),
+    (
+        "published, file missing",
+        picture(release=release_of(draft=False, without="demo_pkg-1.2.3.tar.gz")),
+        "github-release",
+        "published GitHub Release lacks",
+        "",
+    ),
+    (
+        "green, not listed",
+        picture(served={"testpypi": files(), "pypi": {}}, release=release_of(draft=True)),
+        "uploaded-but-not-listed",
+        "PyPI does not list all of it",
+        "gh run rerun 7",
+    ),
+    ("draft", picture(release=release_of(draft=True)), "steps", "complete draft", "gh release view v1.2.3"),
+    ("released", picture(), "", "is released", ""),
+    (
+        "yanked",
+        picture(served={"testpypi": files(), "pypi": files(yanked="Broken.")}),
+        "a-wrong-version-is-published",
+        "yanked on PyPI: Broken.",
+        "",
+    ),
+    (
+        "other bytes",
+        picture("verify-pypi", served={"testpypi": files(), "pypi": files(0, sha256="f" * 64)}),
+        "the-version-is-there-with-other-bytes",
+        "PyPI has other files for 1.2.3",
+        "",
+    ),
+    (
+        "published by somebody else",
+        picture(runs=[], built={}, compared={}),
+        "the-version-is-there-with-other-bytes",
+        "no run of release.yml is known",
+        "",
+    ),
+    (
+        "moved",
+        picture("publish-pypi", served=TESTED, where=status.Tag("d" * 40, "not signed", COMMIT)),
+        "making-a-tag-again",
+        "moved",
+        "",
+    ),
+    (
+        "tag gone, on PyPI",
+        picture(where=status.Tag("", "", "")),
+        "making-a-tag-again",
+        "its tag is gone",
+        f"git tag --force --annotate v1.2.3 {COMMIT} --message v1.2.3",
+    ),
+    (
+        "tag gone, not on PyPI",
+        picture("gate", **UNBORN, where=status.Tag("", "", "")),
+        "making-a-tag-again",
+        "nothing of it is on PyPI",
+        "",
+    ),
+]
+
+
+@pytest.mark.requirement("P8.4", "P8.5", "R1", "R2", "R5", "R8", "R11", "U6")
+@pytest.mark.parametrize("known", STATES, ids=[known[0] for known in STATES])
+def test_each_state_has_a_name_and_a_next_step(
+    known: tuple[str, status.Picture, str, str, str], settings: Settings
+) -> None:
+    _, seen, anchor, words, command = known
+    found = status.next_step(seen, settings, "main")
+    assert found.anchor == anchor
+    assert words in found.state
+    assert (found.commands[0] if found.commands else "") == command
+
+
+@pytest.mark.requirement("P8.6", "P9.2")
+def test_an_adopted_package_keeps_the_file_name_of_its_workflow(settings: Settings) -> None:
+    kept = dataclasses.replace(settings, release_workflow="publish.yml")
+    assert status.next_step(picture(**NO_RUN), kept, "main").commands == (
+        "gh workflow run publish.yml --ref main --field tag=v1.2.3",
+    )
+
+
+@pytest.mark.requirement("P8.4", "C9")
+@pytest.mark.parametrize("known", STATES, ids=[known[0] for known in STATES])
+def test_each_row_is_on_the_page(
+    known: tuple[str, status.Picture, str, str, str], settings: Settings, default_package: Path
+) -> None:
+    text = (default_package / "RELEASING.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    anchor = status.next_step(known[1], settings, "main").anchor
+    assert not anchor or anchor in slugs
+
+
+@pytest.mark.parametrize(
+    ("steps", "reviews", "rejected"),
+    [
+        ([], ["rejected"], True),
+        ([{}], ["rejected"], False),
+        ([], ["rejected", "approved"], False),
+        ([], [], False),
+    ],
+)
+def test_an_old_rejection_is_not_taken_for_a_new_one(
+    steps: list[dict[str, str]], reviews: list[str], rejected: bool
+) -> None:
+    jobs = [{"conclusion": "success", "steps": [{}]}, {"conclusion": "failure", "steps": steps}]
+    assert status.was_rejected(jobs, [{"state": state} for state in reviews]) is rejected
+
+
+def test_no_command_is_proposed_that_could_upload_by_hand(settings: Settings) -> None:
+    commands = [c for known in STATES for c in status.next_step(known[1], settings, "main").commands]
+    assert {command.split()[0] for command in commands} == {"gh", "git"}
+
+
+# ---- Looking ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(default_package: Path) -> Settings:
+    """The settings of the default package."""
+    return load_settings(default_package / ".github/release/settings.toml")
+
+
+@pytest.fixture
+def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A maintainer's clone and a repository."""
+    return bench(default_package, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run status.py."""
+
+    def command(*arguments: str) -> Outcome:
+        return desk.run(status, *arguments, capsys=capsys)
+
+    return command
+
+
+def test_a_tag_that_is_only_here(run: Command) -> None:
+    shown = run("v0.1.0").printed
+    assert "v0.1.0 is in this clone only.\n" in shown
+    assert "\n  git push origin v0.1.0\n" in shown
+    assert "The row: RELEASING.md#steps" in shown
+
+
+@pytest.mark.parametrize(("annotated", "signature"), [(False, "lightweight"), (True, "not signed")])
+def test_a_tag_on_github(desk: Bench, run: Command, annotated: bool, signature: str) -> None:
+    git(desk.clone, "tag", *(["--annotate", "--message", "x"] if annotated else []), "v0.2.0")
+    git(desk.github.bare, "fetch", "--quiet", str(desk.clone), "refs/tags/v0.2.0:refs/tags/v0.2.0")
+    found = json.loads(run("v0.2.0", "--json").printed)
+    assert found["commit"] == git(desk.clone, "rev-parse", "HEAD")
+    assert found["next"]["anchor"] == "no-run-was-created"
+    assert signature in run("v0.2.0").printed
+
+
+@pytest.mark.requirement("P4.2", "R9")
+@pytest.mark.parametrize(("tag", "right"), [("v1.2.3-beta1", "v1.2.3b1"), ("1.2.3", "v1.2.3")])
+def test_a_tag_that_is_no_version_is_a_sentence(run: Command, tag: str, right: str) -> None:
+    outcome = run(tag)
+    assert outcome.status == 1
+    assert right in outcome.sentences[2]
+
+
+def test_without_a_tag_it_says_how_to_name_one(run: Command) -> None:
+    assert run().status == 2
+
+
+def no_access(desk: Bench) -> None:
+    desk.github.repo["private"] = True
+    desk.patch.setenv("GH_TOKEN", desk.github.token("stranger"))
+
+
+def rate_limit(desk: Bench) -> None:
+    desk.github.store.state["rate_limited"] = True
+
+
+def network_gone(desk: Bench) -> None:
+    desk.patch.setattr(requests.Session, "get_adapter", broken)
+
+
+def broken(*_: object, **__: object) -> None:
+    """No network."""
+    raise requests.ConnectionError("no route to host")
+
+
+def another_clone(desk: Bench) -> None:
+    git(desk.clone, "remote", "set-url", "origin", "https://github.com/somebody/demo-pkg")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "wrong"),
+    [
+        (no_access, f"{REPOSITORY} is not on GitHub, or this login may not see it"),
+        (rate_limit, "GitHub's rate limit"),
+        (network_gone, "GitHub does not answer: no route to host"),
+        (another_clone, "This clone belongs to somebody/demo-pkg"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_bad_input_is_a_sentence(
+    desk: Bench, run: Command, spoil: Callable[[Bench], None], wrong: str
+) -> None:
+    spoil(desk)
+    outcome = run("v0.1.0")
+    assert outcome.status == 1
+    assert outcome.sentences[0].startswith(wrong)
+    assert len(outcome.sentences) == 4

@@ -1,0 +1,392 @@
+"""A rendered package on a sandbox's GitHub, with its maintainer: a clone, git and gh, and nothing else.
+
+A scenario reads like this::
+
+    def test_the_answer_to_an_upload_is_lost(built: Maintainer) -> None:
+        '''The file is stored, but its answer is lost; the re-run finds it and goes on.'''
+        built.spoil_uploads("pypi", "reset_after")
+        built.approve()
+        built.stopped_at("publish-pypi", testpypi="all", pypi="wheel")
+        built.follow_runbook("re-run")
+        built.is_released()
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import re
+import shutil
+import zipfile
+from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+
+from copier_pypi_release.workflow_files import STAGES
+from markdown_it import MarkdownIt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emulator.https import Action
+    from emulator.pypi import Hosts, Index
+    from emulator.sandbox import IndexName, Sandbox, Where
+
+OWNER, NAME = "octo-org", "demo-pkg"
+REPOSITORY = f"{OWNER}/{NAME}"
+Files = Literal["none", "wheel", "sdist", "all"]
+
+
+def kinds(names: list[str]) -> Files:
+    """Which of a release's two files a list of names has."""
+    wheel = any(name.endswith(".whl") for name in names)
+    sdist = any(name.endswith(".tar.gz") for name in names)
+    if wheel and sdist:
+        return "all"
+    return "wheel" if wheel else "sdist" if sdist else "none"
+
+
+@dataclasses.dataclass
+class Maintainer:
+    """The package and its maintainer.
+
+    Attributes:
+        sandbox: The sandbox it lives in.
+        tag: The tag that a scenario releases.
+        tag_prefix: What stands before the version.
+        environments: Names of the environments, of TestPyPI and PyPI.
+        workflow: File name of the workflow that releases.
+        name: Name of the repository and of the distribution.
+    """
+
+    sandbox: Sandbox
+    tag: str = "v0.1.0"
+    tag_prefix: str = "v"
+    environments: tuple[str, str] = ("testpypi", "pypi")
+    workflow: str = "release.yml"
+    name: str = NAME
+
+    # -- setting up ----------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, sandbox: Sandbox, package: Path, **attributes: Any) -> Self:  # noqa: ANN401
+        """Put a rendered package on GitHub and set it up as its RELEASING.md says.
+
+        Args:
+            sandbox: A running sandbox.
+            package: The rendered files, without a git repository.
+            attributes: Attributes of the project that differ from the defaults.
+        """
+        project = cls(sandbox, **attributes)
+        sandbox.github.create_repo(OWNER, NAME)
+        shutil.copytree(package, project.clone)
+        project.shell(
+            "git init --quiet && git add --all && git commit --quiet --message 'feat: first'",
+            f"git remote add origin https://github.com/{REPOSITORY}",
+            "git config credential.helper '!gh auth git-credential'",
+        )
+        project.shell("git push --quiet --set-upstream origin main")
+        set_up, doctor = project.shell_blocks("before-the-first-release")
+        project.shell(f"printf '\\ny\\n' | {set_up}")  # who approves: oneself; whether to go on: yes
+        project.register_publisher("testpypi", project.environments[0])
+        project.register_publisher("pypi", project.environments[1])
+        project.shell(doctor)
+        return project
+
+    @property
+    def repository(self) -> str:
+        """``owner/name`` on GitHub."""
+        return f"{OWNER}/{self.name}"
+
+    def set_reviewer(self, environment: str) -> None:
+        """Let an environment wait for its reviewer; which refs it lets in stays."""
+        github = self.sandbox.github
+        policies = github.environments(self.repository)[environment]["policies"]
+        tags, branches = (
+            tuple(policy["name"] for policy in policies if policy["type"] == kind)
+            for kind in ("tag", "branch")
+        )
+        github.set_environment(self.repository, environment, reviewers=(OWNER,), tags=tags, branches=branches)
+
+    def register_publisher(self, index: IndexName, environment: str) -> None:
+        """Register the release workflow as a trusted publisher of the package."""
+        self.index(index).add_publisher(
+            self.name,
+            owner=OWNER,
+            owner_id=str(self.sandbox.github.ids(self.repository)["owner"]),
+            repository=self.name,
+            workflow=self.workflow,
+            environment=environment,
+            pending=self.name not in self.index(index).projects(),
+        )
+
+    # -- what the maintainer does ---------------------------------------------------------------
+
+    @property
+    def clone(self) -> Path:
+        """The maintainer's clone."""
+        return self.sandbox.root / "home" / self.name
+
+    def shell(self, *commands: str, check: bool = True, **variables: str) -> str:
+        """Run commands in the clone, as a person would in one bash, and return what they print."""
+        done = self.sandbox.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
+            cwd=self.clone,
+            env={"GH_TOKEN": self.sandbox.github.token(OWNER), **variables},
+            check=check,
+        )
+        return done.stdout + ("" if check else done.stderr)
+
+    def commit(self, message: str, files: dict[str, str] | None = None, *, ci: bool = False) -> None:
+        """Change files of the clone, commit and bring the commit to GitHub.
+
+        Args:
+            message: The commit message.
+            files: New contents by path.
+            ci: Push it, so that CI runs; otherwise see `publish`.
+        """
+        for name, text in (files or {}).items():
+            path = self.clone / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        self.shell("git add --all", f"git commit --quiet --allow-empty --message '{message}'")
+        if ci:
+            self.shell("git push --quiet")
+        else:
+            self.publish()
+
+    def publish(self) -> None:
+        """Bring the commits of main to GitHub as if CI had ended on them as it did on the first one.
+
+        For scenarios that are not about CI: GitHub fetches instead of being pushed to, so no event
+        starts CI, and the verdict is filed. CI is executed for the checkpoint and in test_variants.py.
+        """
+        github = self.sandbox.github
+        self.shell(
+            f"git -C '{github.git_dir(REPOSITORY)}' fetch --quiet --update-head-ok '{self.clone}' main:main",
+            "git fetch --quiet",
+        )
+        for run in github.runs(REPOSITORY, workflow="ci.yml")[:1]:
+            github.repeat_verdict(run["id"], self.shell("git rev-parse HEAD").strip())
+
+    def edit(self, path: str, old: str, new: str, *, push: bool = True) -> None:
+        """Replace a text that stands once in a file of the clone; commit, and, by default, `publish`."""
+        file = self.clone / path
+        text = file.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
+        file.write_text(text.replace(old, new), encoding="utf-8")
+        self.shell(f"git commit --quiet --all --message 'chore: edit {path}'")
+        if push:
+            self.publish()
+
+    def release(self, tag: str | None = None) -> Self:
+        """Tag HEAD, push the tag, and wait until the run ends or waits for a reviewer."""
+        self.tag = tag or self.tag
+        self.shell(
+            f"git tag --annotate '{self.tag}' --message release", f"git push --quiet origin '{self.tag}'"
+        )
+        return self.wait()
+
+    def approve(self) -> Self:
+        """Approve whatever waits for a reviewer, again and again, until every run of the tag ends."""
+        self.sandbox.wait_idle()
+        while waiting := next((run for run in self.runs() if run["status"] == "waiting"), None):
+            environment = next(job["environment"] for job in waiting["jobs"] if job["status"] == "waiting")
+            self.sandbox.github.approve(waiting["id"], environment)
+            self.sandbox.wait_idle()
+        return self
+
+    def spoil_uploads(self, index: IndexName, action: Action, **where: Unpack[Where]) -> None:
+        """Put a fault in force for uploads to an index; see `emulator.https.Fault`."""
+        uploads: Where = {"host": self.hosts(index).upload, "method": "POST", "path": "/legacy/"}
+        uploads.update(where)
+        self.sandbox.fault(action, **uploads)
+
+    def wait(self) -> Self:
+        """Wait until nothing runs."""
+        self.sandbox.wait_idle()
+        return self
+
+    def rerun_all(self) -> Self:
+        """Re-run every job of the newest run, and wait."""
+        self.shell(f"gh run rerun {self.run['id']}")
+        return self.approve()
+
+    def push_unseen(self, tag: str) -> None:
+        """Push a tag with three others, for which GitHub starts nothing."""
+        noise = "noise-1 noise-2 noise-3"
+        self.shell(
+            f"for name in {tag} {noise}; do git tag $name; done", f"git push --quiet origin {tag} {noise}"
+        )
+
+    def delete_runs(self, workflow: str) -> None:
+        """Delete every run of a workflow, as if it never ran."""
+        runs = self.sandbox.github.runs(self.repository, workflow=workflow)
+        self.shell(*(f"gh run delete {run['id']}" for run in runs))
+
+    def follow_runbook(self, anchor: str, *, approve: bool = True) -> Self:
+        """Run the first shell block that follows an anchor of RELEASING.md, as printed, and wait.
+
+        The block "Set these two first" goes before it, with this scenario's tag put in.
+
+        Args:
+            anchor: the heading or ``<a id=...>``.
+            approve: approve what waits for a reviewer.
+        """
+        first = re.sub(
+            r"^TAG=\S+", f"TAG={self.tag}", self.shell_blocks("when-it-stops")[0], flags=re.MULTILINE
+        )
+        self.shell(first, self.shell_blocks(anchor)[0])
+        return self.approve() if approve else self.wait()
+
+    def shell_blocks(self, anchor: str) -> list[str]:
+        """The fenced shell blocks between a heading or ``<a id=...>`` of RELEASING.md and the next one."""
+        text = (self.clone / "RELEASING.md").read_text(encoding="utf-8")
+        blocks: dict[str, list[str]] = {}
+        here, heading = "", False
+        for token in MarkdownIt().parse(text):
+            if token.type == "inline":
+                named = re.search('<a id="([^"]+)">', token.content)
+                slug = re.sub(r"[^\w -]", "", token.content.lower()).strip().replace(" ", "-")
+                here = named[1] if named else slug if heading else here
+            elif token.type == "fence" and token.info == "sh":
+                blocks.setdefault(here, []).append(token.content)
+            heading = token.type == "heading_open"
+        return blocks[anchor]
+
+    # -- what there is to see ---------------------------------------------------------------------
+
+    def index(self, name: IndexName) -> Index:
+        """One of the indexes."""
+        return self.sandbox.index(name)
+
+    def hosts(self, name: IndexName) -> Hosts:
+        """The public names of an index."""
+        return self.sandbox.hosts(name)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The runs that release the tag, oldest first."""
+        runs = self.sandbox.github.runs(self.repository, workflow=self.workflow)
+        return [run for run in runs if run["title"] == f"Release {self.tag}"]
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """The newest run that releases the tag."""
+        runs = self.runs()
+        assert runs, f"no run was created for {self.tag}"
+        return runs[-1]
+
+    def jobs(self, key: str) -> list[dict[str, Any]]:
+        """The jobs of the newest run with a key: one, or a leg of a matrix each."""
+        return [job for job in self.run["jobs"] if job["key"] == key]
+
+    def log(self, key: str) -> str:
+        """What a job of the newest run printed, with its summary and annotations."""
+        jobs = self.jobs(key)
+        notes = [note["message"] for job in jobs for note in job["annotations"]]
+        return "\n".join([*(job["log"] + job["summary"] for job in jobs), *notes])
+
+    @property
+    def version(self) -> str:
+        """The version that the tag stands for."""
+        return self.tag.removeprefix(self.tag_prefix)
+
+    def served(self, name: IndexName) -> dict[str, str]:
+        """SHA-256 by name of the files that an index has of the tag's version, listed or not."""
+        files = self.index(name).files(self.name)
+        return {f.filename: f.sha256 for f in files.values() if f.version == self.version}
+
+    def built(self) -> dict[str, str]:
+        """SHA-256 by name of the distributions that the newest run keeps as an artifact."""
+        with zipfile.ZipFile(
+            io.BytesIO(self.sandbox.github.artifact(self.run["id"], "distributions"))
+        ) as archive:
+            return {n: hashlib.sha256(archive.read(n)).hexdigest() for n in archive.namelist()}
+
+    def github_release(self) -> dict[str, Any] | None:
+        """The GitHub Release of the tag, draft or not; there is never more than one."""
+        found = [r for r in self.sandbox.github.releases(self.repository) if r["tag_name"] == self.tag]
+        assert len(found) < 2, "more than one release of one tag"
+        return found[0] if found else None
+
+    def open_issues(self) -> list[str]:
+        """Titles of the open issues about the tag."""
+        issues = self.sandbox.github.issues(self.repository)
+        titles = [issue["title"] for issue in issues if issue["state"] == "open"]
+        return [title for title in titles if title.startswith(f"Release {self.tag} ")]
+
+    # -- what must hold ---------------------------------------------------------------------------
+
+    def stopped_at(
+        self, stage: str, saying: str = "", *, testpypi: Files = "none", pypi: Files = "none"
+    ) -> None:
+        """Assert the state after a fault, exactly.
+
+        Args:
+            stage: The job that failed; every later one was skipped.
+            saying: Text that its log has.
+            testpypi: Files of the version on TestPyPI.
+            pypi: Files of the version on PyPI.
+        """
+        run = self.run
+        results = {key: fact["result"] for key, fact in run["results"].items()}
+        assert run["conclusion"] == "failure", results
+        assert next(key for key in STAGES if results[key] != "success") == stage, results
+        assert results[stage] == "failure", results
+        after = STAGES[STAGES.index(stage) + 1 :]
+        assert {results[key] for key in after} <= {"skipped"}, results
+        assert saying in self.log(stage), self.log(stage)[-3000:]
+        assert kinds(list(self.served("testpypi"))) == testpypi
+        assert kinds(list(self.served("pypi"))) == pypi
+        if stage != "github-release":
+            assert self.github_release() is None
+        if "report" in results:
+            assert self.open_issues() == [f"Release {self.tag} stopped at {stage}"]
+
+    def waits_for(self, index: IndexName) -> None:
+        """Assert that all before the publishing is green, and that it waits for a reviewer."""
+        stage = f"publish-{index}"
+        before = STAGES[: STAGES.index(stage)]
+        found = {key: fact["result"] for key, fact in self.run["results"].items()}
+        assert (self.run["status"], found) == ("waiting", dict.fromkeys(before, "success"))
+        assert [job["key"] for job in self.run["jobs"] if job["status"] == "waiting"] == [stage]
+        built = self.built()
+        assert kinds(list(built)) == "all"
+        assert self.served("testpypi") == (built if index == "pypi" else {})
+        assert self.served("pypi") == {}
+
+    def is_released(self, *, twice: bool = True) -> None:
+        """Assert that the release is complete, and that one more re-run changes nothing.
+
+        Nothing untested or mismatched is on PyPI; the same bytes are everywhere; the run is green.
+
+        Args:
+            twice: Re-run the publishing of the finished release, to see that nothing changes.
+        """
+        run = self.run
+        assert run["conclusion"] == "success", {k: v["result"] for k, v in run["results"].items()}
+        built = self.built()
+        assert kinds(list(built)) == "all"
+        assert self.served("testpypi") == built
+        assert self.served("pypi") == built
+        release = self.github_release()
+        assert release is not None
+        sums = release["assets"].pop("SHA256SUMS").decode()
+        assert {n: hashlib.sha256(data).hexdigest() for n, data in release["assets"].items()} == built
+        assert dict(reversed(line.split()) for line in sums.splitlines()) == built
+        assert not self.open_issues()
+        if twice:
+            before = self.world_state()
+            first = next(job["id"] for job in run["jobs"] if job["key"] == "publish-pypi")
+            self.shell(f"gh run rerun --job {first}")
+            self.approve()
+            assert self.run["conclusion"] == "success"
+            assert self.world_state() == before
+
+    def world_state(self) -> dict[str, Any]:
+        """Everything public about the version, to compare before and after."""
+        return {
+            "testpypi": self.served("testpypi"),
+            "pypi": self.served("pypi"),
+            "releases": self.sandbox.github.releases(self.repository),
+            "issues": self.open_issues(),
+        }

@@ -1,0 +1,151 @@
+"""Fixtures of the emulator: a rendered package, a filled wheelhouse, a shared uv cache, and sandboxes."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import fcntl
+import importlib.util
+import os
+import py_compile
+import re
+import shutil
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import tomlkit
+from support.rendering import ROOT, render
+
+from emulator.sandbox import Sandbox
+from emulator.wheelhouse import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CACHE = ROOT / ".cache"
+_SCRIPTS = ROOT / "template/.github/release"
+DAY = 86400  # seconds
+TOOLS = ("twine==7.*",)  # what the publish action brings
+
+
+def script_requirements() -> set[str]:
+    """What the release scripts install: inline metadata (PEP 723), the build backend, git-cliff."""
+    found = set()
+    for script in _SCRIPTS.glob("*.py"):
+        text = script.read_text(encoding="utf-8")
+        if block := re.search(r"^# /// script\n((?:#.*\n)+?)# ///$", text, re.MULTILINE):
+            found |= set(tomllib.loads(re.sub("^# ?", "", block[1], flags=re.MULTILINE))["dependencies"])
+    constraints = (_SCRIPTS / "build-constraints.txt").read_text(encoding="utf-8")
+    found |= set(re.findall(r"^[\w.-]+==[\w.]+", constraints, re.MULTILINE))
+    notes = ast.parse((_SCRIPTS / "release_notes.py").read_text(encoding="utf-8"))
+    constants = [node.value for node in ast.walk(notes) if isinstance(node, ast.Constant)]
+    return found | {
+        text for text in constants if isinstance(text, str) and re.fullmatch(r"[\w-]+==[\w.]+", text)
+    }
+
+
+def group_requirements(package: Path) -> set[str]:
+    """What the checks of a rendered package install: its dependency groups (PEP 735)."""
+    groups = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return {entry for group in groups.values() for entry in group if isinstance(entry, str)}
+
+
+def claim_one_python(package: Path) -> None:
+    """Leave only the Python of this machine in the classifiers of a rendered package."""
+    here = f"Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}"
+    other = re.compile(r"Programming Language :: Python :: 3[.]\d+")
+    pyproject = package / "pyproject.toml"
+    document = tomlkit.parse(pyproject.read_text(encoding="utf-8"))
+    classifiers = cast("list[str]", cast("Any", document)["project"]["classifiers"])
+    for classifier in list(classifiers):
+        if classifier != here and other.fullmatch(classifier):
+            classifiers.remove(classifier)
+    pyproject.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def run_one_leg(package: Path) -> None:
+    """Leave one leg of the matrix: the Python and the system of this machine, which all others run on too."""
+    claim_one_python(package)
+    for workflow in (package / ".github/workflows").glob("*.yml"):
+        text = workflow.read_text(encoding="utf-8")
+        workflow.write_text(re.sub(r"\n        include:(?:\n          .*)+", "", text), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a package with default answers, owned by the drill's organisation.
+
+    It is tested on what this machine has, once, and not six times more. The first in test_variants.py is
+    as it was rendered.
+    """
+    folder = render(
+        template, tmp_path_factory.mktemp("rendered") / "demo-pkg", {"repository_owner": "octo-org"}
+    )
+    run_one_leg(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(package: Path) -> Path:
+    """A folder of wheels with what a release installs: "the rest of the index"."""
+    requirements = script_requirements() | group_requirements(package) | set(TOOLS)
+    return fill(requirements, CACHE / "wheelhouse")
+
+
+@pytest.fixture(scope="session")
+def uv_cache() -> Path:
+    """The cache of uv, shared by all sandboxes and kept between sessions, but for old environments."""
+    folder = CACHE / "uv"
+    folder.mkdir(parents=True, exist_ok=True)
+    for environment in folder.glob("environments-*/*"):  # uv keeps one for each place of a script
+        with contextlib.suppress(OSError):  # another worker was faster
+            if time.time() - environment.stat().st_mtime > DAY:
+                shutil.rmtree(environment)
+    return folder
+
+
+def compile_cached(uv_cache: Path) -> None:
+    """Give the wheels in uv's cache their bytecode.
+
+    uv makes new environments for every job, of links to what is in its cache; without bytecode there,
+    each of them would compile all that it imports again. It halves the time of a release.
+    """
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH  # what is in the cache never changes
+    scratch = uv_cache / f"bytecode-{os.getpid()}"
+    for source in (uv_cache / "archive-v0").rglob("*.py"):
+        target = Path(importlib.util.cache_from_source(str(source)))
+        if not target.exists():
+            # Made elsewhere and moved: uv, at work in another sandbox, must see no file that vanishes.
+            made = py_compile.compile(str(source), str(scratch), invalidation_mode=unchecked, quiet=2)
+            if made:
+                target.parent.mkdir(exist_ok=True)
+                scratch.rename(target)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory, wheelhouse: Path, uv_cache: Path) -> Iterator[Sandbox]:
+    """Give the tests of a module one sandbox with the rest of the index."""
+    root = tmp_path_factory.mktemp("sandbox")
+    with Sandbox(root, wheelhouse=wheelhouse, uv_cache=uv_cache) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def new_sandbox(tmp_path: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Sandbox]:
+    """A sandbox in which nothing has happened yet, for one test."""
+    with Sandbox(tmp_path / "sandbox", wheelhouse=wheelhouse, uv_cache=uv_cache) as sandbox:
+        yield sandbox
+
+
+@contextlib.contextmanager
+def once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder that all workers of this session share, and whether it is still to be filled."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder, not folder.exists()

@@ -1,0 +1,411 @@
+"""The stand-in actions do what the real ones document; each row names the behaviour it holds."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from emulator.developer import PINS, Bench
+from emulator.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """One sandbox for all tests of the module; each makes a repository of its own."""
+    with Sandbox(tmp_path_factory.mktemp("actions") / "sandbox") as sandbox:
+        yield sandbox
+
+
+SHOW = {
+    "run": """
+set +e
+cd "${WHERE:-.}"
+echo "head=$(git rev-parse HEAD) branch=$(git symbolic-ref -q HEAD)"
+echo "depth=$(git rev-list --count HEAD) shallow=$(git rev-parse --is-shallow-repository)"
+echo "describe=$(git describe --tags --always)"
+echo "kind=$(git cat-file -t refs/tags/v1 2>/dev/null)"
+git for-each-ref --format 'ref=%(refname)'
+echo "files=$(ls | tr '\\n' ' ')"
+echo "secret=$(git config --get-regexp '^http.*extraheader' | wc -l)"
+"""
+}
+
+
+def checkout(**inputs: object) -> dict[str, Any]:
+    """Return a step that checks out."""
+    return {"uses": PINS["checkout"], "with": inputs}
+
+
+def facts(log: str) -> dict[str, list[str]]:
+    """Return the `key=value` lines of `SHOW`, all values of a key in order."""
+    found: dict[str, list[str]] = {}
+    for line in log.splitlines():
+        text = line.split(" | ", 2)[-1]
+        for part in [text] if text.startswith(("files=", "ref=")) else text.split(" "):
+            key, sign, value = part.partition("=")
+            if sign:
+                found.setdefault(key, []).append(value.strip())
+    return found
+
+
+class TestCheckout:
+    """actions/checkout v7: refs, HEAD, depth, `git describe`."""
+
+    def history(self, sandbox: Sandbox, name: str, inputs: dict[str, Any], on: object) -> Bench:
+        """Make a history of three commits whose last has the workflow and the tag v1."""
+        bench = Bench(sandbox, name)
+        bench.clone.commit({"a": "1"})
+        bench.clone.commit({"b": "1", "docs/x": "x", "src/y": "y"})
+        bench.steps(checkout(**inputs), SHOW, on=on)
+        bench.clone.push("main")
+        bench.clone.git("tag", "--annotate", "--message", "v1", "v1")
+        return bench
+
+    @pytest.mark.requirement("P3.1")
+    def test_tag_with_full_history(self, sandbox: Sandbox) -> None:
+        """`fetch-depth: 0` on a tag: everything, HEAD detached at the annotated tag."""
+        inputs = {"ref": "refs/tags/v1", "fetch-depth": 0}
+        bench = self.history(sandbox, "tag-full", inputs, {"push": {"tags": ["v*"]}})
+        seen = facts(bench.log("v1"))
+        assert seen["head"] == [bench.clone.head()]
+        assert seen["branch"] == [""]
+        assert (seen["depth"], seen["shallow"]) == (["3"], ["false"])
+        assert (seen["describe"], seen["kind"]) == (["v1"], ["tag"])
+        assert seen["ref"] == ["refs/remotes/origin/main", "refs/tags/v1"]
+
+    @pytest.mark.requirement("P3.10")
+    def test_tag_shallow(self, sandbox: Sandbox) -> None:
+        """The default depth on a tag: one commit, and the tag alone, still annotated."""
+        inputs = {"ref": "refs/tags/v1"}
+        bench = self.history(sandbox, "tag-shallow", inputs, {"push": {"tags": ["v*"]}})
+        seen = facts(bench.log("v1"))
+        assert (seen["depth"], seen["shallow"]) == (["1"], ["true"])
+        assert (seen["ref"], seen["kind"]) == (["refs/tags/v1"], ["tag"])
+
+    def test_default_on_a_tag_push(self, sandbox: Sandbox) -> None:
+        """No `ref` on a tag push: as with the tag's name."""
+        bench = self.history(sandbox, "tag-default", {}, {"push": {"tags": ["v*"]}})
+        seen = facts(bench.log("v1"))
+        assert (seen["describe"], seen["kind"], seen["depth"]) == (["v1"], ["tag"], ["1"])
+
+    def test_sha_with_full_history(self, sandbox: Sandbox) -> None:
+        """A commit as `ref` with depth 0: HEAD detached there, all branches and tags fetched."""
+        bench = Bench(sandbox, "sha-full")
+        first = bench.clone.commit({"a": "1"})
+        bench.clone.tag("v1")
+        bench.steps(checkout(ref=first, **{"fetch-depth": 0}), SHOW)
+        seen = facts(bench.log())
+        assert (seen["head"], seen["branch"], seen["depth"]) == ([first], [""], ["1"])
+        assert seen["ref"] == ["refs/remotes/origin/main", "refs/tags/v1"]
+
+    def test_branch_shallow(self, sandbox: Sandbox) -> None:
+        """A branch as `ref`, default depth: HEAD on a local branch, no tag, no describe."""
+        bench = self.history(sandbox, "branch", {"ref": "main"}, {"push": {"branches": ["main"]}})
+        bench.clone.git("push", "--quiet", "origin", "v1")
+        bench.clone.commit({"c": "1"})
+        seen = facts(bench.log())
+        assert (seen["branch"], seen["depth"]) == (["refs/heads/main"], ["1"])
+        assert seen["ref"] == ["refs/heads/main", "refs/remotes/origin/main"]
+        assert seen["describe"][0] in bench.clone.head()
+
+    def test_default_on_a_branch_push(self, sandbox: Sandbox) -> None:
+        """No `ref` on a branch push: the pushed commit, on its branch."""
+        bench = self.history(sandbox, "push", {}, {"push": {"branches": ["main"]}})
+        bench.clone.commit({"c": "1"})
+        seen = facts(bench.log())
+        assert (seen["branch"], seen["head"]) == (["refs/heads/main"], [bench.clone.head()])
+
+    def test_sparse_path_and_no_credentials(self, sandbox: Sandbox) -> None:
+        """`sparse-checkout` leaves other folders out, `path` moves, credentials are gone."""
+        bench = Bench(sandbox, "sparse")
+        bench.clone.commit({"top": "1", "docs/x": "x", "src/y": "y"})
+        inputs = {"path": "in", "sparse-checkout": "docs", "persist-credentials": False}
+        bench.steps(checkout(**inputs), SHOW | {"env": {"WHERE": "in"}})
+        seen = facts(bench.log())
+        assert seen["files"] == ["docs top"]
+        assert seen["secret"] == ["0"]
+
+    def test_credentials_stay_by_default(self, sandbox: Sandbox) -> None:
+        """Without `persist-credentials: false` later steps can use the token."""
+        bench = Bench(sandbox, "credentials")
+        bench.steps(checkout(), SHOW)
+        assert facts(bench.log())["secret"] == ["1"]
+
+    def test_root_checkout_removes_what_is_there(self, sandbox: Sandbox) -> None:
+        """Checking out over files that are no clone of the repository deletes them."""
+        bench = Bench(sandbox, "order")
+        bench.steps({"run": "mkdir source && touch source/x"}, checkout(), SHOW)
+        assert facts(bench.log())["files"] == [""]
+
+    @pytest.mark.requirement("P3.2")
+    @pytest.mark.parametrize("depth", [0, 1])
+    def test_moved_tag_is_refused(self, sandbox: Sandbox, depth: int) -> None:
+        """A tag that no longer points at the commit of the event ends the job."""
+        on = {"push": {"tags": ["v*"]}}
+        bench = self.history(sandbox, f"moved-{depth}", {"fetch-depth": depth}, on)
+        run = bench.result("v1")
+        bench.clone.commit({"later": "1"})
+        bench.clone.git("tag", "--force", "v1")
+        bench.clone.push("v1", force=True)
+        sandbox.wait_idle(60)
+        sandbox.github.rerun(run["id"])
+        sandbox.wait_idle(60)
+        assert sandbox.github.run(run["id"])["conclusion"] == "failure"
+        assert "does not point to the expected commit" in sandbox.github.log(run["id"])
+
+    def test_missing_ref(self, sandbox: Sandbox) -> None:
+        """A ref that is not there fails."""
+        bench = Bench(sandbox, "missing")
+        bench.steps(checkout(ref="refs/tags/v9"))
+        assert "couldn't find remote ref refs/tags/v9" in bench.log(conclusion="failure")
+
+
+def files_of(bench: Bench, run: dict[str, Any], name: str) -> dict[str, str]:
+    """Return the files in an artifact."""
+    data = bench.sandbox.github.artifact(run["id"], name)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {entry: archive.read(entry).decode() for entry in archive.namelist()}
+
+
+def upload(**inputs: object) -> dict[str, Any]:
+    """Return a step that uploads."""
+    return {"uses": PINS["upload"], "with": inputs}
+
+
+MAKE = {"run": "mkdir -p out/deep out/.hid .top; echo 1 | tee out/a out/deep/b out/.c out/.hid/d .top/e"}
+
+
+class TestArtifacts:
+    """actions/upload-artifact v7 and actions/download-artifact v8."""
+
+    @pytest.mark.parametrize(
+        ("inputs", "wanted"),
+        [
+            pytest.param({"path": "out"}, ["a", "deep/b"], id="folder-without-hidden"),
+            pytest.param({"path": "out/"}, ["a", "deep/b"], id="trailing-slash"),
+            pytest.param({"path": "out/deep/b"}, ["b"], id="single-file"),
+            pytest.param({"path": "out/*"}, ["a", "deep/b"], id="glob"),
+            pytest.param({"path": "out/**/b"}, ["deep/b"], id="double-star"),
+            pytest.param({"path": "out/a\nout/deep/"}, ["a", "deep/b"], id="two-paths"),
+            pytest.param({"path": "out\n!out/deep/**"}, ["a"], id="excluded"),
+            pytest.param(
+                {"path": "out", "include-hidden-files": True},
+                [".c", ".hid/d", "a", "deep/b"],
+                id="with-hidden",
+            ),
+        ],
+    )
+    def test_layout(self, sandbox: Sandbox, inputs: dict[str, Any], wanted: list[str]) -> None:
+        """Names in the artifact are relative to the least folder that holds every path."""
+        bench = Bench(sandbox, f"layout-{next(NUMBERS)}")
+        bench.steps(MAKE, upload(name="x", **inputs))
+        run = bench.result()
+        assert run["conclusion"] == "success"
+        assert sorted(files_of(bench, run, "x")) == wanted
+
+    @pytest.mark.parametrize(
+        ("wish", "conclusion", "level"),
+        [("warn", "success", "warning"), ("error", "failure", "failure"), ("ignore", "success", "")],
+    )
+    def test_nothing_found(self, sandbox: Sandbox, wish: str, conclusion: str, level: str) -> None:
+        """`if-no-files-found` decides whether an empty upload warns, fails or passes."""
+        bench = Bench(sandbox, f"nothing-{wish}")
+        bench.steps(upload(path="no/such", **{"if-no-files-found": wish}))
+        run = bench.result()
+        assert run["conclusion"] == conclusion
+        notes = run["jobs"][0]["annotations"]
+        assert [note["annotation_level"] for note in notes][:1] == ([level] if level else [])
+
+    def test_hidden_folder_alone_is_nothing(self, sandbox: Sandbox) -> None:
+        """A path that is itself hidden counts as hidden."""
+        bench = Bench(sandbox, "hidden")
+        bench.steps(MAKE, upload(path=".top", **{"if-no-files-found": "error"}))
+        assert "No files were found" in bench.log(conclusion="failure")
+
+    @pytest.mark.requirement("P1.4")
+    def test_same_name_twice(self, sandbox: Sandbox) -> None:
+        """A name can be used once in a run (409), unless the second upload overwrites."""
+        bench = Bench(sandbox, "twice")
+        bench.steps(MAKE, upload(name="x", path="out/a"), upload(name="x", path="out"))
+        assert "(409) Conflict: an artifact with this name already exists" in bench.log(conclusion="failure")
+        bench.steps(MAKE, upload(name="x", path="out/a"), upload(name="x", path="out", overwrite=True))
+        run = bench.result()
+        assert run["conclusion"] == "success"
+        assert sorted(files_of(bench, run, "x")) == ["a", "deep/b"]
+
+    @pytest.mark.parametrize(
+        ("inputs", "wanted"),
+        [
+            pytest.param({"name": "one", "path": "in"}, "in/a", id="by-name"),
+            pytest.param({"path": "in"}, "in/one/a in/two/b", id="all"),
+            pytest.param({"pattern": "t*", "path": "in"}, "in/two/b", id="pattern"),
+            pytest.param({"merge-multiple": True}, "a b", id="merged"),
+        ],
+    )
+    def test_download(self, sandbox: Sandbox, inputs: dict[str, Any], wanted: str) -> None:
+        """One artifact goes straight into the path, several into a folder each."""
+        bench = Bench(sandbox, f"download-{next(NUMBERS)}")
+        uploads = [upload(name="one", path="out/a"), upload(name="two", path="out/deep/b")]
+        there = {"runs-on": "ubuntu-24.04", "steps": [MAKE, *uploads]}
+        show = {"name": "show", "run": "echo files=$(find . -type f | sort | sed s:^./:: | xargs)"}
+        steps = [{"uses": PINS["download"], "with": inputs}, show]
+        back = {"runs-on": "ubuntu-24.04", "needs": "there", "steps": steps}
+        bench.workflow({"there": there, "back": back})
+        assert facts(bench.log())["files"] == [wanted]
+
+    def test_absent(self, sandbox: Sandbox) -> None:
+        """A name that no job uploaded is an error."""
+        bench = Bench(sandbox, "absent")
+        bench.steps({"uses": PINS["download"], "with": {"name": "ghost"}})
+        assert "Artifact not found for name: ghost" in bench.log(conclusion="failure")
+
+    def test_corrupted(self, sandbox: Sandbox) -> None:
+        """Bytes that do not match the digest of the upload are an error."""
+        bench = Bench(sandbox, "corrupted")
+        bench.workflow(
+            {
+                "there": {"runs-on": "ubuntu-24.04", "steps": [MAKE, upload(path="out")]},
+                "back": {
+                    "needs": "there",
+                    "runs-on": "ubuntu-24.04",
+                    "steps": [{"uses": PINS["download"], "with": {"name": "artifact"}}],
+                },
+            }
+        )
+        blobs = "productionresultssa0.blob.core.windows.net"
+        sandbox.fault("corrupt", host=blobs, method="GET", times=1)
+        assert "digest validation failed" in bench.log(conclusion="failure")
+
+    def test_service_trouble_is_survived(self, sandbox: Sandbox) -> None:
+        """The client tries again after a 503."""
+        bench = Bench(sandbox, "trouble")
+        bench.steps(MAKE, upload(path="out"))
+        sandbox.fault("status", host="results-receiver.actions.githubusercontent.com", times=1)
+        bench.log()
+
+
+class TestSetupUv:
+    """astral-sh/setup-uv v10."""
+
+    def test_uv_is_there_only_after_it(self, sandbox: Sandbox) -> None:
+        """There is no uv before: uv is not preinstalled; afterwards uv and uvx are on the PATH."""
+        bench = Bench(sandbox, "uv")
+        where = {"run": "echo uv=$(command -v uv uvx | wc -l)"}
+        bench.steps(where, {"uses": PINS["uv"]}, where)
+        assert facts(bench.log())["uv"] == ["0", "2"]
+
+    def test_python_that_is_here(self, sandbox: Sandbox) -> None:
+        """`python-version` becomes UV_PYTHON."""
+        bench = Bench(sandbox, "uv-here")
+        with_ = {"python-version": "3.11", "enable-cache": False}
+        show = {"run": 'echo "python=$UV_PYTHON"'}
+        bench.steps({"uses": PINS["uv"], "with": with_}, show)
+        assert facts(bench.log())["python"] == ["3.11"]
+
+    def test_python_that_is_not_here(self, sandbox: Sandbox) -> None:
+        """An interpreter that the machine has not is replaced, and the log says so."""
+        bench = Bench(sandbox, "uv-not-here")
+        show = {"run": 'echo "python=$UV_PYTHON"; test -x "$UV_PYTHON"'}
+        bench.steps({"uses": PINS["uv"], "with": {"python-version": "3.99"}}, show)
+        assert "Python 3.99 is not on the drill's machine" in bench.log()
+
+
+def wheel(folder: Path, version: str = "1.0") -> None:
+    """Write a small, valid wheel."""
+    info = f"drilldemo-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: drilldemo\nVersion: {version}\nSummary: x\n"
+    kind = "Wheel-Version: 1.0\nGenerator: drill\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / f"drilldemo-{version}-py3-none-any.whl", "w") as archive:
+        for name, text in {"METADATA": metadata, "WHEEL": kind, "RECORD": ""}.items():
+            archive.writestr(f"{info}/{name}", text)
+
+
+class TestPublish:
+    """pypa/gh-action-pypi-publish v1.14."""
+
+    def bench(self, sandbox: Sandbox, name: str, before: str = "", **extra: Any) -> Bench:  # noqa: ANN401 - keys of a job
+        """Return a bench whose job checks out `dist/` and publishes it."""
+        bench = Bench(sandbox, name)
+        wheel(bench.clone.folder / "dist")
+        steps = [checkout(), {"run": before or ":"}]
+        steps.append({"uses": PINS["publish"], "with": extra.pop("inputs", {})})
+        steps += extra.pop("after", [])
+        permissions = {"contents": "read", "id-token": "write"}
+        bench.steps(*steps, **({"permissions": permissions} | extra))
+        return bench
+
+    @pytest.mark.requirement("P2.1")
+    def test_needs_an_identity(self, sandbox: Sandbox) -> None:
+        """Without `id-token: write` there is no upload, and the message says why."""
+        bench = self.bench(sandbox, "no-identity", permissions={"contents": "read"})
+        assert "Make sure that your workflow has `id-token: write`" in bench.log(conclusion="failure")
+
+    def test_folder_has_to_be_there(self, sandbox: Sandbox) -> None:
+        """No `dist` folder, no upload."""
+        bench = self.bench(sandbox, "no-folder", "rm -r dist")
+        assert "does not exist" in bench.log(conclusion="failure")
+
+    def test_other_files_are_refused(self, sandbox: Sandbox) -> None:
+        """The check looks at every file in the folder."""
+        bench = self.bench(sandbox, "other-file", "date > dist/SHA256SUMS")
+        assert "InvalidDistribution" in bench.log(conclusion="failure")
+
+    def test_leftover_attestations(self, sandbox: Sandbox) -> None:
+        """The action dies on the attestation files of an earlier run of itself."""
+        name = "drilldemo-1.0-py3-none-any.whl"
+        before = f"touch dist/{name}.publish.attestation"
+        bench = self.bench(sandbox, "leftover", before, inputs={"verify-metadata": False})
+        assert "already have publish attestations" in bench.log(conclusion="failure")
+
+    @pytest.mark.requirement("P9.3")
+    def test_unregistered_publisher(self, sandbox: Sandbox) -> None:
+        """The identity is real: the index refuses a publisher that nobody registered."""
+        bench = self.bench(sandbox, "unknown")
+        assert "invalid-publisher" in bench.log(conclusion="failure")
+
+    @pytest.mark.requirement("T2")
+    def test_password_switches_trusted_publishing_off(self, sandbox: Sandbox) -> None:
+        """With a password no identity token is asked for, and none is needed."""
+        inputs = {"password": "pypi-token"}
+        bench = self.bench(sandbox, "password", inputs=inputs, permissions={"contents": "read"})
+        before = len(sandbox.journal())
+        bench.log(conclusion="failure")
+        asked = [entry["path"] for entry in sandbox.journal()[before:]]
+        assert not [path for path in asked if "oidc" in path or "idtoken" in path]
+        assert [path for path in asked if path.startswith("/legacy")]
+
+    @pytest.mark.requirement("X5")
+    def test_upload(self, sandbox: Sandbox) -> None:
+        """A registered publisher uploads, with attestations; once more is no error if skipped."""
+        inputs = {"skip-existing": True, "print-hash": True}
+        again = [{"run": "rm dist/*.attestation"}, {"uses": PINS["publish"], "with": inputs}]
+        bench = self.bench(sandbox, "upload", inputs=inputs, after=again)
+        register(sandbox, bench.repo)
+        log = bench.log()
+        assert "SHA256: " in log
+        assert "Skipping drilldemo-1.0-py3-none-any.whl" in log
+        assert [*sandbox.index("pypi").files("drilldemo")] != []
+
+
+def register(sandbox: Sandbox, repo: str) -> None:
+    """Register a pending trusted publisher for the bench's workflow."""
+    owner, _, name = repo.partition("/")
+    sandbox.index("pypi").add_publisher(
+        "drilldemo",
+        owner=owner,
+        owner_id=str(sandbox.github.ids(repo)["owner"]),
+        repository=name,
+        workflow="try.yml",
+        pending=True,
+    )

@@ -1,0 +1,122 @@
+"""A small index on this machine: the simple API in JSON (PEP 691, PEP 700), and files."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
+from release_lib.distributions import version_of
+from release_lib.index import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
+
+
+class LocalIndex:
+    """The state of an index, to be changed by a test at any time.
+
+    Attributes:
+        files: Contents of the files that it lists, by file name.
+        delivered: Contents that it delivers instead of those that it lists.
+        uploaded: When a file was uploaded (ISO 8601).
+        hidden: How many more times a file is left out of the list.
+        failures: Statuses of its next answers, before it answers well.
+        asked: Paths it was asked for, oldest first.
+        index: What the release scripts know of it.
+    """
+
+    def __init__(self, title: str, port: int) -> None:
+        self.files: dict[str, bytes] = {}
+        self.delivered: dict[str, bytes] = {}
+        self.uploaded: dict[str, str] = {}
+        self.hidden: dict[str, int] = {}
+        self.failures: list[int] = []
+        self.asked: list[str] = []
+        self.address = f"http://127.0.0.1:{port}"
+        self.index = Index(title, f"{self.address}/simple/")
+
+    def add(self, *paths: Path, uploaded: str = "2026-11-20T12:00:00Z") -> None:
+        """Upload some files."""
+        for path in paths:
+            self.files[path.name] = path.read_bytes()
+            self.uploaded[path.name] = uploaded
+
+    def answer(self, path: str) -> tuple[int, str, bytes]:
+        """Status, content type and body of the answer to a request."""
+        self.asked.append(path)
+        if self.failures:
+            return self.failures.pop(0), "text/plain", b"not now"
+        kind, *rest = PurePosixPath(path).parts[1:]
+        if kind == "files" and rest[0] in self.files:
+            return 200, "application/octet-stream", self.delivered.get(rest[0], self.files[rest[0]])
+        names = [n for n in self.files if kind == "simple" and project_of(n) == rest[0]]
+        if not names:
+            return 404, "text/plain", b"nothing here"
+        return 200, SIMPLE_JSON, json.dumps(self.page(rest[0], names)).encode()
+
+    def page(self, project: str, names: list[str]) -> dict[str, object]:
+        """A project's page."""
+        listed = []
+        for name in names:
+            if self.hidden.get(name, 0) > 0:
+                self.hidden[name] -= 1
+                continue
+            data = self.files[name]
+            listed.append(
+                {
+                    "filename": name,
+                    "url": f"{self.address}/files/{name}",
+                    "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
+                    "size": len(data),
+                    "upload-time": self.uploaded[name],
+                    "yanked": False,
+                }
+            )
+        versions = sorted({str(version_of(n)) for n in names})
+        return {"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": listed}
+
+
+def project_of(filename: str) -> str:
+    """The project that a file belongs to."""
+    if filename.endswith(".whl"):
+        return str(parse_wheel_filename(filename)[0])
+    return str(canonicalize_name(parse_sdist_filename(filename)[0]))
+
+
+@contextlib.contextmanager
+def serving(title: str) -> Iterator[LocalIndex]:
+    """An index that answers until the end of the block."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, kind, body = local.answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815  (named by the standard library)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        local = LocalIndex(title, server.server_port)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield local
+        finally:
+            server.shutdown()
+            thread.join()

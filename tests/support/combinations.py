@@ -1,0 +1,266 @@
+"""Every combination of the template's choices: rendered, inspected, built; equal work is done once.
+
+The work is shared among all processors. Rendered contents go into a folder under the name of their hash, so
+that only hashes travel between processes.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import re
+import tempfile
+import time
+import tomllib
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from allpairspy import AllPairs  # type: ignore[import-untyped]
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from support.building import Built, build_and_import
+from support.rendering import BASE, Lookups, Renderer, choices_of, commit_all, product_of, questions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Answers = dict[str, Any]
+VERSION = "1.2.3"
+IMPORT_NAME = BASE["project_name"].replace("-", "_")
+CHUNK = 40  # combinations that a process renders at a time
+
+# Answers in free text that a release depends on; a group of questions that belong together is one dict.
+FREE_TEXT: dict[str, list[Any]] = {
+    "tag_prefix": ["", "v", "release-", "my-package/v", "pkg@"],
+    "release_branches": ["", "main", "main release/* hotfix/**"],
+    "environments": [
+        {"testpypi_environment": "testpypi", "pypi_environment": "pypi"},
+        {"testpypi_environment": "test pypi/2", "pypi_environment": "PyPI (production)"},
+        {"testpypi_environment": "0", "pypi_environment": "null"},
+    ],
+    "names": [
+        {"project_name": "demo-pkg", "repository_owner": "octo-org", "repository_name": "demo"},
+        {"project_name": "Demo.Pkg_2", "import_name": "Demo2", "repository_name": "demo.pkg_2"},
+        {"project_name": "a-" + 15 * "lng-" + "na", "author_name": 'O\'Neill "the \\" <x>'},
+    ],
+    "description": [
+        "Does it.",
+        '"Quotes" & \\ back`slash`, {{ it }}: #1 | <b> *ü* 🎉 ${{ github.token }} $(id)',
+    ],
+}
+
+# What no build reads. That is tested: a build opens nothing of it, and no sdist has anything of it.
+NOT_BUILT = re.compile(
+    r"[.]github/.*|[.]copier-answers[.]yml|[.]pre-commit-config[.]yaml|changelog[.]d/.*|cliff[.]toml"
+    r"|renovate[.]json|(?:CONTRIBUTING|RELEASING|SECURITY)[.]md"
+)
+# Delimiters of copier.yml's _envops. Blocks are left out: in cliff.toml they are Tera's.
+DELIMITERS = ("{= ", " =}", "{## ", " ##}")
+# What a rendered file must never have left in it: a blank that was to be filled in.
+PLACEHOLDER = re.compile(
+    r"(?i:change-?me|lorem ipsum|your[-_](?:name|project|package))|\b(?:TODO|FIXME|XXX)\b"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Combination:
+    """One rendered combination: its answers, and the hash of each file's content, by path."""
+
+    answers: Answers
+    files: dict[str, str]
+
+    @property
+    def build_key(self) -> frozenset[tuple[str, str]]:
+        """All that its build can depend on: paths and contents."""
+        return frozenset((p, digest) for p, digest in self.files.items() if not NOT_BUILT.fullmatch(p))
+
+
+@dataclasses.dataclass
+class Everything:
+    """All combinations.
+
+    Attributes:
+        store: Folder with each distinct content, in a file named by its hash.
+        combinations: Every one of them.
+        lookups: What templates looked up.
+        problems: What is wrong with a content, by path and hash; only contents with a problem.
+        builds: The built package, or a traceback, by `Combination.build_key`.
+        seconds: How long it took.
+    """
+
+    store: Path
+    lookups: Lookups
+    combinations: list[Combination] = dataclasses.field(default_factory=list)
+    problems: dict[tuple[str, str], list[str]] = dataclasses.field(default_factory=dict)
+    builds: dict[frozenset[tuple[str, str]], Built | str] = dataclasses.field(default_factory=dict)
+    seconds: float = 0.0
+
+    def content(self, digest: str) -> bytes:
+        """A content by its hash."""
+        return (self.store / digest).read_bytes()
+
+    def distinct(self, path: str) -> dict[str, Answers]:
+        """Every content that a path has, by hash, with the answers of the first combination that has it."""
+        found: dict[str, Answers] = {}
+        for combination in self.combinations:
+            if path in combination.files:
+                found.setdefault(combination.files[path], combination.answers)
+        return found
+
+    @functools.cached_property
+    def paths(self) -> list[str]:
+        """Every path that some combination renders."""
+        return sorted({path for combination in self.combinations for path in combination.files})
+
+
+def make_everything(template: Path, store: Path) -> Everything:
+    """Render, inspect and build every combination, on all processors.
+
+    Args:
+        template: Folder of the template.
+        store: Empty folder for the contents.
+    """
+    started = time.monotonic()
+    everything = Everything(store, Lookups(questions_of(template)))
+    answers = product_of(choices_of(template))
+    chunks = [answers[i : i + CHUNK] for i in range(0, len(answers), CHUNK)]
+    with concurrent.futures.ProcessPoolExecutor(
+        os.cpu_count(), initializer=_start, initargs=(template, store)
+    ) as pool:
+        building = {}
+        for chunk in concurrent.futures.as_completed([pool.submit(_render_chunk, c) for c in chunks]):
+            rendered, problems, lookups = chunk.result()
+            everything.combinations += rendered
+            everything.problems |= problems
+            everything.lookups.merge(lookups)
+            for combination in rendered:
+                if (key := combination.build_key) not in building:
+                    building[key] = pool.submit(_build, combination)
+        everything.builds = {key: future.result() for key, future in building.items()}
+    everything.seconds = time.monotonic() - started
+    return everything
+
+
+def crossed(choices: Mapping[str, list[Any]]) -> list[Answers]:
+    """Choices and awkward answers in free text, every value of each with every value of each other.
+
+    Args:
+        choices: Values of the questions with choices.
+    """
+    values = {**choices, **FREE_TEXT}
+    rows = (dict(zip(values, row, strict=True)) for row in AllPairs(list(values.values())))
+    # What has a dict for a value is several questions in one.
+    return [
+        {
+            k: v
+            for name, value in row.items()
+            for k, v in (value if isinstance(value, dict) else {name: value}).items()
+        }
+        for row in rows
+    ]
+
+
+class _Process:
+    """What a working process keeps between two pieces of work."""
+
+    renderer: Renderer
+    store: Path
+    seen: set[tuple[str, str]]
+
+
+def _start(template: Path, store: Path) -> None:
+    _Process.renderer = Renderer(template)
+    _Process.store = store
+    _Process.seen = set()
+
+
+def _render_chunk(
+    chunk: list[Answers],
+) -> tuple[list[Combination], dict[tuple[str, str], list[str]], Lookups]:
+    """Render some combinations and look at each content that this process has not seen yet."""
+    rendered, problems = [], {}
+    for answers in chunk:
+        files = {}
+        for path, content in _Process.renderer.files(answers).items():
+            digest = hashlib.sha256(content).hexdigest()
+            files[path] = digest
+            if (path, digest) not in _Process.seen:
+                _Process.seen.add((path, digest))
+                (_Process.store / digest).write_bytes(content)
+                if found := list(inspect(path, content)):
+                    problems[path, digest] = found
+        rendered.append(Combination(answers, files))
+    return rendered, problems, _Process.renderer.lookups
+
+
+def _build(combination: Combination) -> Built | str:
+    """Build one combination from a git history with the tag v1.2.3; a traceback if that fails."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / BASE["project_name"]
+            contents = {path: _Process.store / digest for path, digest in combination.files.items()}
+            write(source, {path: content.read_bytes() for path, content in contents.items()})
+            commit_all(source, tag=f"v{VERSION}")
+            return build_and_import(source, IMPORT_NAME)
+    except BaseException:  # noqa: BLE001  (whatever it is, it is the result)
+        return traceback.format_exc()
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files below a folder."""
+    for path, content in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def inspect(path: str, content: bytes) -> Iterator[str]:
+    """What is wrong with a rendered file: it does not parse, or it is not tidy.
+
+    Args:
+        path: Its path in the package.
+        content: What it contains.
+    """
+    try:
+        text = content.decode("utf-8")
+        parse(path, text)
+    except (UnicodeDecodeError, ValueError, SyntaxError, YAMLError, yaml.YAMLError) as error:
+        yield f"does not parse: {error}"
+        return
+    if text and not re.search(r"[^\n]\n\Z", text):
+        yield "does not end with exactly one newline"
+    if "\r" in text:
+        yield "has a carriage return"
+    if "\n\n\n\n" in text:
+        yield "has three blank lines in a row"
+    for number, line in enumerate(text.splitlines(), 1):
+        if line != line.rstrip():
+            yield f"has a space at the end of line {number}"
+        if any(delimiter in line for delimiter in DELIMITERS):
+            yield f"has a template delimiter in line {number}: {line}"
+        if PLACEHOLDER.search(line):
+            yield f"has a placeholder in line {number}: {line}"
+
+
+def parse(path: str, text: str) -> Any:  # noqa: ANN401  (what it is depends on the file)
+    """What a file means: YAML 1.2, TOML, JSON or Python by its name; any other is only text."""
+    match Path(path).suffix:
+        case ".yml" | ".yaml" if path == ".copier-answers.yml":
+            return yaml.load(text, yaml.CSafeLoader)  # as Copier reads it
+        case ".yml" | ".yaml":
+            return YAML(typ="safe", pure=True).load(text)  # the pure one reads YAML 1.2
+        case ".toml":
+            return tomllib.loads(text)
+        case ".json":
+            return json.loads(text)
+        case ".py":
+            return compile(text, path, "exec")
+        case _:
+            return text
