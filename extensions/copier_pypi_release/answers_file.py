@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+import yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,11 +60,9 @@ def free_name(root: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    # YAML 1.1, as Copier writes it: to YAML 1.2, the commit 22933e8 is a number.
-    yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 1)
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, YAMLError):
+        # PyYAML, as Copier: to YAML 1.2, the commit 22933e8 is a number.
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
