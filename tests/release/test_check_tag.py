@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from packaging.version import VERSION_PATTERN, Version
 from release_lib.settings import Settings, read_tag
 
-from release.kit import VERSION_TAGS, WHEN_IT_STOPS, Repository, mend, refusal, shell
+from release.outcomes import VERSION_TAGS, WHEN_IT_STOPS, fix_command, refusal, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from support.clones import Repository
 
     from release.conftest import RunStep
 
@@ -188,7 +190,7 @@ def test_the_command_in_the_message_replaces_the_tag(
     repository.tag(bad, *options)
     tagged = repository.git("rev-parse", "HEAD")
     repository.commit()
-    shell(mend(refusal(lambda: read_tag(bad, made("v")))), repository.folder)
+    shell(fix_command(refusal(lambda: read_tag(bad, made("v")))), repository.folder)
     assert repository.git("tag") == right
     assert repository.remote_tags() == {right}
     assert repository.git("rev-parse", right) == tagged
@@ -199,7 +201,7 @@ def test_the_command_in_the_message_replaces_the_tag(
 @pytest.mark.parametrize("bad", ["v1;touch${IFS}harm", "v$(touch${IFS}harm)", "v1'\"`touch${IFS}harm`"])
 def test_the_command_in_the_message_runs_nothing_that_the_tag_says(bad: str, repository: Repository) -> None:
     repository.tag(bad)
-    shell(mend(refusal(lambda: read_tag(bad, made("v")))), repository.folder)
+    shell(fix_command(refusal(lambda: read_tag(bad, made("v")))), repository.folder)
     assert repository.remote_tags() == set()
     assert not (repository.folder / "harm").exists()
 
@@ -287,5 +289,5 @@ def test_the_step_checks_what_started_it(run_step: RunStep, monkeypatch: pytest.
     monkeypatch.setenv("GITHUB_REF", "refs/pull/1/merge")
     done = run_step(check_tag, "v1.0")
     assert done.status == 1
-    assert done.sentences[0] == "This release was started by 'pull_request' from 'refs/pull/1/merge'"
+    assert done.lines[0] == "This release was started by 'pull_request' from 'refs/pull/1/merge'"
     assert done.outputs == {}

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from emulator.wheelhouse import write_wheel
 from install_distribution import fresh_environment
+from support.archives import make_wheel
 
-from release.kit import make_wheel, refusal
+from release.outcomes import refusal
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import install_distribution
 import pytest
+from support.archives import make_wheel, member, rewrite_sdist, rewrite_wheel
 
-from release.kit import WHEN_IT_STOPS, make_wheel, member, refusal, rewrite_sdist, rewrite_wheel
+from release.outcomes import WHEN_IT_STOPS, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,8 +64,8 @@ def test_an_sdist_that_needs_git_is_refused(dist: Path, run_step: RunStep) -> No
     change(dist, SDIST, {"pyproject.toml": pyproject, "hatch_build.py": needs.encode()})
     done = run_step(install_distribution, "--sdist", dist)
     assert done.status == 1
-    assert "git is needed" in done.sentences[0]
-    assert done.sentences[1:] == (
+    assert "git is needed" in done.lines[0]
+    assert done.lines[1:] == (
         "Expected: status 0",
         "Fix: read the lines above, then run this step again",
         WHEN_IT_STOPS,
@@ -99,10 +100,10 @@ def test_a_package_that_does_not_work_is_refused(
     path: str, code: str, said: str, dist: Path, run_step: RunStep
 ) -> None:
     change(dist, WHEEL, {path: code.encode()})
-    assert run_step(install_distribution, dist).sentences == (
+    assert run_step(install_distribution, dist).lines == (
         f"demo-pkg 0.1.0 does not work where it is installed: {said}",
         "Expected: `import demo_pkg` to work and to state version 0.1.0",
-        "Fix: mend the package and release the next version",
+        "Fix: fix the package and release the next version",
         WHEN_IT_STOPS,
     )
 
@@ -122,7 +123,7 @@ def test_a_command_that_does_not_load_is_refused(
 ) -> None:
     info = "demo_pkg-0.1.0.dist-info/entry_points.txt"
     change(dist, WHEEL, {info: f"[{group}]\ndemo = {target}\n".encode()})
-    assert run_step(install_distribution, dist).sentences[0] == (
+    assert run_step(install_distribution, dist).lines[0] == (
         f"demo-pkg 0.1.0 does not work where it is installed: {said}"
     )
 
@@ -144,7 +145,7 @@ def test_a_dependency_that_does_not_exist_is_refused(
     change(dist, WHEEL, {".dist-info/METADATA": needy})
     done = run_step(install_distribution, dist)
     assert done.status == 1
-    assert "demo-nowhere" in done.sentences[0]
+    assert "demo-nowhere" in done.lines[0]
 
 
 @pytest.mark.requirement("P1.3")

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import Gh, RunStep
-    from release.kit import Outcome
     from release.local_index import LocalIndex
+    from release.outcomes import Outcome
 
 RUN = "https://github.example/runs/7"
 
@@ -148,16 +148,16 @@ def test_the_stage_is_the_first_that_failed_else_was_cancelled_else_skipped(
 
 
 @pytest.mark.requirement("B7")
-def test_a_refusal_of_github_ends_in_a_sentence(
+def test_a_refusal_of_github_ends_in_four_lines(
     gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gh.answers(issue_list=[])
     gh.fails("issue create", "the 'demo-pkg/demo-pkg' repository has disabled issues")
     done = report(run_step, monkeypatch, stopped("gate"))
     assert done.status == 1
-    assert done.sentences[0].endswith("the 'demo-pkg/demo-pkg' repository has disabled issues")
-    assert done.sentences[0].startswith("`gh issue create --title Release v0.1.0 stopped at gate ")
-    assert len(done.sentences) == 4
+    assert done.lines[0].endswith("the 'demo-pkg/demo-pkg' repository has disabled issues")
+    assert done.lines[0].startswith("`gh issue create --title Release v0.1.0 stopped at gate ")
+    assert len(done.lines) == 4
 
 
 @pytest.mark.requirement("B7")

@@ -1,4 +1,4 @@
-"""step.py: settings, programs, outputs, annotations, and how every step stops with a sentence."""
+"""release_lib.step: programs, outputs, annotations, and how every step stops with four lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from packaging.version import Version
 from release_lib import step
 from release_lib.settings import Settings, load_settings
 
-from release.kit import NOTHING_MADE_FOR, WHEN_IT_STOPS, refusal
+from release.outcomes import UNEXPECTED, WHEN_IT_STOPS, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ def test_the_settings_of_a_rendered_package_are_read(settings: Settings) -> None
         b"release-branches = 3\n",
     ],
 )
-def test_settings_that_cannot_be_used_end_in_a_sentence(data: bytes | None, tmp_path: Path) -> None:
+def test_settings_that_cannot_be_used_end_in_four_lines(data: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     if data is not None:
         path.write_bytes(data)
@@ -227,7 +227,7 @@ def test_outside_a_workflow_a_step_stops_with_four_lines(
     )
 
 
-def test_what_nobody_thought_of_ends_in_a_sentence_with_its_place(
+def test_what_nobody_thought_of_ends_in_four_lines_with_its_place(
     in_workflow: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def surprise() -> None:
@@ -240,7 +240,7 @@ def test_what_nobody_thought_of_ends_in_a_sentence_with_its_place(
     assert end.value.code == 1
     line = surprise.__code__.co_firstlineno + 2
     assert capsys.readouterr().out == (
-        f"::error title=Check the thing::{NOTHING_MADE_FOR}: KeyError: 'nothing' (at test_step.py:{line})%0A"
+        f"::error title=Check the thing::{UNEXPECTED}: KeyError: 'nothing' (at test_step.py:{line})%0A"
         "Fix: run the job again; if it stays, report these lines to the template's issue tracker.%0A"
         "See: RELEASING.md, 'When it stops'\n"
     )

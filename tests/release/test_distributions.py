@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.version import Version
 from release_lib import distributions
+from support.archives import hashes_of, write_checksums
 
-from release.kit import WHEN_IT_STOPS, hashes_of, refusal, write_checksums
+from release.outcomes import WHEN_IT_STOPS, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
