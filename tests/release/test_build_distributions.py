@@ -12,13 +12,14 @@ from release_lib.settings import PATH
 from support.archives import hashes_of
 from support.rendering import commit_all, git
 
-from release.outcomes import WHEN_IT_STOPS, fix_command, shell
+from release.outcomes import fix_command, recovery, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import RunStep
 
+SEE = recovery("build")
 RANDOM_FILE = """
 import os
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -94,7 +95,7 @@ def test_a_folder_with_files_is_refused_and_can_be_fixed(clone: Path, run_step: 
         "The folder ../dist already has files in it",
         "Expected: an empty folder, so that only this build's files are published",
         "Fix: rm -r ../dist",
-        WHEN_IT_STOPS,
+        SEE,
     )
     shell(fix_command(done.lines), clone)
     (clone.parent / "dist").mkdir()
@@ -158,7 +159,7 @@ def test_a_backend_with_another_hash_than_pinned_is_refused(
     assert done.lines[1:] == (
         "Expected: status 0",
         "Fix: read the lines above, then run this step again",
-        WHEN_IT_STOPS,
+        SEE,
     )
     assert not list(clone.glob("dist/demo*"))
 

@@ -10,7 +10,7 @@ import check_commit
 import pytest
 from support.rendering import git
 
-from release.outcomes import VERSION_TAGS, WHEN_IT_STOPS, fix_command, refusal, shell
+from release.outcomes import VERSION_TAGS, fix_command, recovery, refusal, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from release.conftest import RunStep
 
+SEE = recovery("gate")
 ANNOTATED = ("--annotate", "--message", "the release")
 
 
@@ -75,7 +76,7 @@ def test_a_tag_that_is_not_fetched_is_refused_and_can_be_fixed(
         "The tag v1.0.0 is not in this clone",
         "Expected: every tag of the repository",
         "Fix: git fetch --tags",
-        WHEN_IT_STOPS,
+        SEE,
     )
     shell(fix_command(done.lines), repository.folder)
     assert run_step(check_commit, "v1.0.0").status == 0
@@ -94,7 +95,7 @@ def test_a_newer_commit_than_the_tags_is_refused_and_can_be_fixed(
         f"The tag v1.0.0 stands on {tagged[:12]}, but {head[:12]} is checked out",
         "Expected: the commit that v1.0.0 stands on",
         "Fix: git checkout v1.0.0",
-        WHEN_IT_STOPS,
+        SEE,
     )
     shell(fix_command(done.lines), repository.folder)
     assert run_step(check_commit, "v1.0.0").outputs == {"commit": tagged}
@@ -120,7 +121,7 @@ def test_a_tag_that_moved_since_the_run_began_is_refused_and_can_be_put_back(
         f"The tag v1.0.0 has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
         "Expected: a tag that stays on its commit for ever",
         f"Fix: git tag -f v1.0.0 {pushed} && git push -f origin v1.0.0, or release a new version",
-        WHEN_IT_STOPS,
+        SEE,
     )
     shell(fix_command(done.lines), repository.folder)
     shell("git checkout v1.0.0", repository.folder)
@@ -246,7 +247,7 @@ def test_a_commit_that_is_not_pushed_to_a_release_branch_is_refused_and_can_be_f
         "The tagged commit is on no branch, not on a release branch",
         "Expected: a commit of main that is pushed",
         "Fix: merge it into main and push that branch first",
-        WHEN_IT_STOPS,
+        SEE,
     )
     repository.git("push", "--quiet", "origin", "feature")
     assert run_step(check_commit, "v1.0.0").lines[0] == (
@@ -346,7 +347,7 @@ def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_fixed
         f"The tree differs from its commit in 1 file(s): {named}",
         "Expected: exactly the files of the commit",
         "Fix: git stash --include-untracked (or commit the changes and tag that commit)",
-        WHEN_IT_STOPS,
+        SEE,
     )
     shell(fix_command(done.lines).partition(" (")[0], repository.folder)
     assert run_step(check_commit, "v1.0.0").status == 0
@@ -395,7 +396,7 @@ def test_a_folder_that_is_no_repository_ends_in_four_lines(
     assert done.lines[1:] == (
         "Expected: status 0",
         "Fix: read the lines above, then run this step again",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -407,7 +408,7 @@ def test_a_repository_without_a_commit_ends_in_four_lines(
     assert run_step(check_commit, "v1.0.0").lines[1:] == (
         "Expected: status 0",
         "Fix: read the lines above, then run this step again",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 

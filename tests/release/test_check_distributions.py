@@ -14,7 +14,7 @@ from packaging.version import Version
 from release_lib.distributions import find_distributions
 from support.archives import hashes_of, make_wheel, member, rewrite_sdist, rewrite_wheel
 
-from release.outcomes import WHEN_IT_STOPS, refusal
+from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from release.outcomes import Outcome
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
+SEE = recovery("build")
 VERSION_FILE = "src/demo_pkg/_version.py"
 BUILD_AGAIN = "Fix: uv run .github/release/build_distributions.py"
 PLACES = (
@@ -70,11 +71,11 @@ def test_what_was_built_is_listed_and_handed_on(dist: Path, tmp_path: Path, run_
     done = run_step(check_distributions, dist, "--checksums", tmp_path / "checksums/SHA256SUMS")
     assert done.status == 0, done.errors
     pythons = ["3.11", "3.12", "3.13", "3.14", "3.15"]
-    assert done.outputs == {"version": "0.1.0", "pythons": json.dumps(pythons), "newest": "3.15"}
+    assert done.outputs == {"pythons": json.dumps(pythons), "newest": "3.15"}
     hashes = hashes_of(dist / WHEEL, dist / SDIST)
     listing = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
     assert (tmp_path / "checksums/SHA256SUMS").read_bytes() == listing.encode()
-    assert done.summary == f"## Built demo-pkg 0.1.0\n\n```\n{listing}```\n\n"
+    assert done.summary.startswith(f"## Built demo-pkg 0.1.0\n\n```\n{listing}```\n\n<details>")
     subprocess.run(["sha256sum", "--check", "--strict", "../checksums/SHA256SUMS"], cwd=dist, check=True)
 
 
@@ -83,7 +84,7 @@ def test_without_a_tag_it_is_enough_that_all_places_agree(
     dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TAG")
-    assert run_step(check_distributions, dist).outputs["version"] == "0.1.0"
+    assert run_step(check_distributions, dist).summary.startswith("## Built demo-pkg 0.1.0\n")
     tamper(dist, WHEEL, {place(WHEEL): b"__version__ = '0.1.1'\n"})
     assert run_step(check_distributions, dist).lines[0] == (
         f"The built version is not 0.1.0: {VERSION_FILE} in {WHEEL} says 0.1.1"
@@ -100,7 +101,7 @@ def test_another_tag_than_the_built_version_is_refused_at_every_place(
         f"The built version is not 0.2.0: {'; '.join(f'{p} says 0.1.0' for p in PLACES)}",
         "Expected: 0.2.0 in all 6 places",
         "Fix: git describe --tags --long (shows what the version was made from)",
-        WHEN_IT_STOPS,
+        SEE,
     )
     assert done.outputs == {}
 
@@ -136,7 +137,7 @@ def test_one_place_with_another_version_is_refused_by_name(
         f"The built version is not 0.1.0: {place_named} says {wrong}",
         "Expected: 0.1.0 in all 6 places",
         "Fix: git describe --tags --long (shows what the version was made from)",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -157,9 +158,9 @@ def test_a_distribution_without_its_version_file_or_metadata_is_refused(
     done = run_step(check_distributions, dist)
     assert done.lines[0].startswith(f"{name} cannot be read as a distribution: ")
     assert done.lines[1:] == (
-        f"Expected: metadata, and the generated {VERSION_FILE}",
+        f"Expected: valid metadata, and {VERSION_FILE}",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -183,7 +184,7 @@ def test_a_version_file_that_states_no_version_is_refused(code: bytes, dist: Pat
         f"{VERSION_FILE} in {WHEEL} does not set __version__ to a version",
         "Expected: the file that hatch-vcs writes",
         f"Fix: git rm --cached --ignore-unmatch {VERSION_FILE}",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -202,7 +203,7 @@ def test_a_distribution_of_another_project_is_refused(
         f"{named} is a distribution of {'other' if file and metadata else 'demo-pkg, other'}",
         "Expected: the project demo-pkg",
         "Fix: make the name in pyproject.toml and in .github/release/settings.toml the same",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -233,17 +234,17 @@ def test_anything_but_wheels_and_one_sdist_is_refused(
     for name in remove:
         (dist / name).unlink()
     assert run_step(check_distributions, dist).lines == (
-        f"The folder {dist} has {listed} in it",
+        f"The folder {dist} contains {listed}",
         "Expected: at least one wheel, exactly one sdist (.tar.gz), and nothing else",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
 @pytest.mark.requirement("P1.4")
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(lambda: find_distributions(tmp_path / "none"))[0] == (
-        f"The folder {tmp_path / 'none'} has nothing in it"
+        f"The folder {tmp_path / 'none'} contains nothing"
     )
 
 
@@ -281,9 +282,9 @@ def test_a_broken_archive_ends_in_four_lines(garbage: str, name: str, dist: Path
     done = run_step(check_distributions, dist)
     assert done.lines[0].startswith(f"{name} cannot be read as a distribution: "), done.errors
     assert done.lines[1:] == (
-        f"Expected: metadata, and the generated {VERSION_FILE}",
+        f"Expected: valid metadata, and {VERSION_FILE}",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -300,11 +301,11 @@ def test_a_broken_archive_ends_in_four_lines(garbage: str, name: str, dist: Path
 def test_a_file_name_that_no_index_accepts_is_refused(named: str, dist: Path, run_step: RunStep) -> None:
     (dist / WHEEL).rename(dist / named)
     done = run_step(check_distributions, dist)
-    assert done.lines[0].startswith(f"{named} is not a file name that an index accepts: ")
+    assert done.lines[0].startswith(f"{named} is not a file name that an index accepts")
     assert done.lines[1:] == (
         "Expected: a name as the build backend gives it",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -402,7 +403,7 @@ def test_a_wheel_that_no_python_can_be_tested_on_is_refused(dist: Path, settings
         f"{WHEEL} supports no Python: it requires <3.10",
         "Expected: a requires-python that admits one of 3.11, 3.12, 3.13, 3.14, 3.15",
         "Fix: correct requires-python and the classifiers in pyproject.toml",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 

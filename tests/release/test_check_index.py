@@ -31,7 +31,7 @@ def test_nothing_there_goes_on(
     assert done.status == 0
     assert done.summary == (
         f"**demo-pkg 0.1.0 on {indexes[name].index.title}: absent** - "
-        "nothing is there yet; all files will be uploaded\n\n"
+        "no file is there yet; all files will be uploaded\n\n"
     )
     assert [len(local.asked) for local in indexes.values()] == [name == "testpypi", name == "pypi"]
 
@@ -61,7 +61,7 @@ def test_a_part_of_a_release_older_than_14_days_is_refused(
         ),
         "Expected: an interrupted upload to be finished within 14 days",
         "Fix: yank this version on the web, with the reason 'incomplete', and release the next one",
-        "See: RELEASING.md, 'A part of the files is there'",
+        "See: .github/release/RECOVERY.md, 'A part of the files is there'",
     )
 
 
@@ -79,8 +79,7 @@ def test_the_same_files_go_on_whatever_their_age(
     indexes["pypi"].add(wheel, sdist, uploaded=uploaded.isoformat())
     done = run_step(check_index, "pypi", "--checksums", checksums)
     assert done.summary == (
-        "**demo-pkg 0.1.0 on PyPI: identical** - "
-        "all files are there, as built; the upload will skip them\n\n"
+        "**demo-pkg 0.1.0 on PyPI: identical** - all files are there, as built; the upload will skip them\n\n"
     )
 
 
@@ -94,7 +93,7 @@ def test_other_contents_are_refused(
     assert done.lines == (
         f"TestPyPI already has other files for demo-pkg 0.1.0: {SDIST}",
         "Expected: no file of this version there, or exactly the files that were built",
-        "Fix: release the next version: a file name is never free again, not even after deletion",
+        "Fix: release the next version: a file name cannot be reused, not even after deletion",
         "See: .github/release/RECOVERY.md, 'The version is there with other contents'",
     )
     assert done.status == 1

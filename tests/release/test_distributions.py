@@ -10,16 +10,17 @@ from packaging.version import Version
 from release_lib import distributions
 from support.archives import hashes_of, write_checksums
 
-from release.outcomes import WHEN_IT_STOPS, refusal
+from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SEE = recovery("build")
 V = Version("0.1.0")
 NO_LIST = (
     "Expected: SHA256SUMS as check_distributions.py writes it",
     "Fix: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
-    WHEN_IT_STOPS,
+    SEE,
 )
 
 

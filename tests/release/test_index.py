@@ -80,7 +80,7 @@ def test_a_page_for_people_is_no_answer(
     local = indexes["pypi"]
     monkeypatch.setattr(local, "answer", lambda _: (200, "text/html", page))
     lines = refusal(lambda: index.published(local.index, "demo-pkg", V))
-    assert lines[0] == "PyPI did not answer 5 times: the answer is no list of files (PEP 691)"
+    assert lines[0] == "PyPI did not answer 5 times: the answer is not a list of files (PEP 691)"
     assert len(clock.pauses) == 4
 
 

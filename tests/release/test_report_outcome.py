@@ -1,4 +1,4 @@
-"""report_outcome.py: a release that stopped opens one issue a tag, and one that went through closes it."""
+"""report_outcome.py: a release that stopped opens one issue per tag, and one that went through closes it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def stopped(job: str, how: str = "failure") -> dict[str, str]:
     return {job: how} | dict.fromkeys(STAGES[STAGES.index(job) + 1 :], "skipped")
 
 
-def body(stage: str, testpypi: str = "nothing of this version", pypi: str = "nothing of this version") -> str:
+def body(stage: str, testpypi: str = "no file of this version", pypi: str = "no file of this version") -> str:
     """The text of the issue; for a publishing job with the values that its trusted publisher must have."""
     values = {
         f"publish-{index}": f"""\
@@ -60,7 +60,7 @@ State of the indexes:
 - TestPyPI: {testpypi}
 - PyPI: {pypi}
 
-{values.get(stage, "")}What to do: [{stage} in the runbook](https://github.com/demo-pkg/demo-pkg/blob/HEAD/RELEASING.md#{stage}).
+{values.get(stage, "")}What to do: [{stage} in RECOVERY.md](https://github.com/demo-pkg/demo-pkg/blob/HEAD/.github/release/RECOVERY.md#{stage}).
 Do not upload by hand, and do not delete the tag once a file is on PyPI."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,7 @@ from packaging.version import Version
 from release_lib.distributions import sha256_of
 from support.archives import hashes_of, make_wheel, member, rewrite_wheel, write_checksums
 
-from release.outcomes import WHEN_IT_STOPS, refusal
+from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,18 +78,31 @@ def test_a_file_that_is_listed_late_is_waited_for(
     ]
 
 
+def patient(seconds: float, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the settings say how long to wait."""
+    other = dataclasses.replace(settings, patience=seconds)
+    monkeypatch.setattr(verify_index, "load_settings", lambda: other)
+
+
 @pytest.mark.requirement("P8.2", "R5")
 def test_patience_has_an_end_that_is_said(
-    served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+    *,
+    served: dict[str, LocalIndex],
+    checksums: Path,
+    clock: Clock,
+    settings: Settings,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    patient(1000, settings, monkeypatch)
     served["pypi"].hidden = {SDIST: 9999}
     began = clock.now
-    done = run_step(verify_index, "pypi", "--checksums", checksums, "--patience", "1000")
+    done = run_step(verify_index, "pypi", "--checksums", checksums)
     assert done.lines == (
         f"demo-pkg 0.1.0 was uploaded to PyPI, but {SDIST} is not listed after 1000 seconds",
         "Expected: every file to be listed within minutes",
         f"Fix: {RERUN}",
-        "See: RELEASING.md, 'Uploaded but not listed'",
+        "See: .github/release/RECOVERY.md, 'Uploaded but not listed'",
     )
     assert clock.now - began == pytest.approx(1000)
     assert max(clock.pauses) == 60
@@ -106,10 +120,17 @@ def test_the_settings_say_how_long_the_patience_is(
 
 @pytest.mark.requirement("P8.2")
 def test_without_patience_it_is_asked_once(
-    served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+    *,
+    served: dict[str, LocalIndex],
+    checksums: Path,
+    clock: Clock,
+    settings: Settings,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    patient(0, settings, monkeypatch)
     served["pypi"].files.clear()
-    done = run_step(verify_index, "pypi", "--checksums", checksums, "--patience", "0")
+    done = run_step(verify_index, "pypi", "--checksums", checksums)
     assert done.lines[0] == (
         f"demo-pkg 0.1.0 was uploaded to PyPI, but {WHEEL}, {SDIST} is not listed after 0 seconds"
     )
@@ -126,7 +147,7 @@ def test_other_contents_are_refused_without_waiting(
     assert done.lines == (
         f"PyPI already has other files for demo-pkg 0.1.0: {WHEEL}",
         "Expected: no file of this version there, or exactly the files that were built",
-        "Fix: release the next version: a file name is never free again, not even after deletion",
+        "Fix: release the next version: a file name cannot be reused, not even after deletion",
         "See: .github/release/RECOVERY.md, 'The version is there with other contents'",
     )
     assert clock.pauses == []
@@ -156,7 +177,7 @@ def test_a_file_that_does_not_arrive_is_not_called_a_wrong_one(
     local.failures = [status]
     lines = refusal(lambda: verify_index.download(local.index, listed, hashes, tmp_path))
     assert lines[0].startswith(f"PyPI lists {WHEEL} but does not deliver it: {status} ")
-    assert lines[1:] == ("Expected: the file", f"Fix: {RERUN}", WHEN_IT_STOPS)
+    assert lines[1:] == ("Expected: the file", f"Fix: {RERUN}", recovery("Uploaded but not listed"))
     assert not (tmp_path / WHEEL).exists()
 
 
