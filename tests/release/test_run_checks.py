@@ -10,6 +10,8 @@ import pytest
 import run_checks
 from support.archives import member, rewrite_sdist, rewrite_wheel
 
+from release.outcomes import recovery
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from release.conftest import RunStep
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
-SEE = "See: .github/release/RECOVERY.md, 'test'"
+SEE = recovery("test")
 GROUPS = """
 [dependency-groups]
 one = []
@@ -93,8 +95,8 @@ def test_a_program_that_is_not_installed_is_refused(
     checks["one"] = ("a-program-of-nobody --strict",)
     assert run_step(run_checks, "one", "--dist", dist).lines == (
         "The check 'one' needs a-program-of-nobody, which is not installed",
-        "Expected: a-program-of-nobody in the dependency group 'one'",
-        "Fix: add it to [dependency-groups] one in pyproject.toml",
+        "Expected: a-program-of-nobody on the runner, or from the dependency group 'one'",
+        "Fix: add it to [dependency-groups] one in pyproject.toml, or install it before",
         SEE,
     )
 
@@ -151,11 +153,11 @@ def test_an_sdist_that_writes_outside_its_folder_is_refused(
     assert checks
     change_sdist(dist, {"../../harm.txt": b"harm"})
     done = run_step(run_checks, "one", "--dist", dist)
-    assert done.lines[0].startswith(f"{SDIST} cannot be unpacked: ")
+    assert done.lines[0].startswith(f"{SDIST} cannot be read as a distribution: ")
     assert done.lines[1:] == (
         "Expected: an sdist as the build backend makes it",
         "Fix: uv run .github/release/build_distributions.py",
-        SEE,
+        recovery("build"),
     )
     assert not list(dist.parent.rglob("harm.txt"))
 
@@ -163,4 +165,4 @@ def test_an_sdist_that_writes_outside_its_folder_is_refused(
 @pytest.mark.requirement("P1.1")
 def test_without_distributions_nothing_is_checked(tmp_path: Path, run_step: RunStep) -> None:
     done = run_step(run_checks, "--dist", tmp_path / "none")
-    assert done.lines[0] == f"The folder {tmp_path / 'none'} has nothing in it"
+    assert done.lines[0] == f"The folder {tmp_path / 'none'} contains nothing"
