@@ -23,6 +23,7 @@ from copier._main import Worker
 from hatchling.build import prepare_metadata_for_build_wheel
 from markdown_it import MarkdownIt
 from packaging.utils import InvalidName, canonicalize_name, is_normalized_name
+from release_lib.distributions import SUPPORTED_PYTHONS
 from ruamel.yaml import YAML
 from support.rendering import ROOT, Renderer, commit_all
 
@@ -223,7 +224,10 @@ def test_a_question_explains_itself_in_three_lines(name: str) -> None:
     assert what.endswith((".", "?"))
     assert the_rule.endswith(".")
     assert re.fullmatch(r"Example: \S.*", example)
-    before, behind = len("🎤 ") + 1, len(" [press Enter]")  # what Copier puts around the lines; 🎤 is two columns wide
+    before, behind = (
+        len("🎤 ") + 1,
+        len(" [press Enter]"),
+    )  # what Copier puts around the lines; 🎤 is two columns wide
     assert len(what) <= COLUMNS - before
     assert len(the_rule) <= COLUMNS
     assert len(example) <= COLUMNS - behind
@@ -474,6 +478,16 @@ def test_any_folder_gives_a_good_project_name(
     assert default_answers(tmp_path / folder)["project_name"] == name
 
 
+def test_the_pythons_are_those_that_the_release_scripts_know(
+    default_answers: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    choices = QUESTIONS["lowest_python"]["choices"]
+    assert tuple(choices) == SUPPORTED_PYTHONS[: len(choices)]
+    for number, lowest in enumerate(choices):
+        answers = default_answers(tmp_path / "new", lowest_python=lowest)
+        assert tuple(answers["python_versions"]) == SUPPORTED_PYTHONS[number:]
+
+
 @pytest.mark.parametrize("way", [".", "./", "../My Package", "../My Package/"])
 def test_the_folder_is_known_however_it_is_named(
     default_answers: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
@@ -560,7 +574,9 @@ def read_back(package: Path) -> dict[str, Any]:
     title, description = readme(package / "README.md")
     owner, repository = settings["repository"].split("/")
     prefix = settings["tag-prefix"]
-    environments = {name: job["environment"]["name"] for name, job in release["jobs"].items() if "environment" in job}
+    environments = {
+        name: job["environment"]["name"] for name, job in release["jobs"].items() if "environment" in job
+    }
     module = next(path.parent.name for path in package.glob("**/__init__.py"))
     rules = [line.split() for line in files.get(".github/CODEOWNERS", "").splitlines() if line[:1] != "#"]
     assert [rule[0] for rule in rules] == ["/.github/"] * len(rules)
