@@ -176,17 +176,19 @@ def distributions(default_package: Path, tmp_path_factory: pytest.TempPathFactor
     root = tmp_path_factory.mktemp("built")
     clone = root / "a clone"
     git(root, "clone", "--quiet", str(default_package), str(clone))
-    run(
-        sys.executable,
-        "-m",
-        "build",
-        "--outdir",
-        root / "dist",
-        clone,
-        cwd=root,
-        SOURCE_DATE_EPOCH="1000000000",
-    )
+    command = (sys.executable, "-m", "build", "--outdir", root / "dist", clone)
+    done = attempt(*command, cwd=root, SOURCE_DATE_EPOCH="1000000000", PYTHONWARNINGS="always")
+    (root / "log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
     return root / "dist"
+
+
+def test_a_build_warns_of_nothing(distributions: Path) -> None:
+    """No deprecated option above all."""
+    log = distributions.with_name("log").read_text(encoding="utf-8")
+    assert "Successfully built demo_pkg-0.1.0.tar.gz and demo_pkg-0.1.0-py3-none-any.whl" in log
+    said = [line for line in log.splitlines() if re.search(r"(?i)warn|deprecat", line)]
+    assert said == []
 
 
 def contents(distribution: Path) -> dict[str, bytes]:
@@ -412,14 +414,14 @@ GUARDS = {
     "tag-pattern": ("pyproject.toml", r"tag-pattern = ", a_date_is_tagged, r"!2026-11-22", r"22"),
     "--match and tag-pattern": (
         "pyproject.toml",
-        r"(git_describe_command = \[$(\n  .*)*\n\]|tag-pattern = )",
+        r"(scm\.git\.describe_command = \[$(\n  .*)*\n\]|tag-pattern = )",
         a_noise_tag_is_newer,
         r"1\.0\.1\.dev1\+g\w+",
         r"3",
     ),
     "--match": (
         "pyproject.toml",
-        r"git_describe_command = \[$(\n  .*)*\n\]",
+        r"scm\.git\.describe_command = \[$(\n  .*)*\n\]",
         a_noise_tag_is_newer,
         r"1\.0\.1\.dev1\+g\w+",
         r"!nightly-3",
