@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from release_lib.distributions import read_checksums
 from release_lib.index import INDEXES, OPEN_FOR, Comparison, Index, State, compare, published, refuse_conflict
 from release_lib.settings import load_settings
-from release_lib.step import ReleaseError, step, summary
+from release_lib.step import ReleaseError, output, step, summary
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -53,7 +53,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings()
     version, built = read_checksums(options.checksums)
-    for index in (INDEXES[name] for name in options.index):
+    for name in options.index:
+        index = INDEXES[name]
         found = compare(built, published(index, settings.distribution, version))
         refuse_conflict(index, settings.distribution, version, found)
         refuse_late_upload(index, version, found, dt.datetime.now(dt.UTC))
@@ -61,6 +62,7 @@ def main() -> None:
             f"**{settings.distribution} {version} on {index.title}: {found.state.value}** - "
             f"{WHAT_FOLLOWS[found.state]}"
         )
+        output(**{f"{name}_page": index.page(settings.distribution, version)})  # release.yml links to it
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ import datetime as dt
 import enum
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin
 
 import requests
+from packaging.utils import canonicalize_name
 from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
 from release_lib.distributions import version_of
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
@@ -31,6 +33,10 @@ class Index:
 
     title: str
     simple: str
+
+    def page(self, project: str, version: Version) -> str:
+        """Address of the page, for people, of one version of a project."""
+        return urljoin(self.simple, f"/project/{canonicalize_name(project)}/{quote(str(version))}/")
 
 
 INDEXES = {
