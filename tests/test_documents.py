@@ -102,7 +102,7 @@ def test_the_publisher_values_are_those_of_the_workflow(packages: list[Package])
         values = {name: (row[1], row[2]) for name, row in zip(names, rows, strict=True)}
         owner, _, repository = package.settings.repository.partition("/")
         jobs = package.release["jobs"]
-        environments = (jobs["publish-testpypi"]["environment"], jobs["publish-pypi"]["environment"])
+        environments = [jobs[f"publish-{index}"]["environment"]["name"] for index in ("testpypi", "pypi")]
         name = PurePosixPath(RELEASE).name
         assert values == {
             "Project name": ([package.settings.distribution], [package.settings.distribution]),

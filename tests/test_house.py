@@ -189,10 +189,10 @@ ELSEWHERE = {"adopt": "tests/adopt/test_adopted_packages.py", "pins": "tests/upd
 
 @pytest.mark.parametrize(("code", "tests"), TESTED)
 def test_each_module_has_a_test_of_its_name(code: str, tests: str) -> None:
-    names = [path.stem for path in (ROOT / code).glob("*.py") if not path.stem.startswith("_")]
+    names = {path.stem for path in (ROOT / code).glob("*.py")} - {"__init__", "context"}  # nothing to run
     assert len(names) > 2
-    wanted = {name: ELSEWHERE.get(name, f"{tests}/test_{name}.py") for name in names}
-    assert [path for path in wanted.values() if not (ROOT / path).exists()] == []
+    wanted = {ELSEWHERE.get(name, f"{tests}/test_{name}.py") for name in names}
+    assert {path for path in wanted if not (ROOT / path).exists()} == set()
 
 
 def test_a_decision_says_what_it_gave_up() -> None:
@@ -218,7 +218,7 @@ AVOIDED = {
     r"\bpassing (failure|one)\b": "transient",
     r"\Acannot know\Z": "unknown",
     r"\blooks done\b": "release readiness",
-    r"\b(run|request|fragment|script) a (version|package|change|step|tag)\b": "per",
+    r"\b(one|two) (runs?|lines?|issues?|modules?|objects?|(pull )?requests?|fragments?) an? \w+": "per",
     r"\bown gate\b": "CI commands",
 }
 # A row of the requirements, which says nothing to a user.
