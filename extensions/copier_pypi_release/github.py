@@ -238,12 +238,13 @@ def words(answer: requests.Response) -> str:
         content = answer.json()
     except ValueError:
         content = None
+    reason = answer.reason or "no reason given"
     if not isinstance(content, dict):
-        return answer.reason or "no reason given"
+        return reason
     errors = content.get("errors") or []
     listed = errors if isinstance(errors, list) else [errors]
     shown = [e.get("message") or json.dumps(e) if isinstance(e, dict) else e for e in listed]
-    return "; ".join(str(text) for text in (content.get("message"), *shown) if text) or str(answer.reason)
+    return "; ".join(str(text) for text in (content.get("message"), *shown) if text) or reason
 
 
 def quoted(name: str) -> str:
