@@ -16,13 +16,14 @@ def find_root(folder: Path | None = None) -> Path:
     Raises:
         ReleaseError: It is in none.
     """
+    folder = (folder or Path()).resolve()
     try:
-        return Path(git("rev-parse", "--show-toplevel", cwd=folder)).resolve()
-    except (ReleaseError, OSError) as error:
-        if isinstance(error, ReleaseError) and "not installed" in error.problem:
+        return Path(git("-C", folder, "rev-parse", "--show-toplevel")).resolve()
+    except ReleaseError as error:
+        if "not installed" in error.problem:
             raise
         raise ReleaseError(
-            f"The folder {folder or Path.cwd()} is not in a git repository",
+            f"The folder {folder} is not in a git repository",
             expected="a clone of the repository that is released",
             fix="cd FOLDER_OF_THE_CLONE, then run this again",
             see="RELEASING.md, 'What you need'",
