@@ -157,7 +157,7 @@ def stopped(state: ReleaseState, stage: str, dispatch: str) -> NextStep:
     """A run that did not succeed."""
     run = state.runs[0]
     again = (f"gh run rerun {run.id} --failed",)
-    advice = f"Read its log first:\n  gh run view {run.id} --log-failed"
+    advice = f"Read its log first:\n  gh run view {run.id} --log-failed\nThen:"
     if stage == "gate":
         return NextStep(
             f"{state.tag.name} stopped at the gate; nothing was built",
