@@ -13,6 +13,7 @@ from copier_pypi_release import cli
 from copier_pypi_release.commands import status
 from copier_pypi_release.template_source import Source
 from release_lib.step import ReleaseError
+from support.rendering import git
 
 if TYPE_CHECKING:
     import argparse
@@ -158,3 +159,15 @@ def test_outside_of_a_repository_it_tells_where_to_run(
     monkeypatch.chdir(tmp_path)
     assert cli.main(command.split()) == 1
     assert capsys.readouterr().err.startswith(f"The folder {tmp_path} is not in a git repository\n")
+
+
+@pytest.mark.parametrize("command", ["setup", "status v1.0"])
+def test_a_repository_that_was_not_adopted_is_told_how_to_be(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(tmp_path, "init", "--quiet")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command.split()) == 1
+    problem, _, fix, _ = capsys.readouterr().err.splitlines()
+    assert problem == f"There is no .github/release/settings.toml in {tmp_path}"
+    assert "copier-pypi-release adopt --dry-run" in fix

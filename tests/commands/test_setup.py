@@ -490,6 +490,15 @@ def test_a_reviewer_must_exist_and_have_access(desk: Bench, run: Command, login:
     assert desk.github.changes == []
 
 
+def test_a_token_that_belongs_to_nobody_needs_a_named_reviewer(desk: Bench, run: Command) -> None:
+    desk.github.answers("GET", "^/user$", {"message": "Resource not accessible by integration"}, 403)
+    outcome = run("--yes")
+    assert outcome.error_lines[0].startswith("Nobody is named who approves releases to PyPI")
+    assert outcome.error_lines[2] == f"Fix: {github_settings.AGAIN} --reviewer LOGIN"
+    assert desk.github.changes == []
+    assert run("--yes", "--reviewer", OWNER).status == 0
+
+
 @pytest.mark.parametrize(
     "refused", ["environments/pypi$", "rulesets$", "immutable-releases$", "actions/permissions$"]
 )
