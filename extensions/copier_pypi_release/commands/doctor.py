@@ -29,9 +29,9 @@ from release_lib.step import ReleaseError, git
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from copier_pypi_release.commands.setup import AGAIN, JOBS, admits, immutable_item, rulesets, tag_pattern
 from copier_pypi_release.console import console, lines, marked, table
 from copier_pypi_release.github import GitHub, check_origin, find_token, quoted
+from copier_pypi_release.github_settings import AGAIN, JOBS, admits, immutable_item, rulesets, tag_pattern
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.workflow_files import PINNED, STAGES, Workflow, load_release, unpinned, workflows
 
@@ -128,7 +128,7 @@ class Patient:
     @functools.cached_property
     def facts(self) -> dict[str, Any]:
         """What GitHub says about the repository."""
-        return self.github.facts()
+        return self.github.repository_info()
 
     @property
     def administers(self) -> bool:
@@ -825,7 +825,7 @@ def login(settings: Settings, *, offline: bool) -> tuple[GitHub | None, Finding]
         return None, Finding("github", title, Result.UNKNOWN, "offline", "run it again without --offline")
     try:
         host = GitHub(settings.repository, find_token())
-        host.facts()
+        host.repository_info()
     except ReleaseError as stop:
         return None, Finding("github", title, Result.FAIL, str(stop), stop.lines[2].partition(": ")[2])
     return host, Finding("github", title, Result.PASS, f"as {host.login() or 'a workflow'}")
