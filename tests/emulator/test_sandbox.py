@@ -94,6 +94,7 @@ def test_the_environment_is_constructed_not_inherited(
         "HOME": str(root / "home"),
         "TMPDIR": str(root / "tmp"),
         "PATH": f"{tools}:{sys.base_prefix}/bin:/usr/bin:/bin",
+        "XDG_CONFIG_DIRS": str(root / "etc" / "nothing"),
         "LANG": "C.UTF-8",
         "CI": "true",
         "NO_COLOR": "1",
@@ -124,6 +125,50 @@ def test_settings_of_the_machine_do_not_reach_the_tools(sandbox: Sandbox) -> Non
     ]
     system = sandbox.run(["git", "config", "--system", "--list"], check=False)
     assert system.stdout == ""
+
+
+# What an administrator may have written, each with a word that must not reach a tool.
+PLANTED = {
+    "pip.conf": "[global]\ntimeout = 4711\n",
+    "xdg/pip/pip.conf": "[global]\nretries = 4711\n",
+    "uv/uv.toml": 'index-url = "https://4711.example"\n',
+    "xdg/uv/uv.toml": 'index-url = "https://4711.example"\n',
+    "gitconfig": "[drill]\n\tnote = 4711\n",
+    "npmrc": "registry=https://4711.example\n",
+}
+# Shows a copy of /etc in which they stand, in a mount namespace of its own, and goes on there.
+PLANT = """
+cp -a /etc "$0/etc" 2> "$0/unreadable"
+cp -a "$1/." "$0/etc"
+mount --bind "$0/etc" /etc
+shift && exec "$@"
+"""
+
+
+def test_settings_that_any_machine_may_have_do_not_reach_the_tools(
+    tmp_path: Path, user_namespace: bool
+) -> None:
+    """On a machine with all of them: what the tools say is without them, and the index is the emulated one."""
+    for name, text in PLANTED.items():
+        path = tmp_path / "planted" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    look = (
+        f"{sys.executable} -m pip config list; git config --list; cat /etc/npmrc; ls -R /etc/xdg /etc/uv;"
+        "uv pip install --dry-run --target there nothing-of-that-name"
+    )
+    unshared = ["unshare", *(["--map-root-user"] if user_namespace else []), "--mount"]
+    enter = [sys.executable, "-m", "emulator.sandbox", "--", "sh", "-c", look]
+    done = subprocess.run(
+        [*unshared, "sh", "-c", PLANT, str(tmp_path), str(tmp_path / "planted"), *enter],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(sandbox_module.__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "nothing-of-that-name was not found in the package registry" in done.stderr
+    assert "4711" not in done.stdout + done.stderr
 
 
 def test_the_null_device_cannot_be_renamed_over(sandbox: Sandbox) -> None:
