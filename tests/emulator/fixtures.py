@@ -77,7 +77,7 @@ def run_one_leg(package: Path) -> None:
 
 @pytest.fixture(scope="session")
 def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a package with default answers, owned by the drill's organisation.
+    """The files of a package with default answers, owned by the organisation of the drills.
 
     It is tested on what this machine has, once, and not six times more. The first in test_variants.py is
     as it was rendered.

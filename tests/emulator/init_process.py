@@ -32,6 +32,7 @@ import trustme
 
 from emulator import github
 from emulator.https import Fault, Faults, Journal, NameServer, Server
+from emulator.progress import Progress, Stalled
 from emulator.pypi import Hosts, Index
 
 if TYPE_CHECKING:
@@ -118,22 +119,30 @@ class Control:
         cwd: str,
         env: Mapping[str, str | None],
         stdin: str | None,
-        timeout: float,
+        patience: float,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command, as ``Sandbox.run`` describes."""
         full = self._environment | dict(env)
-        return subprocess.run(
+        progress = Progress(self._root, patience)
+        with subprocess.Popen(
             list(argv),
             cwd=cwd,
             env={name: value for name, value in full.items() if value is not None},
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            timeout=timeout,
-            check=False,
-        )
+        ) as process:
+            while True:
+                try:
+                    printed = process.communicate(stdin, timeout=progress.interval)
+                    return subprocess.CompletedProcess(list(argv), process.returncode, *printed)
+                except subprocess.TimeoutExpired:
+                    stdin = None  # it is given once
+                    if progress.stalled():
+                        process.kill()
+                        raise Stalled(f"{list(argv)} has made no progress for {patience:g} s") from None
 
     def fault(self, fault: Fault) -> None:
         """Put a fault in force."""

@@ -70,7 +70,7 @@ def fill(requirements: Iterable[str], cache: Path) -> Path:
 
 
 def catalogue(folder: Path) -> dict[str, dict[str, object]]:
-    """Return the wheels of a folder by file name, described as ``index.File`` wants them.
+    """Return the wheels of a folder by file name, described as ``pypi.File`` wants them.
 
     The description is kept in the folder, with each wheel's metadata file (PEP 658) beside it, and
     made anew when wheels came or went.
