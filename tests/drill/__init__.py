@@ -1,15 +1,11 @@
-"""The drill: a release is executed in a closed sandbox, against hosts that behave as the real ones.
+"""The release of a rendered package, executed in the emulator's sandbox, with faults and recoveries.
 
-``sandbox``
-    what a test uses: start a sandbox, run commands in it, set faults, read the journal.
-``inside``
-    the process that lives inside the sandbox: mounts, servers, command loop.
-``server``
-    HTTPS for every public name, with a journal of requests and faults as data.
-``index``
-    PyPI and TestPyPI.
-``wheelhouse``
-    a read-only folder of wheels: "the rest of the index".
-``github``, ``runner``, ``actions``
-    GitHub's side: its API, its workflow runner and stand-ins for the actions a release uses.
+``maintainer``       a rendered package on the emulated GitHub, and what its maintainer does
+``conftest``         the points of a release that scenarios begin at
+``test_scenarios``   faults between a tag and its draft release, and the way back
+``test_guards``      each guard of the workflow is taken out, and missed
+``test_variants``    every distinct workflow that the choices render
+``test_commands``    the maintainer's commands, and every command of the runbook
+``test_adopted``     packages that existed before
+``test_updates``     the scheduled workflow, and the release of an updated package
 """

@@ -35,7 +35,7 @@ __all__ = ["new_sandbox", "package", "sandbox", "uv_cache", "wheelhouse"]
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoints:
-    """Worlds at the points of a release that scenarios begin at, each made when it is first asked for.
+    """Sandboxes at the points of a release that scenarios begin at, each made when it is first asked for.
 
     Attributes:
         factory: Makes folders.

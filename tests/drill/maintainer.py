@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 OWNER, NAME = "octo-org", "demo-pkg"
 REPOSITORY = f"{OWNER}/{NAME}"
+RUNBOOK = ("RELEASING.md", ".github/release/RECOVERY.md")
+TOOL = "uv run .github/release/tool.py"
 Files = Literal["none", "wheel", "sdist", "all"]
 
 
@@ -85,7 +87,7 @@ class Maintainer:
             "git config credential.helper '!gh auth git-credential'",
         )
         project.shell("git push --quiet --set-upstream origin main")
-        set_up, doctor = project.shell_blocks("before-the-first-release")
+        set_up, doctor, *_ = project.shell_blocks("before-the-first-release")
         project.shell(f"printf '\\ny\\n' | {set_up}")  # who approves: oneself; whether to go on: yes
         project.register_publisher("testpypi", project.environments[0])
         project.register_publisher("pypi", project.environments[1])
@@ -224,34 +226,43 @@ class Maintainer:
         self.shell(*(f"gh run delete {run['id']}" for run in runs))
 
     def follow_runbook(self, anchor: str, *, approve: bool = True) -> Self:
-        """Run the first shell block that follows an anchor of RELEASING.md, as printed, and wait.
+        """Run the first shell block that follows an anchor of the runbook, as printed, and wait.
 
-        The block "Set these two first" goes before it, with this scenario's tag put in.
+        The block that sets its variables goes before it, with this scenario's tag put in.
 
         Args:
             anchor: the heading or ``<a id=...>``.
             approve: approve what waits for a reviewer.
         """
-        first = re.sub(
-            r"^TAG=\S+", f"TAG={self.tag}", self.shell_blocks("when-it-stops")[0], flags=re.MULTILINE
-        )
+        first = re.sub(r"^TAG=\S+", f"TAG={self.tag}", self.variables_block, flags=re.MULTILINE)
         self.shell(first, self.shell_blocks(anchor)[0])
         return self.approve() if approve else self.wait()
 
-    def shell_blocks(self, anchor: str) -> list[str]:
-        """The fenced shell blocks between a heading or ``<a id=...>`` of RELEASING.md and the next one."""
-        text = (self.clone / "RELEASING.md").read_text(encoding="utf-8")
+    def runbook(self) -> dict[str, list[str]]:
+        """The fenced shell blocks of both pages, by the heading or ``<a id=...>`` above them."""
         blocks: dict[str, list[str]] = {}
-        here, heading = "", False
-        for token in MarkdownIt().parse(text):
-            if token.type == "inline":
-                named = re.search('<a id="([^"]+)">', token.content)
-                slug = re.sub(r"[^\w -]", "", token.content.lower()).strip().replace(" ", "-")
-                here = named[1] if named else slug if heading else here
-            elif token.type == "fence" and token.info == "sh":
-                blocks.setdefault(here, []).append(token.content)
-            heading = token.type == "heading_open"
-        return blocks[anchor]
+        for page in RUNBOOK:
+            path = self.clone / page
+            here, heading = "", False
+            for token in MarkdownIt().parse(path.read_text(encoding="utf-8") if path.exists() else ""):
+                if token.type == "inline":
+                    named = re.search('<a id="([^"]+)">', token.content)
+                    slug = re.sub(r"[^\w -]", "", token.content.lower()).strip().replace(" ", "-")
+                    here = named[1] if named else slug if heading else here
+                elif token.type == "fence" and token.info == "sh":
+                    blocks.setdefault(here, []).append(token.content)
+                heading = token.type == "heading_open"
+        return blocks
+
+    def shell_blocks(self, anchor: str) -> list[str]:
+        """The fenced shell blocks between a heading or ``<a id=...>`` of the runbook and the next one."""
+        return self.runbook()[anchor]
+
+    @property
+    def variables_block(self) -> str:
+        """The block of the runbook that sets the variables of the other ones."""
+        (found,) = (block for blocks in self.runbook().values() for block in blocks if "\nRUN=" in block)
+        return found
 
     # -- what there is to see ---------------------------------------------------------------------
 
@@ -357,7 +368,7 @@ class Maintainer:
     def is_released(self, *, twice: bool = True) -> None:
         """Assert that the release is complete, and that one more re-run changes nothing.
 
-        Nothing untested or mismatched is on PyPI; the same bytes are everywhere; the run is green.
+        Nothing untested or mismatched is on PyPI; the same files are everywhere; the run is green.
 
         Args:
             twice: Re-run the publishing of the finished release, to see that nothing changes.
@@ -375,14 +386,14 @@ class Maintainer:
         assert dict(reversed(line.split()) for line in sums.splitlines()) == built
         assert not self.open_issues()
         if twice:
-            before = self.world_state()
+            before = self.public_state()
             first = next(job["id"] for job in run["jobs"] if job["key"] == "publish-pypi")
             self.shell(f"gh run rerun --job {first}")
             self.approve()
             assert self.run["conclusion"] == "success"
-            assert self.world_state() == before
+            assert self.public_state() == before
 
-    def world_state(self) -> dict[str, Any]:
+    def public_state(self) -> dict[str, Any]:
         """Everything public about the version, to compare before and after."""
         return {
             "testpypi": self.served("testpypi"),

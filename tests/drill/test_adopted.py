@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from adopt.fixtures import PACKAGES
-from emulator.fixtures import CACHE, TOOLS, compile_cached, once, script_requirements
-from emulator.wheelhouse import fill, write_wheel
+from emulator.fixtures import CACHE, TOOLS, compile_cached, once, script_requirements, tool_requirements
+from emulator.wheelhouse import fill_all, write_wheel
 from support.rendering import git
 
 from drill.maintainer import OWNER, Maintainer
@@ -42,13 +42,10 @@ REGISTERED: dict[str, str | None] = {
 
 
 @pytest.fixture(scope="session")
-def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the release scripts, the packages and their gates install: "the rest of the index"."""
-    folder = tmp_path_factory.mktemp("wheelhouse")
-    for wanted in (script_requirements() | set(TOOLS) | NEEDED, OLDER):
-        for wheel in fill(wanted, CACHE / "wheelhouse").glob("*.whl"):
-            folder.joinpath(wheel.name).symlink_to(wheel)
-    return folder
+def wheelhouse() -> Path:
+    """What the release scripts, the packages, their gates and the tool install: "the rest of the index"."""
+    lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements()]
+    return fill_all(lists, CACHE / "wheelhouse")
 
 
 @pytest.fixture(scope="session")

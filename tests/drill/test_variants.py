@@ -38,10 +38,10 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.requirement("P4.4", "P7.3", "P8.1", "P9.2", "B1")
 @pytest.mark.parametrize(("tag", "answers"), VARIANTS.values(), ids=VARIANTS.keys())
 def test_a_variant_is_released(
-    new_sandbox: Sandbox, template: Path, tmp_path: Path, tag: str, answers: dict[str, Any]
+    new_sandbox: Sandbox, template_repository: Path, tmp_path: Path, tag: str, answers: dict[str, Any]
 ) -> None:
     """What the choices change is released as the defaults are; CI is green, executed for real."""
-    package = render(template, tmp_path / "demo-pkg", {"repository_owner": OWNER, **answers})
+    package = render(template_repository, tmp_path / "demo-pkg", {"repository_owner": OWNER, **answers})
     if answers:
         run_one_leg(package)
     project = Maintainer.create(

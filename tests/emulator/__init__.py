@@ -1,1 +1,1 @@
-"""Hosts that behave as the real ones, in a closed network: README.md tells how they fit together."""
+"""The hosts that a release talks to, emulated on this machine; README.md beside this file is the way in."""

@@ -5,7 +5,7 @@
     clone.push("main")
     clone.gh("release", "list")
 
-and `Bench`, which runs a few steps in a workflow of a repository of their own.
+and `TrialRepository`, which runs a few steps in a workflow of a repository of their own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Json = dict[str, Any]
 
 _COUNT = itertools.count(1)
 
-#: A pin of each action that has a stand-in; the drill takes whatever commit is pinned.
+#: A pin of each action that has a stand-in; the emulator takes whatever commit is pinned.
 PINS = {
     "checkout": "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1",
     "upload": "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a",
@@ -105,7 +105,7 @@ class Clone:
         self.push(name)
 
 
-class Bench:
+class TrialRepository:
     """Runs steps in a repository's workflow.
 
     Args:

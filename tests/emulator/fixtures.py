@@ -1,4 +1,4 @@
-"""Fixtures of the emulator: a rendered package, a filled wheelhouse, a shared uv cache, and sandboxes."""
+"""Fixtures for the emulator's own tests and for the drills: a package, the rest of the index, sandboxes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import contextlib
 import fcntl
 import importlib.util
+import itertools
 import os
 import py_compile
 import re
@@ -21,7 +22,7 @@ import tomlkit
 from support.rendering import ROOT, render
 
 from emulator.sandbox import Sandbox
-from emulator.wheelhouse import fill
+from emulator.wheelhouse import fill_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 CACHE = ROOT / ".cache"
 _SCRIPTS = ROOT / "template/.github/release"
 DAY = 86400  # seconds
+OUTDATED = ("environments-*/*", "git-*/*/*", "sdists-*/git/*")
 TOOLS = ("twine==7.*",)  # what the publish action brings
 
 
@@ -46,6 +48,12 @@ def script_requirements() -> set[str]:
     return found | {
         text for text in constants if isinstance(text, str) and re.fullmatch(r"[\w-]+==[\w.]+", text)
     }
+
+
+def tool_requirements() -> set[str]:
+    """What tool.py installs: the dependencies of the tool, and what builds it from a commit of the template."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {*document["project"]["dependencies"], *document["build-system"]["requires"]}
 
 
 def group_requirements(package: Path) -> set[str]:
@@ -76,35 +84,36 @@ def run_one_leg(package: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of a package with default answers, owned by the drill's organisation.
+def package(template_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a package with default answers, owned by the organisation of the drills.
 
     It is tested on what this machine has, once, and not six times more. The first in test_variants.py is
     as it was rendered.
     """
-    folder = render(
-        template, tmp_path_factory.mktemp("rendered") / "demo-pkg", {"repository_owner": "octo-org"}
-    )
-    run_one_leg(folder)
-    return folder
+    with once(tmp_path_factory, "rendered") as (folder, missing):
+        if missing:
+            answers = {"repository_owner": "octo-org"}
+            run_one_leg(render(template_repository, folder / "demo-pkg", answers))
+    return folder / "demo-pkg"
 
 
 @pytest.fixture(scope="session")
 def wheelhouse(package: Path) -> Path:
-    """A folder of wheels with what a release installs: "the rest of the index"."""
-    requirements = script_requirements() | group_requirements(package) | set(TOOLS)
-    return fill(requirements, CACHE / "wheelhouse")
+    """What a release and its maintainer's tool install: "the rest of the index"."""
+    release = script_requirements() | group_requirements(package) | set(TOOLS)
+    return fill_all([release, tool_requirements()], CACHE / "wheelhouse")
 
 
 @pytest.fixture(scope="session")
 def uv_cache() -> Path:
-    """The cache of uv, shared by all sandboxes and kept between sessions, but for old environments."""
+    """The cache of uv, shared by all sandboxes and kept between sessions, but for what no session needs again."""
     folder = CACHE / "uv"
     folder.mkdir(parents=True, exist_ok=True)
-    for environment in folder.glob("environments-*/*"):  # uv keeps one for each place of a script
+    # uv keeps one of these for each place of a script, or for each commit of the template.
+    for kept in itertools.chain.from_iterable(map(folder.glob, OUTDATED)):
         with contextlib.suppress(OSError):  # another worker was faster
-            if time.time() - environment.stat().st_mtime > DAY:
-                shutil.rmtree(environment)
+            if time.time() - kept.stat().st_mtime > DAY:
+                shutil.rmtree(kept)
     return folder
 
 

@@ -347,7 +347,7 @@ class _Answer:
         """Answer with a bare status, as a load balancer in trouble does."""
         self.status = status
         self.headers = [("Content-Type", "text/plain")]
-        self.body = f"{status}: fault of the drill\n".encode()
+        self.body = f"{status}: fault of the emulator\n".encode()
 
     def spoil(self, action: Action | None) -> None:
         """Do to the answer what the fault says."""

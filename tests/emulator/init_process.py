@@ -32,6 +32,7 @@ import trustme
 
 from emulator import github
 from emulator.https import Fault, Faults, Journal, NameServer, Server
+from emulator.progress import Progress, Stalled
 from emulator.pypi import Hosts, Index
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def environment(root: Path) -> dict[str, str]:
         "HOME": str(root / "home"),
         "TMPDIR": str(root / "tmp"),
         "PATH": ":".join([*settings.path, "/usr/bin", "/bin"]),
+        "XDG_CONFIG_DIRS": str(root / "etc" / "nothing"),
         "LANG": "C.UTF-8",
         "CI": "true",
         "NO_COLOR": "1",
@@ -117,22 +119,30 @@ class Control:
         cwd: str,
         env: Mapping[str, str | None],
         stdin: str | None,
-        timeout: float,
+        patience: float,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command, as ``Sandbox.run`` describes."""
         full = self._environment | dict(env)
-        return subprocess.run(
+        progress = Progress(self._root, patience)
+        with subprocess.Popen(
             list(argv),
             cwd=cwd,
             env={name: value for name, value in full.items() if value is not None},
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="replace",
-            timeout=timeout,
-            check=False,
-        )
+        ) as process:
+            while True:
+                try:
+                    printed = process.communicate(stdin, timeout=progress.interval)
+                    return subprocess.CompletedProcess(list(argv), process.returncode, *printed)
+                except subprocess.TimeoutExpired:
+                    stdin = None  # it is given once
+                    if progress.stalled():
+                        process.kill()
+                        raise Stalled(f"{list(argv)} has made no progress for {patience:g} s") from None
 
     def fault(self, fault: Fault) -> None:
         """Put a fault in force."""
@@ -172,7 +182,10 @@ def bind(source: Path, target: Path) -> None:
 
 
 def mount_all(root: Path, hosts: Sequence[str]) -> None:
-    """Replace what the machine says about names, authorities and tools' settings."""
+    """Replace what the machine says about names, authorities and tools' settings.
+
+    What is not there cannot be replaced, and says nothing.
+    """
     # First of all: a tool that renames a file over /dev/null (git config does, for a root user)
     # would destroy the device for the whole machine; a mount point cannot be renamed over.
     bind(Path("/dev/null"), Path("/dev/null"))
@@ -183,19 +196,36 @@ def mount_all(root: Path, hosts: Sequence[str]) -> None:
         "hosts": "".join(f"127.0.0.1 {name}\n" for name in names),
         "resolv.conf": "nameserver 127.0.0.1\n",
         "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
-        # Settings of the machine's administrator would leak into pip, uv and git.
-        "pip.conf": "",
-        "uv/uv.toml": "",
-        "gitconfig": "",
     }
     for name, content in contents.items():
-        target = Path("/etc") / name
-        if target.exists():
-            (etc / name).parent.mkdir(exist_ok=True)
-            (etc / name).write_text(content, "utf-8")
+        (etc / name).write_text(content, "utf-8")
+        if (target := Path("/etc") / name).exists():
             bind(etc / name, target)
+    hide_settings(etc, Settings.load(root).path)
     if CA_BUNDLE.exists():
         bind(root / "tls" / "ca.pem", CA_BUNDLE)
+
+
+def hide_settings(etc: Path, tools: Sequence[str]) -> None:
+    """Let pip, uv, git and npm find no settings of the machine's administrator or of a virtual environment.
+
+    Those of the user are in HOME and in the environment, of which a sandbox has its own.
+
+    Args:
+        etc: The sandbox's folder of such files.
+        tools: Directories of the tools.
+    """
+    empty, nothing = etc / "empty", etc / "nothing"
+    empty.write_text("", "utf-8")
+    nothing.mkdir(exist_ok=True)
+    prefixes = [Path(folder).parent for folder in tools]
+    files = ["/etc/pip.conf", "/etc/gitconfig", "/etc/gitattributes", "/etc/npmrc", "/usr/etc/npmrc"]
+    for target in [*map(Path, files), *(prefix / "pip.conf" for prefix in prefixes)]:
+        if target.exists():
+            bind(empty, target)
+    for folder in ("/etc/xdg", "/etc/uv"):
+        if Path(folder).exists():
+            bind(nothing, Path(folder))
 
 
 def tls_context(root: Path, hosts: Sequence[str]) -> ssl.SSLContext:

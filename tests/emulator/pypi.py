@@ -4,7 +4,7 @@ Uploads, trusted publishing, the simple API (PEP 691, 700, 658, 592, 740), the f
 pages a client looks at. What it says in its refusals is what PyPI says, where clients read it.
 Known differences: attestations are stored but not verified, names are not checked for likeness,
 nothing is ever slow by itself, and the pages of uploaded projects ask to be revalidated each time
-(PyPI: cached for ten minutes), because in a drill jobs share a cache that on real runners, each a
+(PyPI: cached for ten minutes), because in a sandbox jobs share a cache that on real runners, each a
 fresh machine, is empty.
 """
 

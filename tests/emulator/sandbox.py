@@ -37,6 +37,7 @@ from twine.utils import DEFAULT_REPOSITORY, TEST_REPOSITORY
 
 from emulator.https import Action, Fault, Journal
 from emulator.init_process import READY, Manager, Settings
+from emulator.progress import PATIENCE
 from emulator.pypi import Hosts
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Options(TypedDict, total=False):
 
 
 class Where(TypedDict, total=False):
-    """The attributes of ``server.Fault`` beside its action."""
+    """The attributes of ``https.Fault`` beside its action."""
 
     host: str
     method: str
@@ -178,7 +179,7 @@ class Sandbox:
         with contextlib.ExitStack() as stack:
             # Not below root: the path of a socket is short, about a hundred characters at most.
             folder = stack.enter_context(
-                tempfile.TemporaryDirectory(prefix="drill-", ignore_cleanup_errors=True)
+                tempfile.TemporaryDirectory(prefix="sandbox-", ignore_cleanup_errors=True)
             )
             address, key = str(Path(folder, "socket")), secrets.token_bytes(16)
             stack.enter_context(_started(self.root, self._user_namespace, address, key))
@@ -215,7 +216,7 @@ class Sandbox:
         env: Mapping[str, str | None] | None = None,
         stdin: str | None = None,
         check: bool = True,
-        timeout: float = 300,
+        patience: float = PATIENCE,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the sandbox.
 
@@ -225,14 +226,14 @@ class Sandbox:
             env: changes to the constructed environment; None takes a variable away.
             stdin: text for its standard input.
             check: whether a failure is an error.
-            timeout: seconds after which it is killed.
+            patience: seconds after which it is killed if nothing in the sandbox makes progress.
 
         Returns:
             The finished process with ``stdout`` and ``stderr`` as text.
 
         Raises:
             CommandFailed: it failed, and ``check`` is set.
-            subprocess.TimeoutExpired: it took too long.
+            Stalled: nothing made progress.
         """
         words = [os.fspath(word) for word in argv]
         done = self._control.run(
@@ -240,14 +241,14 @@ class Sandbox:
             cwd=str(cwd or self.root / "home"),
             env=dict(env or {}),
             stdin=stdin,
-            timeout=timeout,
+            patience=patience,
         )
         if check and done.returncode:
             raise CommandFailed(f"{words} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done
 
     def fault(self, action: Action, **where: Unpack[Where]) -> None:
-        """Put a fault in force; ``where`` are the other attributes of ``server.Fault``."""
+        """Put a fault in force; ``where`` are the other attributes of ``https.Fault``."""
         self._control.fault(Fault(action, **where))
 
     def faults(self) -> list[Fault]:
@@ -259,7 +260,7 @@ class Sandbox:
         self._control.clear_faults()
 
     def journal(self) -> list[dict[str, Any]]:
-        """Return every request made so far, as ``server.Journal`` describes."""
+        """Return every request made so far, as ``https.Journal`` describes."""
         return Journal(self.root / "journal.jsonl").read()
 
     def hosts(self, name: IndexName) -> Hosts:
@@ -267,7 +268,7 @@ class Sandbox:
         return INDEX_HOSTS[name]
 
     def index(self, name: IndexName) -> Index:
-        """Return a handle on an index: the public methods of ``index.Index``."""
+        """Return a handle on an index: the public methods of ``pypi.Index``."""
         return cast("Index", self._manager.service(name))
 
     @property
@@ -275,13 +276,13 @@ class Sandbox:
         """A handle on GitHub's side: the public methods of ``github.GitHub``."""
         return cast("GitHub", self._manager.service("github"))
 
-    def wait_idle(self, timeout: float = 300) -> None:
+    def wait_idle(self, patience: float = PATIENCE) -> None:
         """Wait until no workflow run is queued or running.
 
         Args:
-            timeout: seconds after which waiting is an error.
+            patience: seconds without any progress after which waiting is an error.
         """
-        self.github.wait_idle(timeout)
+        self.github.wait_idle(patience)
 
 
 @cache
@@ -309,8 +310,8 @@ def unshare(user_namespace: bool | None = None) -> tuple[str, ...]:
             return command
         reasons.append(trial.stderr.strip())
     raise SandboxUnavailable(
-        f"A drill needs network, mount and PID namespaces, and this kernel refuses them to user "
-        f"{os.geteuid()} ({'; '.join(reasons)}): run the drills as root, or allow user namespaces "
+        f"A sandbox needs network, mount and PID namespaces, and this kernel refuses them to user "
+        f"{os.geteuid()} ({'; '.join(reasons)}): run this as root, or allow user namespaces "
         "(sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu, "
         "kernel.unprivileged_userns_clone=1 on Debian)."
     )
@@ -338,7 +339,7 @@ def _popen(
 @contextlib.contextmanager
 def _started(root: Path, user_namespace: bool | None, address: str, key: bytes) -> Iterator[None]:
     """Run a sandbox that serves ``address``; it ends when its standard input is closed."""
-    path = root / "inside.log"
+    path = root / "emulator.log"
     with (
         path.open("w", encoding="utf-8") as log,
         _popen(root, user_namespace, pipe=subprocess.PIPE, log=log) as process,
@@ -361,7 +362,7 @@ def main() -> int | str:
     parser.add_argument("command", nargs="*", help="default: an interactive bash")
     options = parser.parse_args()
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for the command alone
-    with tempfile.TemporaryDirectory(prefix="drill-") as temporary:
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as temporary:
         sandbox = Sandbox(options.root or Path(temporary, "sandbox"), wheelhouse=options.wheelhouse)
         try:
             with _popen(sandbox.root, None, *(options.command or ["bash"])) as process:

@@ -1,6 +1,6 @@
 """GitHub Actions without GitHub: which workflows an event starts, and how their jobs follow.
 
-The runner keeps each run as a document of the store (`runs/ID/run.json`) and decides from it alone
+The scheduler keeps each run as a document of the store (`runs/ID/run.json`) and decides from it alone
 what comes next, so that a run that waits for an approval survives a checkpoint, and a re-run works
 in another process than the run it repeats. `github.act` executes the single job.
 
@@ -24,7 +24,7 @@ import re
 import secrets
 import threading
 import traceback
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from .github import rules, triggers
 from .github.act import (
@@ -45,6 +45,10 @@ from .github.repository import repo_json, user_json
 from .github.rest import OIDC_HOST, RESULTS_HOST
 from .github.store import Actor, ApiError, Document, Json, Store, now
 from .github.triggers import WorkflowError, ancestors, load, needs
+from .progress import Progress, Stalled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: Days a run can be repeated. Source: "Re-running workflows and jobs", GitHub docs.
 RERUN_DAYS = 30
@@ -259,7 +263,7 @@ class Scheduler:
             try:
                 self._admit(run)
             except Exception:  # noqa: BLE001 - the thread has to live; the run tells
-                self._refuse(run, f"The drill failed:\n{traceback.format_exc()}")
+                self._refuse(run, f"The emulator failed:\n{traceback.format_exc()}")
 
     def _refuse(self, run: Document, why: str) -> None:
         """End a run that cannot start."""
@@ -380,8 +384,8 @@ class Scheduler:
             found = self._perform(run, key)
         except (WorkflowError, ApiError) as error:
             found = Outcome("failure", problem=str(error))
-        except Exception:  # noqa: BLE001 - a defect of the drill must show, not hang the run
-            found = Outcome("failure", problem=f"The drill failed:\n{traceback.format_exc()}")
+        except Exception:  # noqa: BLE001 - a defect of the emulator must show, not hang the run
+            found = Outcome("failure", problem=f"The emulator failed:\n{traceback.format_exc()}")
         with self.store.lock:
             if run["attempt"] == attempt and key not in run["results"] and found is not None:
                 self._record(run, key, found)
@@ -703,14 +707,14 @@ class Scheduler:
 
     # -- waiting and restarting -------------------------------------------------------------
 
-    def wait_idle(self, timeout: float) -> None:
+    def wait_idle(self, patience: float) -> None:
         """Wait until no run is queued or running; one that waits for a reviewer is idle.
 
         Args:
-            timeout: seconds.
+            patience: seconds without any progress after which waiting is an error.
 
         Raises:
-            TimeoutError: when a run is still busy; the message says which.
+            Stalled: when a run is still busy; the message says which.
         """
 
         def busy() -> list[str]:
@@ -720,23 +724,29 @@ class Scheduler:
                 if run["status"] in {"queued", "in_progress"}
             ]
 
-        with self.store.changed:
-            if not self.store.changed.wait_for(lambda: not busy(), timeout):
-                message = f"After {timeout:g} s these runs are still busy: {', '.join(busy())}."
-                raise TimeoutError(message)
+        self._wait(lambda: not busy(), lambda: f"These runs are still busy: {', '.join(busy())}", patience)
 
-    def wait_status(self, run_id: int, statuses: set[str], timeout: float) -> Document:
+    def wait_status(self, run_id: int, statuses: set[str], patience: float) -> Document:
         """Wait until a run has one of some statuses and return it.
 
         Raises:
-            TimeoutError: when it takes longer than `timeout` seconds.
+            Stalled: when nothing makes progress; the message has the run's status.
         """
+        run = self.store.run(run_id)
+        self._wait(
+            lambda: run["status"] in statuses,
+            lambda: f"Run {run_id} is {run['status']}, not {statuses}",
+            patience,
+        )
+        return run
+
+    def _wait(self, reached: Callable[[], bool], state: Callable[[], str], patience: float) -> None:
+        progress = Progress(self.store.root.parent, patience)
         with self.store.changed:
-            run = self.store.run(run_id)
-            if not self.store.changed.wait_for(lambda: run["status"] in statuses, timeout):
-                message = f"Run {run_id} is {run['status']} after {timeout:g} s, not {statuses}."
-                raise TimeoutError(message)
-            return run
+            while not self.store.changed.wait_for(reached, progress.interval):
+                if progress.stalled():
+                    message = f"{state()}, and nothing has made progress for {patience:g} s."
+                    raise Stalled(message)
 
     def _resume(self) -> None:
         """Take up runs that another process left: a job that was running then is lost."""
@@ -796,7 +806,7 @@ def environment_name(job: Json) -> str:
     said = job.get("environment") or ""
     name = str(said.get("name", "")) if isinstance(said, dict) else str(said)
     if "${{" in name:
-        message = f"The environment name {name} has an expression; the drill needs a plain name."
+        message = f"The environment name {name} has an expression; the emulator needs a plain name."
         raise WorkflowError(message)
     return name
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emulator.developer import PINS, Bench
+from emulator.developer import PINS, TrialRepository
 from emulator.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -61,23 +61,23 @@ def facts(log: str) -> dict[str, list[str]]:
 class TestCheckout:
     """actions/checkout v7: refs, HEAD, depth, `git describe`."""
 
-    def history(self, sandbox: Sandbox, name: str, inputs: dict[str, Any], on: object) -> Bench:
+    def history(self, sandbox: Sandbox, name: str, inputs: dict[str, Any], on: object) -> TrialRepository:
         """Make a history of three commits whose last has the workflow and the tag v1."""
-        bench = Bench(sandbox, name)
-        bench.clone.commit({"a": "1"})
-        bench.clone.commit({"b": "1", "docs/x": "x", "src/y": "y"})
-        bench.steps(checkout(**inputs), SHOW, on=on)
-        bench.clone.push("main")
-        bench.clone.git("tag", "--annotate", "--message", "v1", "v1")
-        return bench
+        trial = TrialRepository(sandbox, name)
+        trial.clone.commit({"a": "1"})
+        trial.clone.commit({"b": "1", "docs/x": "x", "src/y": "y"})
+        trial.steps(checkout(**inputs), SHOW, on=on)
+        trial.clone.push("main")
+        trial.clone.git("tag", "--annotate", "--message", "v1", "v1")
+        return trial
 
     @pytest.mark.requirement("P3.1")
     def test_tag_with_full_history(self, sandbox: Sandbox) -> None:
         """`fetch-depth: 0` on a tag: everything, HEAD detached at the annotated tag."""
         inputs = {"ref": "refs/tags/v1", "fetch-depth": 0}
-        bench = self.history(sandbox, "tag-full", inputs, {"push": {"tags": ["v*"]}})
-        seen = facts(bench.log("v1"))
-        assert seen["head"] == [bench.clone.head()]
+        trial = self.history(sandbox, "tag-full", inputs, {"push": {"tags": ["v*"]}})
+        seen = facts(trial.log("v1"))
+        assert seen["head"] == [trial.clone.head()]
         assert seen["branch"] == [""]
         assert (seen["depth"], seen["shallow"]) == (["3"], ["false"])
         assert (seen["describe"], seen["kind"]) == (["v1"], ["tag"])
@@ -87,76 +87,76 @@ class TestCheckout:
     def test_tag_shallow(self, sandbox: Sandbox) -> None:
         """The default depth on a tag: one commit, and the tag alone, still annotated."""
         inputs = {"ref": "refs/tags/v1"}
-        bench = self.history(sandbox, "tag-shallow", inputs, {"push": {"tags": ["v*"]}})
-        seen = facts(bench.log("v1"))
+        trial = self.history(sandbox, "tag-shallow", inputs, {"push": {"tags": ["v*"]}})
+        seen = facts(trial.log("v1"))
         assert (seen["depth"], seen["shallow"]) == (["1"], ["true"])
         assert (seen["ref"], seen["kind"]) == (["refs/tags/v1"], ["tag"])
 
     def test_default_on_a_tag_push(self, sandbox: Sandbox) -> None:
         """No `ref` on a tag push: as with the tag's name."""
-        bench = self.history(sandbox, "tag-default", {}, {"push": {"tags": ["v*"]}})
-        seen = facts(bench.log("v1"))
+        trial = self.history(sandbox, "tag-default", {}, {"push": {"tags": ["v*"]}})
+        seen = facts(trial.log("v1"))
         assert (seen["describe"], seen["kind"], seen["depth"]) == (["v1"], ["tag"], ["1"])
 
     def test_sha_with_full_history(self, sandbox: Sandbox) -> None:
         """A commit as `ref` with depth 0: HEAD detached there, all branches and tags fetched."""
-        bench = Bench(sandbox, "sha-full")
-        first = bench.clone.commit({"a": "1"})
-        bench.clone.tag("v1")
-        bench.steps(checkout(ref=first, **{"fetch-depth": 0}), SHOW)
-        seen = facts(bench.log())
+        trial = TrialRepository(sandbox, "sha-full")
+        first = trial.clone.commit({"a": "1"})
+        trial.clone.tag("v1")
+        trial.steps(checkout(ref=first, **{"fetch-depth": 0}), SHOW)
+        seen = facts(trial.log())
         assert (seen["head"], seen["branch"], seen["depth"]) == ([first], [""], ["1"])
         assert seen["ref"] == ["refs/remotes/origin/main", "refs/tags/v1"]
 
     def test_branch_shallow(self, sandbox: Sandbox) -> None:
         """A branch as `ref`, default depth: HEAD on a local branch, no tag, no describe."""
-        bench = self.history(sandbox, "branch", {"ref": "main"}, {"push": {"branches": ["main"]}})
-        bench.clone.git("push", "--quiet", "origin", "v1")
-        bench.clone.commit({"c": "1"})
-        seen = facts(bench.log())
+        trial = self.history(sandbox, "branch", {"ref": "main"}, {"push": {"branches": ["main"]}})
+        trial.clone.git("push", "--quiet", "origin", "v1")
+        trial.clone.commit({"c": "1"})
+        seen = facts(trial.log())
         assert (seen["branch"], seen["depth"]) == (["refs/heads/main"], ["1"])
         assert seen["ref"] == ["refs/heads/main", "refs/remotes/origin/main"]
-        assert seen["describe"][0] in bench.clone.head()
+        assert seen["describe"][0] in trial.clone.head()
 
     def test_default_on_a_branch_push(self, sandbox: Sandbox) -> None:
         """No `ref` on a branch push: the pushed commit, on its branch."""
-        bench = self.history(sandbox, "push", {}, {"push": {"branches": ["main"]}})
-        bench.clone.commit({"c": "1"})
-        seen = facts(bench.log())
-        assert (seen["branch"], seen["head"]) == (["refs/heads/main"], [bench.clone.head()])
+        trial = self.history(sandbox, "push", {}, {"push": {"branches": ["main"]}})
+        trial.clone.commit({"c": "1"})
+        seen = facts(trial.log())
+        assert (seen["branch"], seen["head"]) == (["refs/heads/main"], [trial.clone.head()])
 
     def test_sparse_path_and_no_credentials(self, sandbox: Sandbox) -> None:
         """`sparse-checkout` leaves other folders out, `path` moves, credentials are gone."""
-        bench = Bench(sandbox, "sparse")
-        bench.clone.commit({"top": "1", "docs/x": "x", "src/y": "y"})
+        trial = TrialRepository(sandbox, "sparse")
+        trial.clone.commit({"top": "1", "docs/x": "x", "src/y": "y"})
         inputs = {"path": "in", "sparse-checkout": "docs", "persist-credentials": False}
-        bench.steps(checkout(**inputs), SHOW | {"env": {"WHERE": "in"}})
-        seen = facts(bench.log())
+        trial.steps(checkout(**inputs), SHOW | {"env": {"WHERE": "in"}})
+        seen = facts(trial.log())
         assert seen["files"] == ["docs top"]
         assert seen["secret"] == ["0"]
 
     def test_credentials_stay_by_default(self, sandbox: Sandbox) -> None:
         """Without `persist-credentials: false` later steps can use the token."""
-        bench = Bench(sandbox, "credentials")
-        bench.steps(checkout(), SHOW)
-        assert facts(bench.log())["secret"] == ["1"]
+        trial = TrialRepository(sandbox, "credentials")
+        trial.steps(checkout(), SHOW)
+        assert facts(trial.log())["secret"] == ["1"]
 
     def test_root_checkout_removes_what_is_there(self, sandbox: Sandbox) -> None:
         """Checking out over files that are no clone of the repository deletes them."""
-        bench = Bench(sandbox, "order")
-        bench.steps({"run": "mkdir source && touch source/x"}, checkout(), SHOW)
-        assert facts(bench.log())["files"] == [""]
+        trial = TrialRepository(sandbox, "order")
+        trial.steps({"run": "mkdir source && touch source/x"}, checkout(), SHOW)
+        assert facts(trial.log())["files"] == [""]
 
     @pytest.mark.requirement("P3.2")
     @pytest.mark.parametrize("depth", [0, 1])
     def test_moved_tag_is_refused(self, sandbox: Sandbox, depth: int) -> None:
         """A tag that no longer points at the commit of the event ends the job."""
         on = {"push": {"tags": ["v*"]}}
-        bench = self.history(sandbox, f"moved-{depth}", {"fetch-depth": depth}, on)
-        run = bench.result("v1")
-        bench.clone.commit({"later": "1"})
-        bench.clone.git("tag", "--force", "v1")
-        bench.clone.push("v1", force=True)
+        trial = self.history(sandbox, f"moved-{depth}", {"fetch-depth": depth}, on)
+        run = trial.result("v1")
+        trial.clone.commit({"later": "1"})
+        trial.clone.git("tag", "--force", "v1")
+        trial.clone.push("v1", force=True)
         sandbox.wait_idle(60)
         sandbox.github.rerun(run["id"])
         sandbox.wait_idle(60)
@@ -165,14 +165,14 @@ class TestCheckout:
 
     def test_missing_ref(self, sandbox: Sandbox) -> None:
         """A ref that is not there fails."""
-        bench = Bench(sandbox, "missing")
-        bench.steps(checkout(ref="refs/tags/v9"))
-        assert "couldn't find remote ref refs/tags/v9" in bench.log(conclusion="failure")
+        trial = TrialRepository(sandbox, "missing")
+        trial.steps(checkout(ref="refs/tags/v9"))
+        assert "couldn't find remote ref refs/tags/v9" in trial.log(conclusion="failure")
 
 
-def files_of(bench: Bench, run: dict[str, Any], name: str) -> dict[str, str]:
+def files_of(trial: TrialRepository, run: dict[str, Any], name: str) -> dict[str, str]:
     """Return the files in an artifact."""
-    data = bench.sandbox.github.artifact(run["id"], name)
+    data = trial.sandbox.github.artifact(run["id"], name)
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {entry: archive.read(entry).decode() for entry in archive.namelist()}
 
@@ -207,11 +207,11 @@ class TestArtifacts:
     )
     def test_layout(self, sandbox: Sandbox, inputs: dict[str, Any], wanted: list[str]) -> None:
         """Names in the artifact are relative to the least folder that holds every path."""
-        bench = Bench(sandbox, f"layout-{next(NUMBERS)}")
-        bench.steps(MAKE, upload(name="x", **inputs))
-        run = bench.result()
+        trial = TrialRepository(sandbox, f"layout-{next(NUMBERS)}")
+        trial.steps(MAKE, upload(name="x", **inputs))
+        run = trial.result()
         assert run["conclusion"] == "success"
-        assert sorted(files_of(bench, run, "x")) == wanted
+        assert sorted(files_of(trial, run, "x")) == wanted
 
     @pytest.mark.parametrize(
         ("wish", "conclusion", "level"),
@@ -219,29 +219,29 @@ class TestArtifacts:
     )
     def test_nothing_found(self, sandbox: Sandbox, wish: str, conclusion: str, level: str) -> None:
         """`if-no-files-found` decides whether an empty upload warns, fails or passes."""
-        bench = Bench(sandbox, f"nothing-{wish}")
-        bench.steps(upload(path="no/such", **{"if-no-files-found": wish}))
-        run = bench.result()
+        trial = TrialRepository(sandbox, f"nothing-{wish}")
+        trial.steps(upload(path="no/such", **{"if-no-files-found": wish}))
+        run = trial.result()
         assert run["conclusion"] == conclusion
         notes = run["jobs"][0]["annotations"]
         assert [note["annotation_level"] for note in notes][:1] == ([level] if level else [])
 
     def test_hidden_folder_alone_is_nothing(self, sandbox: Sandbox) -> None:
         """A path that is itself hidden counts as hidden."""
-        bench = Bench(sandbox, "hidden")
-        bench.steps(MAKE, upload(path=".top", **{"if-no-files-found": "error"}))
-        assert "No files were found" in bench.log(conclusion="failure")
+        trial = TrialRepository(sandbox, "hidden")
+        trial.steps(MAKE, upload(path=".top", **{"if-no-files-found": "error"}))
+        assert "No files were found" in trial.log(conclusion="failure")
 
     @pytest.mark.requirement("P1.4")
     def test_same_name_twice(self, sandbox: Sandbox) -> None:
         """A name can be used once in a run (409), unless the second upload overwrites."""
-        bench = Bench(sandbox, "twice")
-        bench.steps(MAKE, upload(name="x", path="out/a"), upload(name="x", path="out"))
-        assert "(409) Conflict: an artifact with this name already exists" in bench.log(conclusion="failure")
-        bench.steps(MAKE, upload(name="x", path="out/a"), upload(name="x", path="out", overwrite=True))
-        run = bench.result()
+        trial = TrialRepository(sandbox, "twice")
+        trial.steps(MAKE, upload(name="x", path="out/a"), upload(name="x", path="out"))
+        assert "(409) Conflict: an artifact with this name already exists" in trial.log(conclusion="failure")
+        trial.steps(MAKE, upload(name="x", path="out/a"), upload(name="x", path="out", overwrite=True))
+        run = trial.result()
         assert run["conclusion"] == "success"
-        assert sorted(files_of(bench, run, "x")) == ["a", "deep/b"]
+        assert sorted(files_of(trial, run, "x")) == ["a", "deep/b"]
 
     @pytest.mark.parametrize(
         ("inputs", "wanted"),
@@ -254,25 +254,25 @@ class TestArtifacts:
     )
     def test_download(self, sandbox: Sandbox, inputs: dict[str, Any], wanted: str) -> None:
         """One artifact goes straight into the path, several into a folder each."""
-        bench = Bench(sandbox, f"download-{next(NUMBERS)}")
+        trial = TrialRepository(sandbox, f"download-{next(NUMBERS)}")
         uploads = [upload(name="one", path="out/a"), upload(name="two", path="out/deep/b")]
         there = {"runs-on": "ubuntu-24.04", "steps": [MAKE, *uploads]}
         show = {"name": "show", "run": "echo files=$(find . -type f | sort | sed s:^./:: | xargs)"}
         steps = [{"uses": PINS["download"], "with": inputs}, show]
         back = {"runs-on": "ubuntu-24.04", "needs": "there", "steps": steps}
-        bench.workflow({"there": there, "back": back})
-        assert facts(bench.log())["files"] == [wanted]
+        trial.workflow({"there": there, "back": back})
+        assert facts(trial.log())["files"] == [wanted]
 
     def test_absent(self, sandbox: Sandbox) -> None:
         """A name that no job uploaded is an error."""
-        bench = Bench(sandbox, "absent")
-        bench.steps({"uses": PINS["download"], "with": {"name": "ghost"}})
-        assert "Artifact not found for name: ghost" in bench.log(conclusion="failure")
+        trial = TrialRepository(sandbox, "absent")
+        trial.steps({"uses": PINS["download"], "with": {"name": "ghost"}})
+        assert "Artifact not found for name: ghost" in trial.log(conclusion="failure")
 
     def test_corrupted(self, sandbox: Sandbox) -> None:
         """Bytes that do not match the digest of the upload are an error."""
-        bench = Bench(sandbox, "corrupted")
-        bench.workflow(
+        trial = TrialRepository(sandbox, "corrupted")
+        trial.workflow(
             {
                 "there": {"runs-on": "ubuntu-24.04", "steps": [MAKE, upload(path="out")]},
                 "back": {
@@ -284,14 +284,14 @@ class TestArtifacts:
         )
         blobs = "productionresultssa0.blob.core.windows.net"
         sandbox.fault("corrupt", host=blobs, method="GET", times=1)
-        assert "digest validation failed" in bench.log(conclusion="failure")
+        assert "digest validation failed" in trial.log(conclusion="failure")
 
     def test_service_trouble_is_survived(self, sandbox: Sandbox) -> None:
         """The client tries again after a 503."""
-        bench = Bench(sandbox, "trouble")
-        bench.steps(MAKE, upload(path="out"))
+        trial = TrialRepository(sandbox, "trouble")
+        trial.steps(MAKE, upload(path="out"))
         sandbox.fault("status", host="results-receiver.actions.githubusercontent.com", times=1)
-        bench.log()
+        trial.log()
 
 
 class TestSetupUv:
@@ -299,25 +299,25 @@ class TestSetupUv:
 
     def test_uv_is_there_only_after_it(self, sandbox: Sandbox) -> None:
         """There is no uv before: uv is not preinstalled; afterwards uv and uvx are on the PATH."""
-        bench = Bench(sandbox, "uv")
+        trial = TrialRepository(sandbox, "uv")
         where = {"run": "echo uv=$(command -v uv uvx | wc -l)"}
-        bench.steps(where, {"uses": PINS["uv"]}, where)
-        assert facts(bench.log())["uv"] == ["0", "2"]
+        trial.steps(where, {"uses": PINS["uv"]}, where)
+        assert facts(trial.log())["uv"] == ["0", "2"]
 
     def test_python_that_is_here(self, sandbox: Sandbox) -> None:
         """`python-version` becomes UV_PYTHON."""
-        bench = Bench(sandbox, "uv-here")
+        trial = TrialRepository(sandbox, "uv-here")
         with_ = {"python-version": "3.11", "enable-cache": False}
         show = {"run": 'echo "python=$UV_PYTHON"'}
-        bench.steps({"uses": PINS["uv"], "with": with_}, show)
-        assert facts(bench.log())["python"] == ["3.11"]
+        trial.steps({"uses": PINS["uv"], "with": with_}, show)
+        assert facts(trial.log())["python"] == ["3.11"]
 
     def test_python_that_is_not_here(self, sandbox: Sandbox) -> None:
         """An interpreter that the machine has not is replaced, and the log says so."""
-        bench = Bench(sandbox, "uv-not-here")
+        trial = TrialRepository(sandbox, "uv-not-here")
         show = {"run": 'echo "python=$UV_PYTHON"; test -x "$UV_PYTHON"'}
-        bench.steps({"uses": PINS["uv"], "with": {"python-version": "3.99"}}, show)
-        assert "Python 3.99 is not on the drill's machine" in bench.log()
+        trial.steps({"uses": PINS["uv"], "with": {"python-version": "3.99"}}, show)
+        assert "Python 3.99 is not on the emulator's machine" in trial.log()
 
 
 def wheel(folder: Path, version: str = "1.0") -> None:
@@ -334,53 +334,53 @@ def wheel(folder: Path, version: str = "1.0") -> None:
 class TestPublish:
     """pypa/gh-action-pypi-publish v1.14."""
 
-    def bench(self, sandbox: Sandbox, name: str, before: str = "", **extra: Any) -> Bench:  # noqa: ANN401 - keys of a job
-        """Return a bench whose job checks out `dist/` and publishes it."""
-        bench = Bench(sandbox, name)
-        wheel(bench.clone.folder / "dist")
+    def trial(self, sandbox: Sandbox, name: str, before: str = "", **extra: Any) -> TrialRepository:  # noqa: ANN401 - keys of a job
+        """Return a trial whose job checks out `dist/` and publishes it."""
+        trial = TrialRepository(sandbox, name)
+        wheel(trial.clone.folder / "dist")
         steps = [checkout(), {"run": before or ":"}]
         steps.append({"uses": PINS["publish"], "with": extra.pop("inputs", {})})
         steps += extra.pop("after", [])
         permissions = {"contents": "read", "id-token": "write"}
-        bench.steps(*steps, **({"permissions": permissions} | extra))
-        return bench
+        trial.steps(*steps, **({"permissions": permissions} | extra))
+        return trial
 
     @pytest.mark.requirement("P2.1")
     def test_needs_an_identity(self, sandbox: Sandbox) -> None:
         """Without `id-token: write` there is no upload, and the message says why."""
-        bench = self.bench(sandbox, "no-identity", permissions={"contents": "read"})
-        assert "Make sure that your workflow has `id-token: write`" in bench.log(conclusion="failure")
+        trial = self.trial(sandbox, "no-identity", permissions={"contents": "read"})
+        assert "Make sure that your workflow has `id-token: write`" in trial.log(conclusion="failure")
 
     def test_folder_has_to_be_there(self, sandbox: Sandbox) -> None:
         """No `dist` folder, no upload."""
-        bench = self.bench(sandbox, "no-folder", "rm -r dist")
-        assert "does not exist" in bench.log(conclusion="failure")
+        trial = self.trial(sandbox, "no-folder", "rm -r dist")
+        assert "does not exist" in trial.log(conclusion="failure")
 
     def test_other_files_are_refused(self, sandbox: Sandbox) -> None:
         """The check looks at every file in the folder."""
-        bench = self.bench(sandbox, "other-file", "date > dist/SHA256SUMS")
-        assert "InvalidDistribution" in bench.log(conclusion="failure")
+        trial = self.trial(sandbox, "other-file", "date > dist/SHA256SUMS")
+        assert "InvalidDistribution" in trial.log(conclusion="failure")
 
     def test_leftover_attestations(self, sandbox: Sandbox) -> None:
         """The action dies on the attestation files of an earlier run of itself."""
         name = "drilldemo-1.0-py3-none-any.whl"
         before = f"touch dist/{name}.publish.attestation"
-        bench = self.bench(sandbox, "leftover", before, inputs={"verify-metadata": False})
-        assert "already have publish attestations" in bench.log(conclusion="failure")
+        trial = self.trial(sandbox, "leftover", before, inputs={"verify-metadata": False})
+        assert "already have publish attestations" in trial.log(conclusion="failure")
 
     @pytest.mark.requirement("P9.3")
     def test_unregistered_publisher(self, sandbox: Sandbox) -> None:
         """The identity is real: the index refuses a publisher that nobody registered."""
-        bench = self.bench(sandbox, "unknown")
-        assert "invalid-publisher" in bench.log(conclusion="failure")
+        trial = self.trial(sandbox, "unknown")
+        assert "invalid-publisher" in trial.log(conclusion="failure")
 
     @pytest.mark.requirement("T2")
     def test_password_switches_trusted_publishing_off(self, sandbox: Sandbox) -> None:
         """With a password no identity token is asked for, and none is needed."""
         inputs = {"password": "pypi-token"}
-        bench = self.bench(sandbox, "password", inputs=inputs, permissions={"contents": "read"})
+        trial = self.trial(sandbox, "password", inputs=inputs, permissions={"contents": "read"})
         before = len(sandbox.journal())
-        bench.log(conclusion="failure")
+        trial.log(conclusion="failure")
         asked = [entry["path"] for entry in sandbox.journal()[before:]]
         assert not [path for path in asked if "oidc" in path or "idtoken" in path]
         assert [path for path in asked if path.startswith("/legacy")]
@@ -390,16 +390,16 @@ class TestPublish:
         """A registered publisher uploads, with attestations; once more is no error if skipped."""
         inputs = {"skip-existing": True, "print-hash": True}
         again = [{"run": "rm dist/*.attestation"}, {"uses": PINS["publish"], "with": inputs}]
-        bench = self.bench(sandbox, "upload", inputs=inputs, after=again)
-        register(sandbox, bench.repo)
-        log = bench.log()
+        trial = self.trial(sandbox, "upload", inputs=inputs, after=again)
+        register(sandbox, trial.repo)
+        log = trial.log()
         assert "SHA256: " in log
         assert "Skipping drilldemo-1.0-py3-none-any.whl" in log
         assert [*sandbox.index("pypi").files("drilldemo")] != []
 
 
 def register(sandbox: Sandbox, repo: str) -> None:
-    """Register a pending trusted publisher for the bench's workflow."""
+    """Register a pending trusted publisher for the trial's workflow."""
     owner, _, name = repo.partition("/")
     sandbox.index("pypi").add_publisher(
         "drilldemo",

@@ -883,7 +883,7 @@ def test_a_body_that_never_comes_is_not_waited_for(tmp_path: Path) -> None:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
         with connection.makefile("rb") as answer:
             assert answer.readline().startswith(b"HTTP/1.1 408 ")
-            assert answer.read().endswith(b"408: fault of the drill\n"), "and the end"
+            assert answer.read().endswith(b"408: fault of the emulator\n"), "and the end"
     assert time.monotonic() - started < 2
     server.shutdown()
     thread.join()

@@ -1,4 +1,4 @@
-"""The closed sandbox: what is inside, what is outside, and what is left behind."""
+"""A sandbox: what is inside, what is outside, and what is left behind."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from emulator import sandbox as sandbox_module
+from emulator.progress import Stalled
 from emulator.sandbox import CommandFailed, Sandbox, SandboxUnavailable, unshare
 
 pytestmark = pytest.mark.requirement("B1")
@@ -94,6 +95,7 @@ def test_the_environment_is_constructed_not_inherited(
         "HOME": str(root / "home"),
         "TMPDIR": str(root / "tmp"),
         "PATH": f"{tools}:{sys.base_prefix}/bin:/usr/bin:/bin",
+        "XDG_CONFIG_DIRS": str(root / "etc" / "nothing"),
         "LANG": "C.UTF-8",
         "CI": "true",
         "NO_COLOR": "1",
@@ -126,6 +128,50 @@ def test_settings_of_the_machine_do_not_reach_the_tools(sandbox: Sandbox) -> Non
     assert system.stdout == ""
 
 
+# What an administrator may have written, each with a word that must not reach a tool.
+PLANTED = {
+    "pip.conf": "[global]\ntimeout = 4711\n",
+    "xdg/pip/pip.conf": "[global]\nretries = 4711\n",
+    "uv/uv.toml": 'index-url = "https://4711.example"\n',
+    "xdg/uv/uv.toml": 'index-url = "https://4711.example"\n',
+    "gitconfig": "[drill]\n\tnote = 4711\n",
+    "npmrc": "registry=https://4711.example\n",
+}
+# Shows a copy of /etc in which they stand, in a mount namespace of its own, and goes on there.
+PLANT = """
+cp -a /etc "$0/etc" 2> "$0/unreadable"
+cp -a "$1/." "$0/etc"
+mount --bind "$0/etc" /etc
+shift && exec "$@"
+"""
+
+
+def test_settings_that_any_machine_may_have_do_not_reach_the_tools(
+    tmp_path: Path, user_namespace: bool
+) -> None:
+    """On a machine with all of them: what the tools say is without them, and the index is the emulated one."""
+    for name, text in PLANTED.items():
+        path = tmp_path / "planted" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    look = (
+        f"{sys.executable} -m pip config list; git config --list; cat /etc/npmrc; ls -R /etc/xdg /etc/uv;"
+        "uv pip install --dry-run --target there nothing-of-that-name"
+    )
+    unshared = ["unshare", *(["--map-root-user"] if user_namespace else []), "--mount"]
+    enter = [sys.executable, "-m", "emulator.sandbox", "--", "sh", "-c", look]
+    done = subprocess.run(
+        [*unshared, "sh", "-c", PLANT, str(tmp_path), str(tmp_path / "planted"), *enter],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(sandbox_module.__file__).parents[1])},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "nothing-of-that-name was not found in the package registry" in done.stderr
+    assert "4711" not in done.stdout + done.stderr
+
+
 def test_the_null_device_cannot_be_renamed_over(sandbox: Sandbox) -> None:
     """Root's tools that replace a file by renaming would destroy the device of the machine.
 
@@ -150,8 +196,17 @@ def test_input_directory_and_environment_are_given(sandbox: Sandbox, tmp_path: P
 
 
 def test_a_command_that_hangs_is_ended(sandbox: Sandbox) -> None:
-    with pytest.raises(subprocess.TimeoutExpired):
-        sandbox.run(["sh", "-c", "sleep 60"], timeout=0.2)
+    with pytest.raises(Stalled, match="'sleep 60'\\] has made no progress for 0.2 s"):
+        sandbox.run(["sh", "-c", "sleep 60"], patience=0.2)
+
+
+def test_a_command_that_works_is_not_ended(sandbox: Sandbox) -> None:
+    """By CPU time, by requests; each takes longer than the patience."""
+    busy = "import time; end = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass"
+    sandbox.run([sys.executable, "-c", busy], patience=0.6)
+    web = sandbox.hosts("pypi").web
+    ask = f"for n in 1 2 3; do curl --silent --output /dev/null https://{web}/simple/; sleep 0.5; done"
+    sandbox.run(["sh", "-c", ask], patience=1)
 
 
 def test_nothing_is_left_behind(tmp_path: Path, user_namespace: bool) -> None:
@@ -183,7 +238,7 @@ def test_nothing_is_left_behind_when_the_tests_are_killed(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [root]
 
 
-def test_a_checkpoint_is_continued_by_another_world(tmp_path: Path) -> None:
+def test_a_checkpoint_is_continued_by_another_sandbox(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "first") as first:
         first.index("pypi").create_project("demo")
         first.run(["sh", "-c", "echo kept > file"])
@@ -197,13 +252,13 @@ def test_a_checkpoint_is_continued_by_another_world(tmp_path: Path) -> None:
         assert third.index("pypi").projects() == ["demo"]
 
 
-def test_two_worlds_at_once_know_nothing_of_each_other(tmp_path: Path) -> None:
+def test_two_sandboxes_at_once_know_nothing_of_each_other(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "one") as one, Sandbox(tmp_path / "two") as two:
         one.index("pypi").create_project("demo")
         assert two.index("pypi").projects() == []
 
 
-def test_one_command_enters_a_world_by_hand(tmp_path: Path) -> None:
+def test_one_command_enters_a_sandbox_by_hand(tmp_path: Path) -> None:
     web = sandbox_module.INDEX_HOSTS["pypi"].web
     done = subprocess.run(
         [sys.executable, "-m", "emulator.sandbox", "--", "curl", "--silent", f"https://{web}/simple/"],
@@ -231,7 +286,7 @@ def test_a_kernel_that_refuses_gets_one_clear_sentence(
     sentence = str(refusal.value)
     assert "\n" not in sentence
     assert "Operation not permitted" in sentence
-    assert "run the drills as root, or allow user namespaces" in sentence
+    assert "run this as root, or allow user namespaces" in sentence
 
 
 def test_it_starts_fast(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A folder of wheels: "the rest of the index", which a closed sandbox cannot download.
 
 ``fill`` downloads a list of requirements with everything they need, once for each list, into a
-cache folder; ``catalogue`` describes a folder as the index shows it. ``write_wheel`` and
+cache folder; ``fill_all`` joins several; ``catalogue`` describes a folder as the index shows it. ``write_wheel`` and
 ``write_sdist`` make the smallest distributions that an index accepts, for a scene to be set.
 """
 
@@ -69,8 +69,30 @@ def fill(requirements: Iterable[str], cache: Path) -> Path:
     return folder
 
 
+def fill_all(lists: Iterable[Iterable[str]], cache: Path) -> Path:
+    """Return a folder with what ``fill`` brings for each list, where no two lists have to agree on versions."""
+    folders = [fill(requirements, cache) for requirements in lists]
+    names = "-".join(sorted(folder.name for folder in folders))
+    joined = cache / hashlib.sha256(names.encode()).hexdigest()[:16]
+    with (cache / f"{joined.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not joined.exists():
+            draft = cache / f"{joined.name}.part"
+            shutil.rmtree(draft, ignore_errors=True)
+            draft.mkdir()
+            known: dict[str, dict[str, object]] = {}
+            for folder in folders:
+                known |= catalogue(folder)
+                for file in [*folder.glob("*.whl"), *folder.glob("*.metadata")]:
+                    (draft / file.name).unlink(missing_ok=True)
+                    (draft / file.name).symlink_to(file)
+            (draft / _CATALOGUE).write_text(json.dumps(dict(sorted(known.items())), indent=1), "utf-8")
+            draft.rename(joined)
+    return joined
+
+
 def catalogue(folder: Path) -> dict[str, dict[str, object]]:
-    """Return the wheels of a folder by file name, described as ``index.File`` wants them.
+    """Return the wheels of a folder by file name, described as ``pypi.File`` wants them.
 
     The description is kept in the folder, with each wheel's metadata file (PEP 658) beside it, and
     made anew when wheels came or went.

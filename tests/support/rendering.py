@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from jinja2 import Template as JinjaTemplate
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("copier.yml", "extensions", "template")
+PARTS = ("copier.yml", "extensions", "template", "pyproject.toml", "README.md", "LICENSE")  # the last build the tool
 BASE = {"project_name": "demo-pkg"}  # the one answer that would come from the name of the folder
 
 
 def copy_template(destination: Path) -> Path:
-    """Copy what Copier reads of this repository into a plain folder, with uncommitted changes.
+    """Copy what Copier and the tool's build read of this repository into a plain folder, with uncommitted changes.
 
     A plain folder renders faster than a git checkout, which Copier clones for every copy.
     """

@@ -1,4 +1,4 @@
-"""GitHub's side of a drill: what `git`, `gh` and a workflow's job meet behind its host names.
+"""GitHub's side of a sandbox: what `git`, `gh` and a workflow's job meet behind its host names.
 
 ``store``     the state as JSON files; users, tokens, roles
 ``rest``      the frame of the REST API: routes, rights, pages, errors

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .store import Json
 
 #: Key of the job that writes down results; a leading underscore cannot clash with a template's.
-COLLECTOR = "_drill_collector"
+COLLECTOR = "_emulator_collector"
 
 #: Labels of GitHub-hosted runners; every one is this machine. Source: "GitHub-hosted runners".
 LABELS = (
@@ -146,7 +146,7 @@ def job_copy(workflow: Json, key: str, results: dict[str, Json], legs: list[Json
     for name in set(ancestors(workflow["jobs"], key)) - set(direct):
         result = results[name]["result"]
         if result != "success":
-            jobs[f"_drill_{result}"] = _stub(result, {})
+            jobs[f"_emulator_{result}"] = _stub(result, {})
             above = list(jobs)
     for name in direct:
         jobs[name] = _stub(results[name]["result"], results[name]["outputs"])
@@ -221,7 +221,7 @@ def check_actions(workflow: Json, known: dict[str, Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for key, job in workflow["jobs"].items():
         if "uses" in job:
-            message = f"Job {key} calls the workflow {job['uses']}; the drill runs plain jobs only."
+            message = f"Job {key} calls the workflow {job['uses']}; the emulator runs plain jobs only."
             raise WorkflowError(message)
         for step in job.get("steps") or []:
             uses = step.get("uses", "")
@@ -229,14 +229,14 @@ def check_actions(workflow: Json, known: dict[str, Path]) -> dict[str, Path]:
                 continue
             name, _, pin = uses.partition("@")
             if uses.startswith("$/"):
-                message = f"Job {key} uses {uses}; the drill knows ./ paths and pinned actions."
+                message = f"Job {key} uses {uses}; the emulator knows ./ paths and pinned actions."
                 raise WorkflowError(message)
             if not re.fullmatch("[0-9a-f]{40}", pin):
                 message = f"Job {key} uses {uses}, which is not pinned to a full commit SHA."
                 raise WorkflowError(message)
             if name.lower() not in known:
                 have = ", ".join(sorted(known))
-                message = f"Job {key} uses {name}, which the drill has no stand-in for ({have})."
+                message = f"Job {key} uses {name}, which the emulator has no stand-in for ({have})."
                 raise WorkflowError(message)
             found[uses] = known[name.lower()]
             manifest = (found[uses] / "action.yml").read_text(encoding="utf-8")

@@ -167,7 +167,7 @@ def dispatch(call: Call, workflow: str) -> Answer:
         raise ApiError(422, "Cannot trigger a 'workflow_dispatch' on a disabled workflow")
     inputs = {name: str(value) for name, value in (body.get("inputs") or {}).items()}
     ref = str(body.get("ref", ""))
-    run = call.api.runner.dispatch(call.repo, record["path"], ref, inputs, call.actor)
+    run = call.api.scheduler.dispatch(call.repo, record["path"], ref, inputs, call.actor)
     if not body.get("return_run_details"):
         return None
     shown = run_json(call.store, call.repo, run)
@@ -368,7 +368,7 @@ def _blob(call: Call, name: str, data: bytes) -> Response:
     path = call.store.root / "blobs" / name
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
-    return redirect(f"https://{BLOB_HOST}/blobs/{name}?sig=drill", 302)
+    return redirect(f"https://{BLOB_HOST}/blobs/{name}?sig=emulator", 302)
 
 
 # -- what people do to runs -----------------------------------------------------------------
@@ -377,14 +377,14 @@ def _blob(call: Call, name: str, data: bytes) -> Response:
 @route("POST", f"{_RUNS}/<int:number>/rerun", permission="actions")
 def rerun(call: Call, number: int) -> Answer:
     """Repeat a run."""
-    call.api.runner.rerun(_run(call, number), call.actor.login)
+    call.api.scheduler.rerun(_run(call, number), call.actor.login)
     return 201, {}
 
 
 @route("POST", f"{_RUNS}/<int:number>/rerun-failed-jobs", permission="actions")
 def rerun_failed(call: Call, number: int) -> Answer:
     """Repeat the failed jobs of a run and what depends on them."""
-    call.api.runner.rerun(_run(call, number), call.actor.login, failed_only=True)
+    call.api.scheduler.rerun(_run(call, number), call.actor.login, failed_only=True)
     return 201, {}
 
 
@@ -392,7 +392,7 @@ def rerun_failed(call: Call, number: int) -> Answer:
 def rerun_job(call: Call, number: int) -> Answer:
     """Repeat one job and what depends on it."""
     run, job = find_job(call.store, call.repo, number)
-    call.api.runner.rerun(run, call.actor.login, job=job)
+    call.api.scheduler.rerun(run, call.actor.login, job=job)
     return 201, {}
 
 
@@ -403,7 +403,7 @@ def cancel(call: Call, number: int) -> Answer:
     run = _run(call, number)
     if run["status"] == "completed":
         raise ApiError(409, "Cannot cancel a workflow run that is completed.")
-    call.api.runner.cancel(run)
+    call.api.scheduler.cancel(run)
     return 202, {}
 
 
@@ -439,7 +439,7 @@ def review(call: Call, number: int) -> Answer:
     if body.get("state") not in {"approved", "rejected"} or not names:
         raise ApiError(422, "state must be approved or rejected, environment_ids a list of ids")
     comment = str(body.get("comment", ""))
-    call.api.runner.review(run, names, body["state"], comment, call.actor.login)
+    call.api.scheduler.review(run, names, body["state"], comment, call.actor.login)
     return reply(200, [])
 
 
@@ -522,7 +522,7 @@ def download_artifact(call: Call, number: int) -> Answer:
     """Send the client to the ZIP of an artifact."""
     run, item = _artifact(call, number)
     inside = run.path.parent.relative_to(call.store.root) / "artifacts" / str(item["id"])
-    return redirect(f"https://{BLOB_HOST}/{inside}?sig=drill", 302)
+    return redirect(f"https://{BLOB_HOST}/{inside}?sig=emulator", 302)
 
 
 @route("DELETE", "/repos/<owner>/<name>/actions/artifacts/<int:number>", permission="actions")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
+from emulator.progress import PATIENCE
+
 from . import actions_api, issues, protection, pulls, queries, releases, repository
 from .act import Settings
 from .actions_api import BLOB_HOST, find_job, log_lines
@@ -55,11 +57,11 @@ ACTIONS = {
 #: a fifth of the time that a release takes here.
 NODE = """#!/bin/sh
 test "$*" = "--no-warnings -e console.log(process.execPath)" && exec echo "$0"
-echo "There is no node on the drill's machine: $*" >&2
+echo "There is no node on the emulator's machine: $*" >&2
 exit 127
 """
 
-#: What a GitHub-hosted Ubuntu has beside the system's own commands, of what a drill needs. uv is
+#: What a GitHub-hosted Ubuntu has beside the system's own commands, of what a release needs. uv is
 #: not among it: a workflow that forgets to set it up has to fail.
 PREINSTALLED = ("gh", "jq", "curl", "git")
 
@@ -78,7 +80,7 @@ def prepare(root: Path, env: dict[str, str]) -> Settings:
     def tool(name: str) -> str:
         found = shutil.which(name, path=env["PATH"])
         if found is None:
-            message = f"The drill needs {name} on the sandbox's PATH ({env['PATH']})."
+            message = f"The emulator needs {name} on the sandbox's PATH ({env['PATH']})."
             raise FileNotFoundError(message)
         return found
 
@@ -124,11 +126,11 @@ class GitHub:
     """
 
     def __init__(self, root: Path, settings: Settings) -> None:
-        from emulator.scheduler import Scheduler  # noqa: PLC0415 - the runner is built on this package
+        from emulator.scheduler import Scheduler  # noqa: PLC0415 - the scheduler is built on this package
 
         self._store = Store(root)
-        self._runner = Scheduler(self._store, settings)
-        api = RestApi(self._store, self._runner)
+        self._scheduler = Scheduler(self._store, settings)
+        api = RestApi(self._store, self._scheduler)
         self._services = Services(self._store)
         self._apps: dict[str, Any] = {
             "github.com": GitHost(self._store),
@@ -267,13 +269,13 @@ class GitHub:
         """Return the conclusion of each job of a run by its shown name."""
         return {job["name"]: job["conclusion"] for job in self._store.run(run_id)["jobs"]}
 
-    def wait_idle(self, timeout: float = 300) -> None:
+    def wait_idle(self, patience: float = PATIENCE) -> None:
         """Wait until no run is queued or running; one that waits for a reviewer is idle."""
-        self._runner.wait_idle(timeout)
+        self._scheduler.wait_idle(patience)
 
-    def wait_status(self, run_id: int, *statuses: str, timeout: float = 300) -> Json:
+    def wait_status(self, run_id: int, *statuses: str, patience: float = PATIENCE) -> Json:
         """Wait until a run has one of the statuses and return it."""
-        self._runner.wait_status(run_id, set(statuses), timeout)
+        self._scheduler.wait_status(run_id, set(statuses), patience)
         return self.run(run_id)
 
     def dispatch(self, repo: str, workflow: str, *, ref: str = "", login: str = "", **inputs: str) -> int:
@@ -289,7 +291,7 @@ class GitHub:
         found = self._repo(repo)
         path = f".github/workflows/{workflow}"
         actor = Actor(login or found["owner"])
-        run = self._runner.dispatch(found, path, ref or found["default_branch"], inputs, actor)
+        run = self._scheduler.dispatch(found, path, ref or found["default_branch"], inputs, actor)
         return int(run["id"])
 
     def schedule(self, repo: str, workflow: str) -> int:
@@ -332,7 +334,7 @@ class GitHub:
     def rerun(self, run_id: int, *, failed: bool = False, login: str = "") -> None:
         """Repeat a run, or with `failed` its failed jobs and what depends on them."""
         run = self._store.run(run_id)
-        self._runner.rerun(run, login or run["actor"], failed_only=failed)
+        self._scheduler.rerun(run, login or run["actor"], failed_only=failed)
 
     def repeat_verdict(self, run_id: int, sha: str) -> None:
         """File a finished run once more, for another commit, as if it had ended there in the same way."""
@@ -345,7 +347,7 @@ class GitHub:
 
     def cancel(self, run_id: int) -> None:
         """Cancel a run."""
-        self._runner.cancel(self._store.run(run_id))
+        self._scheduler.cancel(self._store.run(run_id))
 
     def approve(self, run_id: int, environment: str, *, login: str = "", comment: str = "") -> None:
         """Approve the jobs of a run that wait for an environment, as one of its reviewers."""
@@ -358,7 +360,7 @@ class GitHub:
     def _review(self, run_id: int, name: str, state: str, login: str, comment: str) -> None:
         run = self._store.run(run_id)
         who = login or self._store.repo(run["repository"])["owner"]
-        self._runner.review(run, [name], state, comment, who)
+        self._scheduler.review(run, [name], state, comment, who)
 
     def age_run(self, run_id: int, days: float) -> None:
         """Make a run older by some days, as far as GitHub's limit for re-runs is concerned."""

@@ -229,7 +229,7 @@ def qualifiers(query: str) -> dict[str, list[str]]:
             continue
         name = "state" if key == "is" else key
         if name not in {"", "repo", "state", "author", "label", "in"}:
-            message = f"The drill does not know the search qualifier {key}:{value}."
+            message = f"The emulator does not know the search qualifier {key}:{value}."
             raise graphql.GraphQLError(message)
         found.setdefault(name, []).append(value)
     return found

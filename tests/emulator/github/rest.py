@@ -85,7 +85,7 @@ class Call:
     """One request, as its handler sees it.
 
     Attributes:
-        api: the application; gives the store and the runner.
+        api: the application; gives the store and the scheduler.
         request: the HTTP request.
         actor: who sent it.
     """
@@ -215,12 +215,12 @@ class RestApi:
 
     Args:
         store: the state.
-        runner: starts, approves and repeats workflow runs (see `emulator.scheduler.Scheduler`).
+        scheduler: starts, approves and repeats workflow runs (see `emulator.scheduler.Scheduler`).
     """
 
-    def __init__(self, store: Store, runner: Scheduler) -> None:
+    def __init__(self, store: Store, scheduler: Scheduler) -> None:
         self.store = store
-        self.runner = runner
+        self.scheduler = scheduler
         self._map = Map(
             [Rule(r.path, methods=[r.method], endpoint=r) for r in ROUTES],
             strict_slashes=False,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: The issuer in the tokens, with the keys to verify them.
 ISSUER_HOST = "token.actions.githubusercontent.com"
 
-_KEY_ID = "drill"
+_KEY_ID = "emulator"
 _TWIRP = "/twirp/github.actions.results.api.v1.ArtifactService/"
 
 
@@ -158,7 +158,7 @@ class Services:
 
     def _url(self, run: Document, artifact: Json) -> str:
         inside = self._file(run, artifact).relative_to(self.store.root)
-        return f"https://{BLOB_HOST}/{inside}?sig=drill"
+        return f"https://{BLOB_HOST}/{inside}?sig=emulator"
 
     def _create(self, run: Document, body: Json) -> Json:
         name = str(body.get("name", ""))

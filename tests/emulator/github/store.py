@@ -114,7 +114,7 @@ class Store:
         self._repos: dict[str, Document] = {}
         self._runs: dict[int, Document] = {}
         #: Called with (repository, name of the event, its payload, who) for each event that may
-        #: start workflows. The runner puts itself here.
+        #: start workflows. The scheduler puts itself here.
         self.on_event: Callable[[Document, str, Json, Actor], None] | None = None
         self.state = self._load(self.root / "state.json", {"next_id": 1001, "users": {}, "tokens": {}})
         for path in sorted(self.root.glob("repos/*/*/repo.json")):
@@ -349,7 +349,7 @@ class Store:
             self.changed.notify_all()
 
     def emit(self, repo: Document, event: str, payload: Json, actor: Actor) -> None:
-        """Tell the runner that something happened that may start workflows.
+        """Tell the scheduler that something happened that may start workflows.
 
         What a job's own token does starts nothing but dispatches, as on GitHub. Source: "Triggering
         a workflow from a workflow", GitHub docs.

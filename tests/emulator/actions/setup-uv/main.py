@@ -1,4 +1,4 @@
-"""Stand-in for astral-sh/setup-uv v10: the uv of the drill's machine, whatever version is asked."""
+"""Stand-in for astral-sh/setup-uv v10: the uv of the emulator's machine, whatever version is asked."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main() -> None:
     said = subprocess.run([uv, "--version"], check=True, capture_output=True, text=True).stdout
     version = said.split()[1]
     if given("version") not in {"", version}:
-        say(f"The workflow asks for uv {given('version')}; the drill's machine has uv {version}.")
+        say(f"The workflow asks for uv {given('version')}; the emulator's machine has uv {version}.")
     output("uv-version", version)
     output("uv-path", str(folder / "uv"))
     python = given("python-version")
@@ -38,6 +38,6 @@ def main() -> None:
     )
     if found.returncode:
         here = ".".join(map(str, sys.version_info[:3]))
-        note("notice", f"Python {python} is not on the drill's machine; Python {here} stands in.")
+        note("notice", f"Python {python} is not on the emulator's machine; Python {here} stands in.")
         python = sys.executable
     append("GITHUB_ENV", f"UV_PYTHON={python}")
