@@ -29,7 +29,9 @@ from support.combinations import (
     crossed,
     inspect,
     make_everything,
+    other_tables,
     parse,
+    without_other_tables,
     write,
 )
 from support.documents import dead_links
@@ -246,6 +248,24 @@ def test_every_combination_builds_installs_and_imports(
     assert {built.imported for _, built in builds} == {VERSION}
 
 
+def test_a_build_does_not_depend_on_the_other_tables_of_pyproject_toml(
+    everything: Everything, tmp_path: Path
+) -> None:
+    """Every distinct set of them is left out once: names, versions and metadata stay as they are."""
+    first = {other_tables(everything.content(c.files["pyproject.toml"])): c for c in everything.combinations}
+    assert len(first) > 1
+    for number, combination in enumerate(first.values()):
+        source = tmp_path / str(number)
+        files = {path: everything.content(digest) for path, digest in combination.files.items()}
+        write(source, {**files, "pyproject.toml": without_other_tables(files["pyproject.toml"])})
+        commit_all(source, tag=f"v{VERSION}")
+        built, usual = build_and_import(source, IMPORT_NAME), everything.builds[combination.build_key]
+        assert isinstance(usual, Built), usual
+        said, expected = ([m.as_rfc822().as_bytes() for m in b.metadata] for b in (built, usual))
+        assert said == expected
+        assert dataclasses.replace(built, metadata=usual.metadata) == usual
+
+
 @pytest.mark.requirement("P3.3", "P6.1")
 def test_every_place_states_the_version_of_the_tag(builds: list[tuple[Combination, Built]]) -> None:
     names = {(built.sdist, built.wheel) for _, built in builds}
@@ -383,7 +403,9 @@ def test_the_version_pattern_takes_release_tags_only(package: Package) -> None:
     assert matched["version"] == VERSION
     for noise in ("nightly-3", "docs-2026", f"x{prefix}1.2.3", f"{prefix}next", f"{prefix}-1"):
         assert not re.match(version["tag-pattern"], noise), noise
-        assert not fnmatch.fnmatchcase(noise, version["raw-options"]["scm"]["git"]["describe_command"][-1]), noise
+        assert not fnmatch.fnmatchcase(noise, version["raw-options"]["scm"]["git"]["describe_command"][-1]), (
+            noise
+        )
 
 
 @pytest.mark.requirement("P4.4", "X8")

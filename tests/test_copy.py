@@ -129,9 +129,9 @@ def test_a_commit_is_recorded_from_any_kind_of_clone(checkout: Path, tmp_path: P
     """From a folder whose last commit was made there, from a clone of it, and from an address."""
     git(tmp_path, "clone", "--quiet", str(checkout), "clone")
     commit = git(checkout, "rev-parse", "v1.1.0")
-    for number, address in enumerate([checkout, tmp_path / "clone", f"git+{checkout.as_uri()}"]):
+    for number, address in enumerate([str(checkout), str(tmp_path / "clone"), f"git+{checkout.as_uri()}"]):
         copier("copy", "--quiet", "--defaults", address, str(number), cwd=tmp_path)
-        assert template_in(files(tmp_path / str(number))) == {"url": str(address), "commit": commit}
+        assert template_in(files(tmp_path / str(number))) == {"url": address, "commit": commit}
 
 
 @pytest.mark.requirement("B5")

@@ -181,14 +181,14 @@ def distributions(default_package: Path, tmp_path_factory: pytest.TempPathFactor
     return root / "dist"
 
 
-def test_a_build_warns_of_nothing_in_the_package(default_package: Path, tmp_path: Path) -> None:
-    """Of no deprecated option above all. What build tools say of each other has a path of theirs before it."""
-    done = attempt(UV, "build", "--out-dir", tmp_path, default_package, cwd=tmp_path, PYTHONWARNINGS="always")
+def test_a_build_warns_of_nothing_in_the_package(package: Path, tmp_path: Path) -> None:
+    """Of no deprecated option above all. What build tools say of each other begins with a path of theirs."""
+    done = attempt(UV, "build", "--out-dir", tmp_path, package, cwd=tmp_path, PYTHONWARNINGS="always")
     assert done.returncode == 0, done.stderr
     assert "Successfully built" in done.stderr
     warnings = [line for line in done.stderr.splitlines() if re.search("(?i)warning", line)]
     assert [line for line in warnings if "site-packages" not in line] == []
-    silent = attempt(UV, "build", "--out-dir", tmp_path, default_package, cwd=tmp_path)
+    silent = attempt(UV, "build", "--out-dir", tmp_path, package, cwd=tmp_path)
     assert not re.search("(?i)warning|deprecat", silent.stdout + silent.stderr)
 
 
