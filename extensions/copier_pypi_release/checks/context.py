@@ -46,6 +46,7 @@ class Context:
         workflows: The workflows that can be read.
         unreadable: The errors of the others.
         connect: Opens the connection to a repository on GitHub; None where nothing may be asked.
+        asked: What the indexes answered, by index.
     """
 
     root: Path
@@ -57,7 +58,7 @@ class Context:
     workflows: tuple[Workflow, ...]
     unreadable: tuple[ReleaseError, ...] = ()
     connect: Callable[[str], GitHub] | None = None
-    _indexes: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
 
     @property
     def project(self) -> Path:
@@ -130,7 +131,7 @@ class Context:
         except ReleaseError as error:
             # What a library says about a connection fills a page.
             reason = re.split(r": \w*\(?HTTP|: \(", error.problem)[0]
-            return None, None, f"GitHub could not be asked: {reason}"
+            return None, None, reason
         return github, found, "" if found else f"This login does not see {self.repository} on GitHub"
 
     @property

@@ -52,7 +52,7 @@ CHOSEN = re.compile(r"\$\{\{[^}]*\b(?:github\.(?:event\.|head_ref|ref\b|ref_name
 SKIPPED_WITH_CI = "needs.gate.outputs.ci != 'passed'"
 ON_ONE_SYSTEM = f"matrix.os == '{RUNNER}'"
 BUILD_COMMAND = re.compile(
-    r"\b(?:-m\s+build|pipx\s+run\s+build|pyproject-build|(?:uv|hatch|poetry|flit|pdm|maturin)\s+build"
+    r"-m\s+build\b|\b(?:pipx\s+run\s+build|pyproject-build|(?:uv|hatch|poetry|flit|pdm|maturin)\s+build"
     r"|setup\.py\s.*\b(?:sdist|bdist_wheel))\b|build_distributions\.py"
 )
 FROM_TAGS = re.compile(
@@ -215,6 +215,11 @@ def condition(text: object) -> str:
     return re.sub(r"\A\$\{\{\s*|\s*\}\}\Z", "", str(text or "").strip())
 
 
+def told(rights: Mapping[str, Any] | str) -> str:
+    """Permissions, for people."""
+    return rights if isinstance(rights, str) else ", ".join(f"{k}: {v}" for k, v in rights.items()) or "none"
+
+
 def is_sparse(step: Mapping[str, Any]) -> bool:
     """Whether a checkout is of the release scripts alone."""
     return "sparse-checkout" in (step.get("with") or {})
@@ -321,7 +326,14 @@ def triggers(workflow: Workflow, context: Context) -> Iterator[str]:
 def _other_triggers(workflow: Workflow, patterns: list[str]) -> Iterator[str]:
     if set(workflow.triggers) & {"pull_request_target", "workflow_run"}:
         yield "it starts from what others send (pull_request_target, workflow_run)"
-    if workflow.only_releases:
+    push = workflow.triggers.get("push", {"tags": []})
+    known = {"push", "release", "workflow_dispatch", "create", "workflow_call"}  # the last: see `one_file`
+    if (
+        isinstance(push, dict)
+        and "tags" in push
+        and "branches" not in push
+        and set(workflow.triggers) <= known
+    ):
         if {"*", "**"} & set(patterns):
             yield "every tag starts it, not release tags alone"
         return
@@ -376,7 +388,7 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
     for place, read in both(workflow, context):
         top = read.data.get("permissions", "the repository's default")
         if isinstance(top, str) or set(top or {}) - {"id-token"}:
-            yield f"{place}permissions at the top are {dict(top) if isinstance(top, dict) else top}, not {{}}"
+            yield f"{place}permissions at the top are {told(top)}, not {{}}"
     for job in release_jobs(workflow):
         own = workflow.jobs[job].get("permissions")
         if own is None:
@@ -384,9 +396,9 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
             continue
         rights = {k: v for k, v in own.items() if k != "id-token"} if isinstance(own, dict) else own
         if isinstance(rights, str) or (job in uploading(workflow) and rights):
-            yield f"{job} has more than it needs: {own if isinstance(own, str) else dict(own)}"
+            yield f"{job} has more than it needs: {told(own)}"
         elif context.settings and job in RIGHTS and rights != RIGHTS[job]:
-            yield f"{job} has {dict(rights)}, and needs {RIGHTS[job]}"
+            yield f"{job} has {told(rights)}, and needs {told(RIGHTS[job])}"
     ci = rendered_ci(context)
     for job in ci.jobs if ci else ():
         rights = (
@@ -395,7 +407,7 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
             else {}
         )
         if ci and job in {"build", "quality", "test"} and rights != READ:
-            yield f"{ci.file}: {job} has {rights}, and needs {READ}"
+            yield f"{ci.file}: {job} has {told(rights)}, and needs {told(READ)}"
 
 
 @rule(
@@ -1144,7 +1156,9 @@ def readable(context: Context) -> str:
         )
         raise CheckFailed(*errors, fix=fix)
     if not context.releases:
-        raise CheckSkipped("no workflow here uploads a package; a person, or a script that they run, does")
+        raise CheckSkipped(
+            "no workflow here uploads a package, a person or their script does; `adopt` renders one that does"
+        )
     return ", ".join(w.file for w in context.releases)
 
 
@@ -1179,7 +1193,7 @@ def checks() -> tuple[Check, ...]:
         Check(
             "other-publishers",
             "Other publishers",
-            "A second upload is made by none of these rules.",
+            "A second upload keeps none of these rules.",
             other_publishers,
             DISARMS,
         ),
