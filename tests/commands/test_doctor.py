@@ -65,7 +65,7 @@ LISTED: dict[str, tuple[str, str, str, str]] = {
     "C3": ("version-check", RELEASE, "check_distributions.py dist", "check_commit.py dist"),
     "C4": ("install-testpypi", RELEASE, "verify_index.py testpypi", "verify_index.py pypi"),
     "C5": ("install-pypi", RELEASE, "verify_index.py pypi", "verify_index.py --help"),
-    "C6": ("order", RELEASE, "needs: verify-testpypi", "needs: publish-testpypi"),
+    "C6": ("order", RELEASE, "needs: [build, verify-testpypi]", "needs: [build, publish-testpypi]"),
     "C7": (
         "isolation",
         RELEASE,
@@ -76,7 +76,7 @@ LISTED: dict[str, tuple[str, str, str, str]] = {
     "C10": ("report", RELEASE, "always() && ", ""),
     "C11": ("triggers", RELEASE, '- "v[0-9]*"', '- "*"'),
     "C12": ("skip-existing", RELEASE, "          skip-existing: true\n", ""),
-    "C13": ("environment-names", RELEASE, 'environment: "pypi"', "environment: testpypi"),
+    "C13": ("environment-names", RELEASE, '  name: "pypi"', "  name: testpypi"),
 }
 
 

@@ -36,6 +36,7 @@ TAG = "inputs.tag || github.ref_name"
 RETENTION = 30  # days: as long as a run can be re-run
 LONGEST = 60  # minutes
 RUNNER = "ubuntu-24.04"
+WATCH = "release-watch.yml"
 READ = {"contents": "read"}
 RIGHTS: dict[str, dict[str, str]] = {
     **dict.fromkeys(STAGES, READ),
@@ -152,6 +153,12 @@ def both(workflow: Workflow, context: Context) -> list[tuple[str, Workflow]]:
     """The workflow that releases and the rendered CI, each with what stands before an error in it."""
     ci = rendered_ci(context)
     return [("", workflow), *([(f"{ci.file}: ", ci)] if ci else [])]
+
+
+def rendered(workflow: Workflow, context: Context) -> list[tuple[str, Workflow]]:
+    """These two, and the scheduled one that may write issues."""
+    scheduled = [w for w in context.workflows if context.settings and w.file == WATCH]
+    return [*both(workflow, context), *((f"{w.file}: ", w) for w in scheduled)]
 
 
 def uploading(workflow: Workflow) -> dict[str, str]:
@@ -385,7 +392,7 @@ def one_run(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
     """No rights by default; each job names its own, a publishing job nothing but its identity."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         top = read.data.get("permissions", "the repository's default")
         if isinstance(top, str) or set(top or {}) - {"id-token"}:
             yield f"{place}permissions at the top are {told(top)}, not {{}}"
@@ -419,7 +426,7 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def identity(workflow: Workflow, context: Context) -> Iterator[str]:
     """`id-token` stands on publishing jobs, never on a workflow, never in CI."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         top = read.data.get("permissions")
         if isinstance(top, dict) and "id-token" in top:
             yield f"{place}every job has an identity token"
@@ -451,7 +458,7 @@ def tokens(workflow: Workflow, context: Context) -> Iterator[str]:
         if not context.settings and any("secrets." in text for text in texts(workflow.jobs[job])):
             yield f"{job} uses a secret"
     if context.settings:
-        for place, read in both(workflow, context):
+        for place, read in rendered(workflow, context):
             yield from (f"{place}{error}" for error in _tokens_of(read))
 
 
@@ -486,7 +493,7 @@ def _tokens_of(workflow: Workflow) -> Iterator[str]:
 )
 def credentials(workflow: Workflow, context: Context) -> Iterator[str]:
     """No checkout leaves a token behind."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         jobs = release_jobs(read) if read is workflow else list(read.jobs)
         for job, step in read.using("actions/checkout"):
             if job in jobs and (step.get("with") or {}).get("persist-credentials") is not False:
@@ -587,7 +594,7 @@ def one_file(workflow: Workflow, context: Context) -> Iterator[str]:
     """No reusable workflow and no local action."""
     if "workflow_call" in workflow.triggers:
         yield "other workflows call it"
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in release_jobs(read) if read is workflow else list(read.jobs):
             if "uses" in read.jobs[job] and (context.settings or job in uploading(read)):
                 yield f"{place}{job} calls a workflow"
@@ -730,7 +737,7 @@ def own_scripts(workflow: Workflow, context: Context) -> Iterator[str]:
                 yield f"{job} gets the scripts from elsewhere"
         elif given.get("path") != "source":
             yield f"{job} puts the tagged source where the scripts are"
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in read.jobs:
             for script in read.scripts(job):
                 folder = str(script.step.get("working-directory", ""))
@@ -914,7 +921,7 @@ def pinned_actions(workflow: Workflow, context: Context) -> Iterator[str]:
     for read in context.workflows:
         if read is not workflow and read not in context.releases:
             yield from (f"{read.file}: {use} has no commit" for use in read.uses() if not PINNED.search(use))
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         told = {found[1] for found in re.finditer(r"uses:\s*[\"']?(\S+?)[\"']?\s+#\s*v?\d\S*", read.text)}
         for use in dict.fromkeys(read.uses()):
             if read is workflow and not PINNED.search(use):
@@ -934,7 +941,7 @@ def pinned_actions(workflow: Workflow, context: Context) -> Iterator[str]:
 def pinned_uv(workflow: Workflow, context: Context) -> Iterator[str]:
     """Every job that runs a script has uv, in one version."""
     versions = set()
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         has = {
             job: str((s.get("with") or {}).get("version", "")) for job, s in read.using("astral-sh/setup-uv")
         }
@@ -958,8 +965,10 @@ def pinned_uv(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def no_cache(workflow: Workflow, context: Context) -> Iterator[str]:
     """What an outsider can write to a cache never reaches a release; CI's build is like a release's."""
-    for place, read in both(workflow, context):
-        jobs = release_jobs(read) if read is workflow else ["build"]
+    for place, read in rendered(workflow, context):
+        jobs = (
+            release_jobs(read) if read is workflow else ["build"] if read.file != WATCH else list(read.jobs)
+        )
         for job in jobs:
             for step in read.steps(job):
                 name, given = str(step.get("uses", "")).partition("@")[0], step.get("with") or {}
@@ -980,7 +989,7 @@ def no_cache(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def no_expansion(workflow: Workflow, context: Context) -> Iterator[str]:
     """No value that somebody else can choose is expanded in a script; in a rendered one none at all."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         pattern = re.compile(r"\$\{\{") if context.settings else CHOSEN
         for job in release_jobs(read) if read is workflow else list(read.jobs):
             for step in read.steps(job):
@@ -1036,7 +1045,7 @@ def telemetry(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def timeouts(workflow: Workflow, context: Context) -> Iterator[str]:
     """Each job has a timeout of at most an hour."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in release_jobs(read) if read is workflow else list(read.jobs):
             minutes = read.jobs[job].get("timeout-minutes")
             if "uses" not in read.jobs[job] and not (isinstance(minutes, int) and 0 < minutes <= LONGEST):
@@ -1053,7 +1062,7 @@ def timeouts(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def runners(workflow: Workflow, context: Context) -> Iterator[str]:
     """A fixed image for each job of the release."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in read.jobs if read is not workflow else [j for j in RIGHTS if j in read.jobs]:
             matrix = (read.jobs[job].get("strategy") or {}).get("matrix") or {}
             cells = [cell.get("os") for cell in matrix.get("include") or [] if isinstance(cell, dict)]
