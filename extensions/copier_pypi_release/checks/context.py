@@ -15,6 +15,7 @@ from release_lib.settings import load_settings
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.checks import CheckSkipped
+from copier_pypi_release.repository import SETTINGS
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.github import GitHub
 
-SETTINGS = ".github/release/settings.toml"
-PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 ON_GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?\Z")
 VERSION_AT_END = re.compile(r"(?<![0-9.])\d+(?:\.\d+)+[0-9A-Za-z.!]*\Z")
 SITE = "https://github.com"
