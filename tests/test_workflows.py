@@ -24,6 +24,7 @@ import pytest
 from copier_pypi_release.checks import CheckFailed, CheckSkipped
 from copier_pypi_release.checks.context import Context
 from copier_pypi_release.checks.workflow import RULES, TAG, Rule
+from copier_pypi_release.cli import COMMANDS
 from copier_pypi_release.workflow_files import STAGES, Workflow, parse
 from packaging.requirements import Requirement
 from release_lib.settings import load_settings
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CI, RELEASE = ".github/workflows/ci.yml", ".github/workflows/release.yml"
+WATCH = ".github/workflows/release-watch.yml"
 SETTINGS = ".github/release/settings.toml"
 PINS = ROOT / "extensions/pins"
 
@@ -61,15 +63,16 @@ class Package:
     @property
     def reports(self) -> bool:
         """Whether an issue was wanted."""
-        return bool(self.answers.get("release_issues", self.answers.get("failure_issue", True)))
+        return bool(self.answers.get("release_issues", True))
 
 
 @dataclasses.dataclass
 class Draft:
-    """Workflows that a test breaks: release.yml and ci.yml, parsed."""
+    """Workflows that a test breaks, parsed."""
 
     release: Any
     ci: Any
+    watch: Any
 
 
 def context_of(files: dict[str, bytes], folder: Path) -> Context:
@@ -89,7 +92,7 @@ def context_of(files: dict[str, bytes], folder: Path) -> Context:
         distribution=settings.distribution,
         repository=settings.repository,
         tag_prefix=settings.tag_prefix,
-        workflows=tuple(parse(path, files[path].decode()) for path in (CI, RELEASE)),
+        workflows=tuple(parse(path, files[path].decode()) for path in (CI, RELEASE, WATCH) if path in files),
     )
 
 
@@ -97,7 +100,7 @@ def context_of(files: dict[str, bytes], folder: Path) -> Context:
 def packages(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Package]:
     """One package for every workflow that choices can give, and the rows with awkward free text."""
     renderer, folder = Renderer(template), tmp_path_factory.mktemp("settings")
-    rendered = [*renderer.variants(RELEASE), *renderer.variants(CI)]
+    rendered = [*renderer.variants(RELEASE), *renderer.variants(CI), *renderer.variants(WATCH)]
     rendered += [(answers, renderer.files(answers)) for answers in crossed(choices_of(ROOT))]
     return [Package(answers, files, context_of(files, folder)) for answers, files in rendered]
 
@@ -201,7 +204,7 @@ def test_actions_are_those_of_the_list_that_bots_keep_fresh(packages: list[Packa
     pattern = re.compile(r"uses: (\S+)@([0-9a-f]{40}) # (v\d+\.\d+\.\d+)\n")
     listed = set(pattern.findall((PINS / "action.yml").read_text(encoding="utf-8")))
     for package in packages:
-        for path in (CI, RELEASE):
+        for path in {CI, RELEASE, WATCH} & set(package.files):
             used = pattern.findall(package.files[path].decode())
             assert len(used) == len(package.workflow(path).uses())
             assert set(used) <= listed
@@ -212,7 +215,7 @@ def test_uv_is_that_of_the_list(packages: list[Package]) -> None:
     lines = (PINS / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pins = {r.name: str(r.specifier)[2:] for r in map(Requirement, filter(re.compile(r"[a-z]").match, lines))}
     for package in packages:
-        for path in (CI, RELEASE):
+        for path in {CI, RELEASE, WATCH} & set(package.files):
             for job, step in package.workflow(path).using("astral-sh/setup-uv"):
                 assert step["with"]["version"] == pins["uv"], job
 
@@ -317,6 +320,15 @@ def test_every_script_that_is_run_exists_and_takes_the_options(
     assert len(seen) > 1
 
 
+def test_the_scheduled_workflow_runs_a_command_of_the_tool(packages: list[Package]) -> None:
+    watches = [package.workflow(WATCH) for package in packages if WATCH in package.files]
+    assert watches
+    for watch in watches:
+        (script,) = [script for job in watch.jobs for script in watch.scripts(job)]
+        assert script.name == "tool.py"
+        assert script.arguments[0] in COMMANDS
+
+
 # ---- The rules can fail -------------------------------------------------------------------------------
 
 
@@ -386,6 +398,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
     ],
     "permissions": [
         ("all", lambda d: d.release.update(permissions="write-all")),
+        ("at the top of the watch", lambda d: d.watch.update(permissions="read-all")),
         ("at the top of CI", lambda d: d.ci["permissions"].update({"contents": "read"})),
         (
             "more than needed",
@@ -400,6 +413,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
     ],
     "identity": [
         ("for all jobs", lambda d: d.release["permissions"].update({"id-token": "write"})),
+        ("in the watch", lambda d: d.watch["jobs"]["template"]["permissions"].update({"id-token": "write"})),
         ("in CI", lambda d: d.ci["jobs"]["test"]["permissions"].update({"id-token": "write"})),
         ("for the build", lambda d: d.release["jobs"]["build"]["permissions"].update({"id-token": "write"})),
         ("for no upload", lambda d: d.release["jobs"]["publish-pypi"]["permissions"].pop("id-token")),
@@ -537,6 +551,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         ("none", lambda d: remove(d.release, "verify-pypi", "setup-uv")),
     ],
     "no-cache": [
+        ("the watch's", lambda d: inputs(d.watch, "template", "setup-uv").pop("enable-cache")),
         ("uv's", lambda d: inputs(d.release, "test", "setup-uv").update({"enable-cache": "auto"})),
         ("by default", lambda d: inputs(d.ci, "build", "setup-uv").pop("enable-cache")),
     ],
@@ -568,18 +583,18 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
 
 @pytest.fixture(scope="module")
 def whole(packages: list[Package]) -> Package:
-    """A package with every job."""
-    return next(package for package in packages if package.reports)
+    """A package with every workflow and job."""
+    return next(package for package in packages if package.reports and WATCH in package.files)
 
 
 def broken(package: Package, change: Callable[[Draft], object]) -> Context:
     """What rules read of a package whose workflows were changed."""
-    draft = Draft(*(copy.deepcopy(package.workflow(path).data) for path in (RELEASE, CI)))
+    draft = Draft(*(copy.deepcopy(package.workflow(path).data) for path in (RELEASE, CI, WATCH)))
     change(draft)
     writer = YAML()
     writer.width = 4096
     read = []
-    for path, data in ((CI, draft.ci), (RELEASE, draft.release)):
+    for path, data in ((CI, draft.ci), (RELEASE, draft.release), (WATCH, draft.watch)):
         text = io.StringIO()
         writer.dump(data, text)
         read.append(parse(path, text.getvalue()))

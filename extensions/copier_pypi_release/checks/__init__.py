@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from copier_pypi_release.checks.context import Context
 
 # What `adopt` would change about a check that fails.
-RENDERS = "renders a release workflow that does"
+RENDERS = "renders a release workflow that keeps the rule"
 VERSION = "takes the version from the tag"
 DISARMS = "takes the other uploads out"
 SETUP = "brings the command `setup`, which does it"
-NOTHING = "changes nothing about it"
+NOTHING = "leaves to you"
 
 
 class Result(enum.Enum):
@@ -115,7 +115,7 @@ def _examined(context: Context, check: Check) -> Finding:
         if check.adopted and not context.settings:
             raise CheckSkipped(  # noqa: TRY301  (one form for whatever is unknown)
                 "no release script of the template runs here",
-                cause="Only the scripts that `copier-pypi-release adopt` brings do this, or show it:",
+                cause="Not checked, because only the files that `copier-pypi-release adopt` brings show it:",
             )
         return Finding(**said, result=Result.PASS, found=check.run(context))
     except CheckFailed as failed:

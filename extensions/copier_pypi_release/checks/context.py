@@ -15,6 +15,7 @@ from release_lib.settings import load_settings
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.checks import CheckSkipped
+from copier_pypi_release.repository import SETTINGS
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.github import GitHub
 
-SETTINGS = ".github/release/settings.toml"
-PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 ON_GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?\Z")
 VERSION_AT_END = re.compile(r"(?<![0-9.])\d+(?:\.\d+)+[0-9A-Za-z.!]*\Z")
 SITE = "https://github.com"
@@ -46,6 +45,7 @@ class Context:
         workflows: The workflows that can be read.
         unreadable: The errors of the others.
         connect: Opens the connection to a repository on GitHub; None where nothing may be asked.
+        asked: What the indexes answered, by index.
     """
 
     root: Path
@@ -57,7 +57,7 @@ class Context:
     workflows: tuple[Workflow, ...]
     unreadable: tuple[ReleaseError, ...] = ()
     connect: Callable[[str], GitHub] | None = None
-    _indexes: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
 
     @property
     def project(self) -> Path:
@@ -130,7 +130,7 @@ class Context:
         except ReleaseError as error:
             # What a library says about a connection fills a page.
             reason = re.split(r": \w*\(?HTTP|: \(", error.problem)[0]
-            return None, None, f"GitHub could not be asked: {reason}"
+            return None, None, reason
         return github, found, "" if found else f"This login does not see {self.repository} on GitHub"
 
     @property

@@ -36,6 +36,7 @@ TAG = "inputs.tag || github.ref_name"
 RETENTION = 30  # days: as long as a run can be re-run
 LONGEST = 60  # minutes
 RUNNER = "ubuntu-24.04"
+WATCH = "release-watch.yml"
 READ = {"contents": "read"}
 RIGHTS: dict[str, dict[str, str]] = {
     **dict.fromkeys(STAGES, READ),
@@ -52,7 +53,7 @@ CHOSEN = re.compile(r"\$\{\{[^}]*\b(?:github\.(?:event\.|head_ref|ref\b|ref_name
 SKIPPED_WITH_CI = "needs.gate.outputs.ci != 'passed'"
 ON_ONE_SYSTEM = f"matrix.os == '{RUNNER}'"
 BUILD_COMMAND = re.compile(
-    r"\b(?:-m\s+build|pipx\s+run\s+build|pyproject-build|(?:uv|hatch|poetry|flit|pdm|maturin)\s+build"
+    r"-m\s+build\b|\b(?:pipx\s+run\s+build|pyproject-build|(?:uv|hatch|poetry|flit|pdm|maturin)\s+build"
     r"|setup\.py\s.*\b(?:sdist|bdist_wheel))\b|build_distributions\.py"
 )
 FROM_TAGS = re.compile(
@@ -154,6 +155,12 @@ def both(workflow: Workflow, context: Context) -> list[tuple[str, Workflow]]:
     return [("", workflow), *([(f"{ci.file}: ", ci)] if ci else [])]
 
 
+def rendered(workflow: Workflow, context: Context) -> list[tuple[str, Workflow]]:
+    """These two, and the scheduled one that may write issues."""
+    scheduled = [w for w in context.workflows if context.settings and w.file == WATCH]
+    return [*both(workflow, context), *((f"{w.file}: ", w) for w in scheduled)]
+
+
 def uploading(workflow: Workflow) -> dict[str, str]:
     """The index of each publishing job of a workflow."""
     return {job.job: job.index for job in workflow.publishing_jobs()}
@@ -213,6 +220,11 @@ def texts(value: object) -> Iterator[str]:
 def condition(text: object) -> str:
     """A condition without what is around the expression."""
     return re.sub(r"\A\$\{\{\s*|\s*\}\}\Z", "", str(text or "").strip())
+
+
+def told(rights: Mapping[str, Any] | str) -> str:
+    """Permissions, for people."""
+    return rights if isinstance(rights, str) else ", ".join(f"{k}: {v}" for k, v in rights.items()) or "none"
 
 
 def is_sparse(step: Mapping[str, Any]) -> bool:
@@ -321,7 +333,14 @@ def triggers(workflow: Workflow, context: Context) -> Iterator[str]:
 def _other_triggers(workflow: Workflow, patterns: list[str]) -> Iterator[str]:
     if set(workflow.triggers) & {"pull_request_target", "workflow_run"}:
         yield "it starts from what others send (pull_request_target, workflow_run)"
-    if workflow.only_releases:
+    push = workflow.triggers.get("push", {"tags": []})
+    known = {"push", "release", "workflow_dispatch", "create", "workflow_call"}  # the last: see `one_file`
+    if (
+        isinstance(push, dict)
+        and "tags" in push
+        and "branches" not in push
+        and set(workflow.triggers) <= known
+    ):
         if {"*", "**"} & set(patterns):
             yield "every tag starts it, not release tags alone"
         return
@@ -373,10 +392,10 @@ def one_run(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
     """No rights by default; each job names its own, a publishing job nothing but its identity."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         top = read.data.get("permissions", "the repository's default")
         if isinstance(top, str) or set(top or {}) - {"id-token"}:
-            yield f"{place}permissions at the top are {dict(top) if isinstance(top, dict) else top}, not {{}}"
+            yield f"{place}permissions at the top are {told(top)}, not {{}}"
     for job in release_jobs(workflow):
         own = workflow.jobs[job].get("permissions")
         if own is None:
@@ -384,9 +403,9 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
             continue
         rights = {k: v for k, v in own.items() if k != "id-token"} if isinstance(own, dict) else own
         if isinstance(rights, str) or (job in uploading(workflow) and rights):
-            yield f"{job} has more than it needs: {own if isinstance(own, str) else dict(own)}"
+            yield f"{job} has more than it needs: {told(own)}"
         elif context.settings and job in RIGHTS and rights != RIGHTS[job]:
-            yield f"{job} has {dict(rights)}, and needs {RIGHTS[job]}"
+            yield f"{job} has {told(rights)}, and needs {told(RIGHTS[job])}"
     ci = rendered_ci(context)
     for job in ci.jobs if ci else ():
         rights = (
@@ -395,7 +414,7 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
             else {}
         )
         if ci and job in {"build", "quality", "test"} and rights != READ:
-            yield f"{ci.file}: {job} has {rights}, and needs {READ}"
+            yield f"{ci.file}: {job} has {told(rights)}, and needs {told(READ)}"
 
 
 @rule(
@@ -407,7 +426,7 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def identity(workflow: Workflow, context: Context) -> Iterator[str]:
     """`id-token` stands on publishing jobs, never on a workflow, never in CI."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         top = read.data.get("permissions")
         if isinstance(top, dict) and "id-token" in top:
             yield f"{place}every job has an identity token"
@@ -439,7 +458,7 @@ def tokens(workflow: Workflow, context: Context) -> Iterator[str]:
         if not context.settings and any("secrets." in text for text in texts(workflow.jobs[job])):
             yield f"{job} uses a secret"
     if context.settings:
-        for place, read in both(workflow, context):
+        for place, read in rendered(workflow, context):
             yield from (f"{place}{error}" for error in _tokens_of(read))
 
 
@@ -474,7 +493,7 @@ def _tokens_of(workflow: Workflow) -> Iterator[str]:
 )
 def credentials(workflow: Workflow, context: Context) -> Iterator[str]:
     """No checkout leaves a token behind."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         jobs = release_jobs(read) if read is workflow else list(read.jobs)
         for job, step in read.using("actions/checkout"):
             if job in jobs and (step.get("with") or {}).get("persist-credentials") is not False:
@@ -575,7 +594,7 @@ def one_file(workflow: Workflow, context: Context) -> Iterator[str]:
     """No reusable workflow and no local action."""
     if "workflow_call" in workflow.triggers:
         yield "other workflows call it"
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in release_jobs(read) if read is workflow else list(read.jobs):
             if "uses" in read.jobs[job] and (context.settings or job in uploading(read)):
                 yield f"{place}{job} calls a workflow"
@@ -718,7 +737,7 @@ def own_scripts(workflow: Workflow, context: Context) -> Iterator[str]:
                 yield f"{job} gets the scripts from elsewhere"
         elif given.get("path") != "source":
             yield f"{job} puts the tagged source where the scripts are"
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in read.jobs:
             for script in read.scripts(job):
                 folder = str(script.step.get("working-directory", ""))
@@ -902,7 +921,7 @@ def pinned_actions(workflow: Workflow, context: Context) -> Iterator[str]:
     for read in context.workflows:
         if read is not workflow and read not in context.releases:
             yield from (f"{read.file}: {use} has no commit" for use in read.uses() if not PINNED.search(use))
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         told = {found[1] for found in re.finditer(r"uses:\s*[\"']?(\S+?)[\"']?\s+#\s*v?\d\S*", read.text)}
         for use in dict.fromkeys(read.uses()):
             if read is workflow and not PINNED.search(use):
@@ -922,7 +941,7 @@ def pinned_actions(workflow: Workflow, context: Context) -> Iterator[str]:
 def pinned_uv(workflow: Workflow, context: Context) -> Iterator[str]:
     """Every job that runs a script has uv, in one version."""
     versions = set()
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         has = {
             job: str((s.get("with") or {}).get("version", "")) for job, s in read.using("astral-sh/setup-uv")
         }
@@ -946,8 +965,10 @@ def pinned_uv(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def no_cache(workflow: Workflow, context: Context) -> Iterator[str]:
     """What an outsider can write to a cache never reaches a release; CI's build is like a release's."""
-    for place, read in both(workflow, context):
-        jobs = release_jobs(read) if read is workflow else ["build"]
+    for place, read in rendered(workflow, context):
+        jobs = (
+            release_jobs(read) if read is workflow else ["build"] if read.file != WATCH else list(read.jobs)
+        )
         for job in jobs:
             for step in read.steps(job):
                 name, given = str(step.get("uses", "")).partition("@")[0], step.get("with") or {}
@@ -968,7 +989,7 @@ def no_cache(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def no_expansion(workflow: Workflow, context: Context) -> Iterator[str]:
     """No value that somebody else can choose is expanded in a script; in a rendered one none at all."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         pattern = re.compile(r"\$\{\{") if context.settings else CHOSEN
         for job in release_jobs(read) if read is workflow else list(read.jobs):
             for step in read.steps(job):
@@ -1024,7 +1045,7 @@ def telemetry(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def timeouts(workflow: Workflow, context: Context) -> Iterator[str]:
     """Each job has a timeout of at most an hour."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in release_jobs(read) if read is workflow else list(read.jobs):
             minutes = read.jobs[job].get("timeout-minutes")
             if "uses" not in read.jobs[job] and not (isinstance(minutes, int) and 0 < minutes <= LONGEST):
@@ -1041,7 +1062,7 @@ def timeouts(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def runners(workflow: Workflow, context: Context) -> Iterator[str]:
     """A fixed image for each job of the release."""
-    for place, read in both(workflow, context):
+    for place, read in rendered(workflow, context):
         for job in read.jobs if read is not workflow else [j for j in RIGHTS if j in read.jobs]:
             matrix = (read.jobs[job].get("strategy") or {}).get("matrix") or {}
             cells = [cell.get("os") for cell in matrix.get("include") or [] if isinstance(cell, dict)]
@@ -1144,7 +1165,9 @@ def readable(context: Context) -> str:
         )
         raise CheckFailed(*errors, fix=fix)
     if not context.releases:
-        raise CheckSkipped("no workflow here uploads a package; a person, or a script that they run, does")
+        raise CheckSkipped(
+            "no workflow here uploads a package, a person or their script does; `adopt` renders one that does"
+        )
     return ", ".join(w.file for w in context.releases)
 
 
@@ -1179,7 +1202,7 @@ def checks() -> tuple[Check, ...]:
         Check(
             "other-publishers",
             "Other publishers",
-            "A second upload is made by none of these rules.",
+            "A second upload keeps none of these rules.",
             other_publishers,
             DISARMS,
         ),
