@@ -27,6 +27,7 @@ from packaging.version import Version
 from release_lib.distributions import (
     BUILD,
     SEE,
+    SUPPORTED_PYTHONS,
     find_distributions,
     hashes_of,
     listed,
@@ -37,9 +38,6 @@ from release_lib.distributions import (
 )
 from release_lib.settings import Settings, load_settings, read_tag
 from release_lib.step import ReleaseError, output, run, step, summary
-
-# The Pythons of CPython's calendar at the time of this template: https://devguide.python.org/versions/
-SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 
 
 def versions_of(path: Path, settings: Settings) -> dict[str, str]:

@@ -26,6 +26,8 @@ from release_lib.step import ReleaseError
 if TYPE_CHECKING:
     from packaging.version import Version
 
+# The Pythons of CPython's calendar at the time of this template: https://devguide.python.org/versions/
+SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 SEE = "RELEASING.md, 'When it stops'"
 BUILD = "uv run .github/release/build_distributions.py"
 BROKEN_ARCHIVE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
@@ -68,6 +70,11 @@ def version_of(filename: str) -> Version | None:
     return found[1] if found else None
 
 
+def metadata_in(wheel: zipfile.ZipFile) -> bytes:
+    """The core metadata of a wheel, as they are written."""
+    return wheel.read(next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")))
+
+
 def read_metadata(path: Path) -> Metadata:
     """The core metadata of a wheel or an sdist.
 
@@ -91,10 +98,8 @@ def read_distribution(path: Path, member: str = "") -> tuple[Metadata, bytes]:
     try:
         if path.suffix == ".whl":
             with zipfile.ZipFile(path) as wheel:
-                names = wheel.namelist()
-                info = next(n for n in names if n.endswith(".dist-info/METADATA"))
-                metadata = Metadata.from_email(wheel.read(info))
-                inside = [n for n in names if member and f"/{PurePosixPath(member)}".endswith(f"/{n}")]
+                metadata = Metadata.from_email(metadata_in(wheel))
+                inside = [n for n in wheel.namelist() if member and f"/{PurePosixPath(member)}".endswith(f"/{n}")]
                 return metadata, wheel.read(max(inside, key=len, default=member)) if member else b""
         with tarfile.open(path, "r:gz") as sdist:
             root = path.name.removesuffix(".tar.gz")
