@@ -40,7 +40,7 @@ def workflows_of(root: Path) -> dict[str, dict[str, Any]]:
 
 def test_it_is_adopted_without_a_question(adoption: Adoption) -> None:
     assert adoption.status == 0, adoption.output
-    assert "What is left to you" in adoption.output
+    assert "Next steps:" in adoption.output
 
 
 def test_every_dependency_and_extra_is_in_the_wheel_after(adoption: Adoption) -> None:

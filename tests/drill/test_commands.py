@@ -119,7 +119,9 @@ def test_from_an_empty_repository_to_a_release(new_sandbox: Sandbox, package: Pa
         )
     project.wait().release().approve()
     is_complete(project)
-    assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND - {"publishers"}
+    assert {check for check, result in doctor(project).items() if result != "pass"} == BY_HAND - {
+        "publishers"
+    }
 
 
 def forms(printed: str) -> list[dict[str, str]]:
@@ -134,6 +136,7 @@ def forms(printed: str) -> list[dict[str, str]]:
 
 
 # -- the doctor ---------------------------------------------------------------------------------------
+
 
 @pytest.mark.requirement("C2", "R4", "P9.3", "P9.1")
 def test_a_publisher_of_another_environment_shows_in_the_provenance(released: Maintainer) -> None:

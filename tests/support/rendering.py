@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("copier.yml", "extensions", "template", "pyproject.toml", "README.md", "LICENSE")  # the last build the tool
+PARTS = (
+    "copier.yml",
+    "extensions",
+    "template",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+)  # the last build the tool
 BASE = {"project_name": "demo-pkg"}  # the one answer that would come from the name of the folder
 
 

@@ -4,101 +4,101 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from packaging.version import InvalidVersion, Version
+from copier_pypi_release.answers_file import USUAL, free_name
 
 if TYPE_CHECKING:
+    from packaging.version import Version
+
     from copier_pypi_release.adopt.answers import Choice
-    from copier_pypi_release.adopt.repository import Facts
+    from copier_pypi_release.adopt.repository import Repository
 
 
-def todo(facts: Facts, choice: Choice, answers: dict[str, Any], version: str) -> list[str]:
+def next_steps(
+    repository: Repository, choice: Choice, answers: dict[str, Any], version: Version
+) -> list[str]:
     """What a person must still do, in order, each with its reason and its command.
 
     Args:
-        facts: What the repository said.
-        choice: Which publisher was replaced.
+        repository: What the repository says about itself.
+        choice: Which publishing job was replaced.
         answers: The answers for the template.
         version: The version that the project had.
     """
-    secrets = sorted({s for p in facts.publishers for s in p.secrets if s != "GITHUB_TOKEN"})
+    secrets = sorted({s for job in repository.publishers for s in job.secrets if s != "GITHUB_TOKEN"})
     slug = f"{answers['repository_owner']}/{answers['repository_name']}"
-    found = [
+    steps = [
         "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'.",
         "Create the environments and tag rules before any tag: RELEASING.md, 'Before the first release'.",
-        *_publishers(facts, choice, answers),
+        *_trusted_publishers(bool(repository.publishers), choice, answers),
     ]
     if secrets:
         commands = " && ".join(f"gh secret delete {name} --repo {slug}" for name in secrets)
-        found.append(
+        steps.append(
             f"After the first release, revoke the token on the index and delete it here: {commands}."
         )
-    return [*found, *_release(facts, version), *_gate(facts)]
+    return [*steps, *_first_release(repository, version), *_ci_commands(repository)]
 
 
-def _publishers(facts: Facts, choice: Choice, answers: dict[str, Any]) -> list[str]:
-    """What to do on the indexes."""
-    owner, repository = answers["repository_owner"], answers["repository_name"]
+def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]) -> list[str]:
+    """What to register on the indexes."""
+    owner, name = answers["repository_owner"], answers["repository_name"]
     testpypi, pypi = answers["testpypi_environment"], answers["pypi_environment"]
-    values = f"owner {owner}, repository {repository}, workflow {choice.replaced}"
+    values = f"owner {owner}, repository {name}, workflow {choice.replaced}"
     first = (
-        f"Register the publisher on TestPyPI: {values}, environment {testpypi}. A release goes there first."
+        f"Register the publisher on TestPyPI, where a release goes first: {values}, environment {testpypi}."
     )
     kept = choice.kept
     if kept and kept.trusted and kept.environment:
-        return [first, f"Nothing on PyPI: its publisher ({values}, environment {pypi}) keeps matching."]
+        return [first, f"Nothing to do on PyPI: its publisher ({values}, environment {pypi}) keeps matching."]
     if kept and kept.trusted:
-        why = "left empty, any job of the repository could publish"
+        why = "while it is empty, any job of the repository can publish"
         return [first, f"On PyPI, fill in the environment {pypi} in the publisher: {why}."]
-    why = "nothing here has published before" if not facts.publishers else "none is there that could be kept"
+    why = "no publishing job could be kept" if published else "nothing published from here before"
     why = f"{kept.file} used a token" if kept else why
     return [first, f"Register the publisher on PyPI ({why}): {values}, environment {pypi}."]
 
 
-def _release(facts: Facts, version: str) -> list[str]:
+def _first_release(repository: Repository, version: Version) -> list[str]:
     """What the next release needs."""
-    found = []
-    name = facts.changelog or "CHANGELOG.md"
-    if not facts.changelog and facts.release_notes == "changelog":
-        found.append(
+    steps = []
+    name, tags = repository.changelog or "CHANGELOG.md", repository.tags
+    if not repository.changelog and repository.release_notes == "changelog":
+        steps.append(
             f"Write {name} with a section '## VERSION' for the next release: without notes none starts."
         )
-    elif facts.changelog and name != "CHANGELOG.md":
-        found.append(f"Give the next release its section '## VERSION' in {name}: without notes none starts.")
-    if facts.tags.off_branch:
-        tags = ", ".join(facts.tags.off_branch)
-        found.append(
-            f"The check that a tag is on {facts.default_branch} is off, because {tags} are not. To switch it "
-            f"on: copier update --data release_branches={facts.default_branch}"
+    elif repository.changelog and name != "CHANGELOG.md":
+        steps.append(f"Give the next release a section '## VERSION' in {name}: without notes none starts.")
+    if tags.off_branch:
+        steps.append(
+            f"The check that a tag is on {repository.default_branch} is off, because "
+            f"{', '.join(tags.off_branch)} are not. To switch it on: "
+            f"{_update(repository)} --data release_branches={repository.default_branch}"
         )
-    current = release_of(version)
-    if current and not current.is_devrelease and (facts.tags.newest is None or facts.tags.newest < current):
-        found.append(
-            f"The version was {current}, and no tag says so: the next tag must be above it "
-            f"({facts.tags.prefix}X with X > {current})."
+    if not version.is_devrelease and (tags.newest is None or tags.newest < version):
+        steps.append(
+            f"The version was {version}, and no tag says so: the next tag must be higher "
+            f"({tags.prefix}X with X > {version})."
         )
-    return found
+    return steps
 
 
-def _gate(facts: Facts) -> list[str]:
-    """What the gate could not take over."""
-    found = []
-    if not facts.gate.commands:
-        found.append(
+def _ci_commands(repository: Repository) -> list[str]:
+    """What a release cannot run of the package's own CI."""
+    steps = []
+    if not repository.gate.commands:
+        steps.append(
             "No command was found that tests this project, so a release only compiles and imports it. When "
-            "there is one: copier update --data-file with ci_commands."
+            f"there is one: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]'"
         )
-    if facts.gate.left_out:
-        lines = "; ".join(facts.gate.left_out[:3])
-        found.append(
-            f"Lines of {facts.gate.file} that need a shell are not in the gate: {lines}. If the gate needs "
-            "them, put them into a script."
+    if repository.gate.left_out:
+        steps.append(
+            f"A release does not run the lines of {repository.gate.file} that need a shell: "
+            f"{'; '.join(repository.gate.left_out[:3])}. If it must, put them into a script."
         )
-    return found
+    return steps
 
 
-def release_of(text: str) -> Version | None:
-    """A version, or None if the text is none."""
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return None
+def _update(repository: Repository) -> str:
+    """The command that renders the template again, to which answers can be added."""
+    name = free_name(repository.root)
+    return "uvx copier update --defaults" + ("" if name == USUAL else f" --answers-file {name}")

@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 from copier_pypi_release.adopt.convert import converter_for
 from copier_pypi_release.adopt.convert.conversion import Conversion, Project
 from copier_pypi_release.adopt.programs import AdoptionError, git
-from copier_pypi_release.adopt.repository import Facts, read_text
-from copier_pypi_release.adopt.toml_text import Document
+from copier_pypi_release.adopt.pyproject import Pyproject
+from copier_pypi_release.adopt.repository import Repository, read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,11 +45,11 @@ class Package:
     readme: str | None
 
 
-def read_package(facts: Facts, project: Path, wheel: Wheel) -> Package:
+def read_package(repository: Repository, project: Path, wheel: Wheel) -> Package:
     """Find out where each file of the wheel comes from.
 
     Args:
-        facts: What the repository says.
+        repository: What the repository says.
         project: A folder with the project's tracked files.
         wheel: What its own backend builds.
 
@@ -63,9 +63,9 @@ def read_package(facts: Facts, project: Path, wheel: Wheel) -> Package:
             fix="use a release workflow with one build for each system; this tool has none",
         )
     tracked = [name for name in git(project, "ls-files", "-z", "--", ".").split("\0") if name]
-    document = Document(read_text(project / "pyproject.toml"))
+    document = Pyproject(read_text(project / "pyproject.toml"))
     readme = _find_readme(project, tracked, wheel, document)
-    conversion = converter_for(facts.backend)(Project(project, document, wheel, readme))
+    conversion = converter_for(repository.backend)(Project(project, document, wheel, readme))
     tops = sorted({name.split("/")[0] for name in wheel.files if not name.split("/")[0].endswith(".pth")})
     if odd := [name for name in wheel.files if ".data/" in name.split("/")[0] + "/" or name.endswith(".pth")]:
         raise AdoptionError(
@@ -93,7 +93,7 @@ def read_package(facts: Facts, project: Path, wheel: Wheel) -> Package:
         if n.startswith(below) and n[len(prefix) :] not in wheel.files and n != version_file
     ]
     return Package(
-        name=wheel.metadata["Name"],
+        name=wheel.metadata["name"],
         imports=imports,
         packages=packages,
         version_file=version_file,
@@ -121,13 +121,13 @@ def _shortened(excluded: list[str], wheel: Wheel, prefix: str) -> list[str]:
     return found
 
 
-def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Document) -> str | None:
+def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Pyproject) -> str | None:
     """The tracked file that the wheel's description is.
 
     Raises:
         AdoptionError: There is a description that is no such file, and no [project] that names one.
     """
-    text = str(wheel.metadata["Description"] or wheel.metadata.get_payload() or "").strip()
+    text = wheel.metadata.get("description", "").strip()
     if not text or text == "UNKNOWN":
         return None
     lines = [line.strip() for line in text.splitlines()]
@@ -160,7 +160,7 @@ def import_name(wheel: Wheel) -> str:
             expected="a package (a folder with __init__.py), which the generated _version.py goes into",
             fix="make NAME.py into NAME/__init__.py, commit, and run this again",
         )
-    wanted = canonicalize_name(wheel.metadata["Name"]).replace("-", "")
+    wanted = canonicalize_name(wheel.metadata["name"]).replace("-", "")
     sizes = {root: sum(name.startswith(root + "/") for name in wheel.files) for root in roots}
 
     def rank(root: str) -> tuple[bool, int, str]:

@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from copier import run_copy
 from packaging.version import Version
+from release_lib.step import ReleaseError
 
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
-from copier_pypi_release.adopt.next_steps import release_of, todo
+from copier_pypi_release.adopt.next_steps import next_steps
 from copier_pypi_release.adopt.package import Package, read_package
-from copier_pypi_release.adopt.programs import AdoptionError, git, git_says
+from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
-from copier_pypi_release.adopt.pyproject import convert_project, own_build, own_version, own_wheel
-from copier_pypi_release.adopt.repository import Facts, read_text
-from copier_pypi_release.adopt.toml_text import Document
+from copier_pypi_release.adopt.pyproject import (
+    Pyproject,
+    convert_project,
+    list_packages,
+    use_hatchling,
+    use_tag_version,
+)
+from copier_pypi_release.adopt.repository import Repository, read_text
 from copier_pypi_release.adopt.versions import only_version, without_literal
 from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
+from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,22 +67,22 @@ class Plan:
     """What adoption would do.
 
     Attributes:
-        facts: What was found.
+        repository: What it says about itself.
         answers: Answers for the template.
         changes: Files that change.
         diff: The same as a patch.
         reasons: Why, by path or group of paths.
-        todo: What a person must still do.
+        next_steps: What a person must still do.
         distribution: Name of the distribution.
         version: The version that the proof was built with.
     """
 
-    facts: Facts
+    repository: Repository
     answers: dict[str, Any]
     changes: list[Change]
     diff: str
     reasons: dict[str, str]
-    todo: list[str]
+    next_steps: list[str]
     distribution: str
     version: str = ""
     compared: str = ""
@@ -85,32 +92,33 @@ class Plan:
 class _Work:
     """A clone in which the change is made."""
 
-    facts: Facts
+    repository: Repository
     root: Path
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
     def project(self) -> Path:
-        return self.root / self.facts.folder
+        return self.root / self.repository.folder
 
 
-def make_plan(facts: Facts, source: Source) -> Plan:
+def make_plan(repository: Repository, source: Source, *, issues: bool) -> Plan:
     """Work out the change, build the package before and after it, and compare.
 
     Args:
-        facts: What the repository says.
+        repository: What the repository says about itself.
         source: The template.
+        issues: Whether issues may be opened about releases and the template.
 
     Raises:
         AdoptionError: Something would be lost, or cannot be kept; the sentence says what.
     """
     with tempfile.TemporaryDirectory(prefix="adopt-") as folder, _quiet():
         place = Path(folder)
-        work = _Work(facts, _clone(facts.root, place / "after"))
-        before = _build_before(facts, place)
-        package = read_package(facts, work.project, before)
-        choice = choose_publisher(facts)
-        answers = make_answers(facts, package, choice)
+        work = _Work(repository, _clone(repository.root, place / "after"))
+        before = _build_before(repository, place)
+        package = read_package(repository, work.project, before)
+        choice = choose_publisher(repository)
+        answers = make_answers(repository, package, choice) | {"release_issues": issues}
         edited = _convert(work, package, answers)
         _replace_publishers(work, choice)
         _ignore_generated(work, package.version_file)
@@ -119,14 +127,14 @@ def make_plan(facts: Facts, source: Source) -> Plan:
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
         return Plan(
-            facts=facts,
+            repository=repository,
             answers=answers,
             changes=changes,
             diff=diff,
             reasons=work.reasons,
-            todo=[*todo(facts, choice, answers, before.version), *package.conversion.notes],
-            distribution=before.metadata["Name"],
-            version=after.version,
+            next_steps=[*next_steps(repository, choice, answers, before.version), *package.conversion.notes],
+            distribution=before.metadata["name"],
+            version=str(after.version),
             compared=f"{len(before.files)} files and all metadata of the wheel are as before",
         )
 
@@ -146,17 +154,17 @@ def _clone(root: Path, to: Path) -> Path:
     return to
 
 
-def _build_before(facts: Facts, place: Path) -> Wheel:
+def _build_before(repository: Repository, place: Path) -> Wheel:
     """What the project's own backend builds of the commit."""
-    clone = _clone(facts.root, place / "before")
+    clone = _clone(repository.root, place / "before")
     try:
-        return build_wheel(clone / facts.folder, place / "built-before")
-    except AdoptionError as stop:
+        return build_wheel(clone / repository.folder, place / "built-before")
+    except ReleaseError as error:
         raise AdoptionError(
-            f"The project does not build as it is: {stop.lines[0]}",
+            f"The project does not build as it is: {error.problem}",
             expected="a build that works, to compare the converted one with",
             fix="make `uv build` work, commit, and run this again",
-        ) from stop
+        ) from error
 
 
 # ---- The change --------------------------------------------------------------------------------------
@@ -169,29 +177,31 @@ def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozense
         Paths in the wheel of files whose contents change.
     """
     path = work.project / "pyproject.toml"
-    document = Document(read_text(path))
+    document = Pyproject(read_text(path))
     was = document.text
     convert_project(document, package.conversion, package.wheel, package.readme)
-    own_build(document)
-    if work.facts.backend != "hatchling":
-        own_wheel(document, package.packages, package.excluded)
-    own_version(
+    use_hatchling(document)
+    if work.repository.backend != "hatchling":
+        list_packages(document, package.packages, package.excluded)
+    use_tag_version(
         document,
         name=package.name,
         prefix=answers["tag_prefix"],
         version_file=package.version_file,
-        nested=bool(work.facts.folder),
+        nested=bool(work.repository.folder),
     )
     if document.text != was:
         path.write_bytes(document.text.encode())
         how = (
-            "the version" if work.facts.backend == "hatchling" else f"the build ({work.facts.backend} before)"
+            "the version"
+            if work.repository.backend == "hatchling"
+            else f"the build ({work.repository.backend} before)"
         )
         work.reasons[str(path.relative_to(work.root))] = f"{how} comes from hatch-vcs and the git tag"
     for name, text in package.conversion.files.items():
         target = work.project / name
         target.unlink() if text is None else target.write_bytes(text.encode())
-        work.reasons[str(target.relative_to(work.root))] = "its contents are in pyproject.toml now"
+        work.reasons[str(target.relative_to(work.root))] = "what it said is in pyproject.toml now"
     return _import_version(work, package)
 
 
@@ -209,8 +219,8 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
                 fix=f"rename {version_file}, commit, and run this again",
             )
         current.unlink()
-        work.reasons[str(PurePosixPath(work.facts.folder) / version_file)] = (
-            "generated by the build from now on"
+        work.reasons[str(PurePosixPath(work.repository.folder) / version_file)] = (
+            "the build writes it from now on"
         )
     root = package.packages[0].rpartition("/")[0]
     for path in sorted(folder.glob("*.py")):
@@ -222,20 +232,20 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
                 new = new.replace("from ._version import", f"from .{version_file.stem} import")
             path.write_bytes(new.encode())
             edited.add(relative.relative_to(root).as_posix() if root else relative.as_posix())
-            work.reasons[str(path.relative_to(work.root))] = "no second version beside the tag"
+            work.reasons[str(path.relative_to(work.root))] = "the version comes from the generated file"
     return frozenset(edited)
 
 
 def _replace_publishers(work: _Work, choice: Choice) -> None:
     """Take every publisher out; the template puts the new one in."""
-    workflows = {workflow.file: workflow for workflow in work.facts.workflows}
+    workflows = {workflow.file: workflow for workflow in work.repository.workflows}
     folder = work.root / ".github" / "workflows"
     shown = f".github/workflows/{choice.replaced}"
     (folder / choice.replaced).unlink(missing_ok=True)  # Copier replaces no file that it did not render
     work.reasons[shown] = (
-        "replaced in place: the publisher registered on PyPI names this file"
+        "replaced in place: the trusted publisher on PyPI names this file"
         if choice.kept
-        else "the release"
+        else "the release: a tag starts it"
     )
     for file in dict.fromkeys(p.file for p in choice.disarmed):
         workflow, path = workflows[file], folder / file
@@ -243,7 +253,7 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
         if workflow.only_releases and not side_jobs(workflow, jobs):
             path.unlink()
             work.reasons[f".github/workflows/{file}"] = (
-                f"a second publisher ({', '.join(sorted(jobs))}) is disarmed"
+                f"it published too ({', '.join(sorted(jobs))}), and nothing else"
             )
         else:
             path.write_bytes(without_jobs(workflow, jobs).encode())
@@ -254,15 +264,15 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
 
 def _ignore_generated(work: _Work, version_file: str) -> None:
     """Keep the generated version file out of git."""
-    full = PurePosixPath(work.facts.folder) / version_file
-    if git_says(work.root, "check-ignore", "--quiet", "--no-index", str(full)) is not None:
+    full = PurePosixPath(work.repository.folder) / version_file
+    if try_git(work.root, "check-ignore", "--quiet", "--no-index", str(full)) is not None:
         return
     path = work.project / ".gitignore"
     text = read_text(path)
     newline = "\r\n" if "\r\n" in text else "\n"
     lead = newline if text and not text.endswith("\n") else ""
     path.write_bytes(f"{text}{lead}/{version_file}{newline}".encode())
-    work.reasons[str(path.relative_to(work.root))] = "the generated version file is never committed"
+    work.reasons[str(path.relative_to(work.root))] = "the generated version file is not committed"
 
 
 def _archive_versions(work: _Work, prefix: str) -> None:
@@ -283,51 +293,48 @@ def _archive_versions(work: _Work, prefix: str) -> None:
 
 
 def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
-    """Render the release machinery; files of the user's own of the same name stay."""
-    own = {
-        name: (work.root / name).read_bytes()
-        for name in ("cliff.toml", "RELEASING.md")
-        if (work.root / name).is_file()
-    }
-    if "RELEASING.md" in own and not work.facts.answers:
+    """Render the release's files; the user's own cliff.toml stays."""
+    if (work.root / "RELEASING.md").is_file() and not work.repository.answers:
         raise AdoptionError(
-            "There is a RELEASING.md already, and the release's runbook has that name",
-            expected="a free name, because the runbook is kept up to date by the template",
+            "The repository has a RELEASING.md, and the page about releases gets that name",
+            expected="a free name, because the template keeps that page up to date",
             fix="git mv RELEASING.md docs/ (or delete it), commit, and run this again",
         )
-    own.pop("RELEASING.md", None)
+    cliff = work.root / "cliff.toml"
+    own = cliff.read_bytes() if cliff.is_file() else None
+    answers_file = free_name(work.repository.root)
     run_copy(
         source.url,
         work.root,
         data=answers,
         vcs_ref=source.ref,
-        answers_file=work.facts.answers_file,
+        answers_file=answers_file,
         defaults=True,
         overwrite=True,
         quiet=True,
     )
-    for name, data in own.items():
-        (work.root / name).write_bytes(data)
+    if own is not None:
+        cliff.write_bytes(own)
     _unignore(
         work, [".github/release", ".github/rulesets", f".github/workflows/{answers['release_workflow']}"]
     )
-    work.reasons.setdefault("RELEASING.md", "how to release, and what to do when a release stops")
-    work.reasons[".github/release/"] = "one script for each step of a release"
-    work.reasons[".github/rulesets/"] = "who may create release tags; nobody moves them"
-    work.reasons[".github/workflows/template-update.yml"] = "tells of newer versions of the template"
-    work.reasons[work.facts.answers_file] = "the answers, for `copier update`"
+    work.reasons["RELEASING.md"] = "how to release"
+    work.reasons[".github/release/"] = "the scripts that the release runs; RECOVERY.md for when it stops"
+    work.reasons[".github/rulesets/"] = "who may create release tags, and that nobody moves them"
+    work.reasons[".github/workflows/release-watch.yml"] = "opens an issue for a newer version of the template"
+    work.reasons[answers_file] = "the answers to the template's questions, for `copier update`"
 
 
 def _unignore(work: _Work, paths: list[str]) -> None:
     """Make sure that git sees what was rendered, whatever a pattern like ``release/`` says."""
-    hidden = [p for p in paths if git_says(work.root, "check-ignore", "--quiet", "--no-index", p) is not None]
+    hidden = [p for p in paths if try_git(work.root, "check-ignore", "--quiet", "--no-index", p) is not None]
     if hidden:
         path = work.root / ".gitignore"
         text = read_text(path)
         newline = "\r\n" if "\r\n" in text else "\n"
         lead = newline if text and not text.endswith("\n") else ""
         path.write_bytes((text + lead + "".join(f"!/{p}{newline}" for p in hidden)).encode())
-        work.reasons[".gitignore"] = "a pattern there would hide the release machinery"
+        work.reasons[".gitignore"] = "a pattern in it would hide the release's files"
 
 
 def _build_after(
@@ -338,7 +345,7 @@ def _build_after(
     Raises:
         AdoptionError: The wheel lost or changed something, or does not have the tag's version.
     """
-    newest = max(filter(None, [work.facts.tags.newest, release_of(before.version)]), default=Version("0"))
+    newest = max(filter(None, [work.repository.tags.newest, before.version]))
     version = f"{newest.epoch}!{newest.major + 1}.0" if newest.epoch else f"{newest.major + 1}.0"
     git(work.root, "add", "--all")
     git(work.root, *AS_TOOL, "commit", "--quiet", "--no-verify", "--message", "adopt")
@@ -348,7 +355,7 @@ def _build_after(
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file
     lost = compare(before, after, edited=edited, generated=frozenset({generated}))
-    if Version(after.version) != Version(version):
+    if after.version != Version(version):
         lost.insert(0, f"the tag {answers['tag_prefix']}{version} would give version {after.version}")
     if generated not in after.files:
         lost.insert(0, f"the wheel would lack the generated {generated}")
@@ -368,7 +375,7 @@ def _changes(work: _Work) -> tuple[list[Change], str]:
     changes = []
     for status, name in zip(names[0::2], names[1::2], strict=False):
         path = work.root / name
-        original = work.facts.root / name
+        original = work.repository.root / name
         changes.append(
             Change(
                 path=name,

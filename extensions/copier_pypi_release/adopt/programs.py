@@ -1,4 +1,4 @@
-"""How adoption runs git and other programs, and stops."""
+"""How adoption runs git, and how it stops."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def git(folder: Path, *arguments: str) -> str:
     return step.git("-c", "core.quotepath=off", *arguments, cwd=folder)
 
 
-def git_says(folder: Path, *arguments: str) -> str | None:
-    """What git answers, or None if it answers with a failure."""
+def try_git(folder: Path, *arguments: str) -> str | None:
+    """What git prints, or None if it fails."""
     try:
         return git(folder, *arguments)
     except ReleaseError:

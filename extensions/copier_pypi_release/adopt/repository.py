@@ -1,20 +1,23 @@
-"""Reading a repository: what adoption must know, and where each fact was found."""
+"""Reading a repository: what adoption must know, and where it was found."""
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
-from ruamel.yaml import YAML
 
 from copier_pypi_release.adopt.ci import Gate, choose_ci
-from copier_pypi_release.adopt.programs import AdoptionError, git, git_says
+from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
+from copier_pypi_release.adopt.pyproject import parse_toml
+from copier_pypi_release.answers_file import Answers, find_answers
+from copier_pypi_release.repository import find_root
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
@@ -42,7 +45,7 @@ class Tags:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Repository:
     """What a repository says about itself.
 
     Attributes:
@@ -51,7 +54,7 @@ class Facts:
         pyproject: The text of pyproject.toml; empty if there is none.
         backend: Name of the build backend's project.
         owner: Owner on GitHub.
-        repository: Name on GitHub.
+        name: Name on GitHub.
         default_branch: The branch that everything is merged into.
         tags: Its version tags.
         workflows: All workflows.
@@ -60,9 +63,8 @@ class Facts:
         changelog: Path of the changelog, from the project's folder; empty if there is none.
         release_notes: ``changelog`` or ``git-cliff``.
         license: Name of the licence file; empty if there is none.
-        answers: Answers of an earlier adoption; empty if there are none.
-        answers_file: Name of the file for the answers.
-        found_in: Where each fact was found.
+        answers: Answers of an earlier adoption; None if there are none.
+        found_in: Where something was found, by what it is.
     """
 
     root: Path
@@ -70,7 +72,7 @@ class Facts:
     pyproject: str
     backend: str
     owner: str
-    repository: str
+    name: str
     default_branch: str
     tags: Tags
     workflows: tuple[Workflow, ...]
@@ -79,8 +81,7 @@ class Facts:
     changelog: str
     release_notes: str
     license: str
-    answers: dict[str, Any]
-    answers_file: str
+    answers: Answers | None
     found_in: dict[str, str]
 
     @property
@@ -89,7 +90,7 @@ class Facts:
         return self.root / self.folder
 
 
-def read_repository(path: Path) -> Facts:
+def read_repository(path: Path) -> Repository:
     """Read a repository; nothing is changed.
 
     Args:
@@ -98,7 +99,7 @@ def read_repository(path: Path) -> Facts:
     Raises:
         AdoptionError: It is not a repository that can be adopted; the sentence says why.
     """
-    root, folder = find_root(path)
+    root, folder = locate(path)
     check_whole(root)
     project = root / folder
     if not any((project / name).is_file() for name in PROJECT_FILES):
@@ -109,22 +110,21 @@ def read_repository(path: Path) -> Facts:
         )
     text = read_text(project / "pyproject.toml")
     data = parse_toml(text, "pyproject.toml")
-    owner, repository, found_owner = find_remote(root, data)
+    owner, name, found_owner = find_remote(root, data)
     branch, found_branch = find_default_branch(root)
     workflows = read_workflows(root)
     publishers = tuple(p for w in workflows for p in w.publishing_jobs())
     tags = find_tags(root, branch, folder, data.get("project", {}).get("name", ""))
     gate, found_gate = find_gate(workflows, project, folder, data)
     changelog, notes, found_notes = find_changelog(root, folder, tags)
-    answers, answers_file = find_answers(root)
     licenses = sorted(p.name for p in project.glob("LICEN[CS]E*"))
-    return Facts(
+    return Repository(
         root=root,
         folder=folder,
         pyproject=text,
-        backend=find_backend(data, project),
+        backend=find_backend(data),
         owner=owner,
-        repository=repository,
+        name=name,
         default_branch=branch,
         tags=tags,
         workflows=workflows,
@@ -133,8 +133,7 @@ def read_repository(path: Path) -> Facts:
         changelog=changelog,
         release_notes=notes,
         license=licenses[0] if licenses else "",
-        answers=answers,
-        answers_file=answers_file,
+        answers=find_answers(root),
         found_in={
             "repository": found_owner,
             "default branch": found_branch,
@@ -160,42 +159,19 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def parse_toml(text: str, name: str) -> dict[str, Any]:
-    """Parse TOML.
-
-    Raises:
-        AdoptionError: It is not TOML.
-    """
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise AdoptionError(
-            f"{name} is not TOML: {error}",
-            expected="a file that every build tool can read",
-            fix=f"mend {name} at that place, commit, and run this again",
-        ) from error
-
-
-def find_root(path: Path) -> tuple[Path, str]:
+def locate(path: Path) -> tuple[Path, str]:
     """The root of the repository that a folder is in, and the folder's path from there.
 
     Raises:
-        AdoptionError: There is no such folder, or it is in no git repository.
+        ReleaseError: There is no such folder, or it is in no git repository.
     """
     if not path.is_dir():
         raise AdoptionError(
-            f"There is no folder {path}",
+            f"The folder {path} does not exist",
             expected="the folder of a Python project",
             fix="copier-pypi-release adopt PATH",
         )
-    top = git_says(path, "rev-parse", "--show-toplevel")
-    if not top:
-        raise AdoptionError(
-            f"The folder {path} is not in a git repository",
-            expected="a repository, because versions come from its tags and the change must be reviewable",
-            fix=f"git clone your repository, or: git -C {path} init && git add --all && git commit",
-        )
-    root = Path(top).resolve()
+    root = find_root(path)
     folder = path.resolve().relative_to(root).as_posix()
     return root, "" if folder == "." else folder
 
@@ -206,7 +182,7 @@ def check_whole(root: Path) -> None:
     Raises:
         AdoptionError: One of these is not so.
     """
-    if git_says(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
+    if try_git(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
         raise AdoptionError(
             f"The repository {root} has no commit yet",
             expected="a commit to compare the change with",
@@ -218,7 +194,13 @@ def check_whole(root: Path) -> None:
             expected="the full history and every tag",
             fix="git fetch --unshallow --tags",
         )
-    changed = git(root, "status", "--porcelain", "--untracked-files=all").splitlines()
+    changed = [
+        line
+        for line in git(root, "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z").split(
+            "\0"
+        )
+        if line
+    ]
     if changed:
         names = ", ".join(line[3:] for line in changed[:5]) + (" ..." if len(changed) > 5 else "")  # noqa: PLR2004
         raise AdoptionError(
@@ -234,9 +216,9 @@ def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:
     Raises:
         AdoptionError: Neither a remote nor a URL of the project names a repository on GitHub.
     """
-    remotes = (git_says(root, "remote") or "").split()
+    remotes = (try_git(root, "remote") or "").split()
     named = [
-        git_says(root, "remote", "get-url", name) or ""
+        try_git(root, "remote", "get-url", name) or ""
         for name in sorted(remotes, key=lambda n: n != "origin")
     ]
     for url in named:
@@ -252,24 +234,29 @@ def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:
             r"github\.com/([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?(?:[/#?].*)?$", str(url)
         ):
             return match[1], match[2], "pyproject.toml, the project's URLs"
-    said = f"its remote is {named[0]}" if named else "it has no remote"
+    remote = f"its remote is {without_login(named[0])}" if named else "it has no remote"
     raise AdoptionError(
-        f"Nothing names the repository on GitHub: {said}",
+        f"Nothing names the repository on GitHub: {remote}",
         expected="a remote on github.com, because the trusted publishers compare owner and name",
         fix="git remote add origin https://github.com/OWNER/NAME",
     )
 
 
+def without_login(url: str) -> str:
+    """An address without the user's name and password."""
+    return re.sub(r"(?<=://)[^/\s@]*@", "", url)
+
+
 def find_default_branch(root: Path) -> tuple[str, str]:
     """The default branch, and where it was found."""
-    head = git_says(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
+    head = try_git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
     if head:
         return head.removeprefix("origin/"), "git remote"
-    names = (git_says(root, "for-each-ref", "--format=%(refname)") or "").splitlines()
+    names = (try_git(root, "for-each-ref", "--format=%(refname)") or "").splitlines()
     for name in ("main", "master", "trunk", "develop"):
         if f"refs/heads/{name}" in names or f"refs/remotes/origin/{name}" in names:
             return name, "git branch"
-    return git_says(root, "branch", "--show-current") or "main", "the current branch"
+    return try_git(root, "branch", "--show-current") or "main", "the current branch"
 
 
 def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
@@ -297,12 +284,12 @@ def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
         (
             r
             for r in (f"refs/remotes/origin/{branch}", f"refs/heads/{branch}")
-            if git_says(root, "rev-parse", "-q", r)
+            if try_git(root, "rev-parse", "-q", r)
         ),
         "HEAD",
     )
     off = [
-        t for _, t in mine[-RECENT_TAGS:] if git_says(root, "merge-base", "--is-ancestor", t, where) is None
+        t for _, t in mine[-RECENT_TAGS:] if try_git(root, "merge-base", "--is-ancestor", t, where) is None
     ]
     return Tags(prefix, mine[-1][0], tuple(off))
 
@@ -388,7 +375,7 @@ def is_version(text: str, tags: Tags) -> bool:
         return False
 
 
-def find_backend(data: dict[str, Any], project: Path) -> str:
+def find_backend(data: dict[str, Any]) -> str:
     """Name of the build backend's project; setuptools if none is named, as PEP 517 has it."""
     backend = data.get("build-system", {}).get("build-backend")
     if backend is None:
@@ -406,20 +393,4 @@ def find_backend(data: dict[str, Any], project: Path) -> str:
     for start, name in known.items():
         if str(backend).startswith(start):
             return name
-    del project
     return str(backend)
-
-
-def find_answers(root: Path) -> tuple[dict[str, Any], str]:
-    """Answers of an earlier adoption, and the file for the answers.
-
-    A repository that another template made keeps that one's answers file; ours gets a name of its own.
-    """
-    for name in (".copier-answers.yml", ".copier-answers.release.yml"):
-        path = root / name
-        if not path.is_file():
-            return {}, name
-        answers = YAML(typ="safe").load(path)
-        if isinstance(answers, dict) and "adopted" in answers:
-            return answers, name
-    return {}, ".copier-answers.release.yml"

@@ -22,7 +22,7 @@ PLACES = {
 NAMES = {"__version__", "VERSION", "version", "__VERSION__"}
 
 
-def without_literal(code: str, path: PurePosixPath, version: str) -> str | None:
+def without_literal(code: str, path: PurePosixPath, version: Version) -> str | None:
     """A module whose written-down version is imported from the generated file instead.
 
     Args:
@@ -60,12 +60,12 @@ def without_literal(code: str, path: PurePosixPath, version: str) -> str | None:
     return "".join(lines) if changed else None
 
 
-def _is_version(value: ast.expr, version: str, names: list[str]) -> bool:
+def _is_version(value: ast.expr, version: Version, names: list[str]) -> bool:
     """Whether an expression is the project's version, written down."""
     if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
         return False
     try:
-        return "__version__" in names or Version(value.value) == Version(version)
+        return "__version__" in names or Version(value.value) == version
     except InvalidVersion:
         return False
 

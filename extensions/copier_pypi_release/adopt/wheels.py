@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import configparser
-import hashlib
 import re
 import zipfile
 from dataclasses import dataclass, field
-from email.parser import BytesParser
-from email.policy import compat32
 from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any
 
 import uv
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 from packaging.markers import Marker
+from packaging.metadata import parse_email
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+from release_lib.distributions import BROKEN, sha256_of
 from release_lib.step import run
+
+from copier_pypi_release.adopt.programs import AdoptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from email.message import Message
     from pathlib import Path
 
+    from packaging.metadata import RawMetadata
+
 MAY_GROW = {"license files", "license", "author", "maintainer"}  # what no installer acts on
+BROKEN = (*BROKEN, KeyError, StopIteration, ValueError, configparser.Error)
+# The fields that a conversion carries over.
+FIELDS = {
+    *("name", "version", "summary", "description", "requires-python", "requires-dist", "provides-extra"),
+    *("classifier", "project-url", "home-page", "download-url", "keywords", "license", "license-expression"),
+    *("author", "author-email", "maintainer", "maintainer-email"),
+}
 Markers = Any  # the parsed tree of packaging.markers
 
 
@@ -36,7 +46,7 @@ class Wheel:
     Attributes:
         name: Its file name.
         pure: Whether it runs on every system.
-        metadata: Its core metadata.
+        metadata: Its core metadata, as its backend wrote them: an older one's are not always valid today.
         entry_points: Objects by group and name.
         files: SHA-256 of each file, by path, without the .dist-info folder.
         licenses: Paths of the licence files below .dist-info/licenses.
@@ -44,15 +54,15 @@ class Wheel:
 
     name: str
     pure: bool
-    metadata: Message
+    metadata: RawMetadata
     entry_points: Mapping[str, Mapping[str, str]]
     files: Mapping[str, str]
     licenses: frozenset[str] = field(default_factory=frozenset)
 
     @property
-    def version(self) -> str:
+    def version(self) -> Version:
         """The version in its metadata."""
-        return str(self.metadata["Version"])
+        return Version(self.metadata["version"])
 
 
 class _CaseKept(configparser.ConfigParser):
@@ -65,25 +75,36 @@ class _CaseKept(configparser.ConfigParser):
 def read_wheel(path: Path) -> Wheel:
     """Read a wheel.
 
-    Args:
-        path: The file.
+    Raises:
+        AdoptionError: It is broken, or a field of its metadata has no meaning.
     """
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-        info = next(n.split("/")[0] for n in names if n.endswith(".dist-info/METADATA"))
-        metadata = BytesParser(policy=compat32).parsebytes(archive.read(f"{info}/METADATA"))
-        entries = _CaseKept(delimiters=("=",), interpolation=None)
-        if f"{info}/entry_points.txt" in names:
-            entries.read_string(archive.read(f"{info}/entry_points.txt").decode())
-        outside = [n for n in names if not n.startswith(f"{info}/")]
-        return Wheel(
-            name=path.name,
-            pure=all(tag.platform == "any" for tag in parse_wheel_filename(path.name)[3]),
-            metadata=metadata,
-            entry_points={group: dict(entries[group]) for group in entries.sections() if entries[group]},
-            files={n: hashlib.sha256(archive.read(n)).hexdigest() for n in outside},
-            licenses=frozenset(n.split("/")[-1] for n in names if n.startswith(f"{info}/licenses/")),
-        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            info = next(n.split("/")[0] for n in names if n.endswith(".dist-info/METADATA"))
+            metadata, others = parse_email(archive.read(f"{info}/METADATA"))
+            entries = _CaseKept(delimiters=("=",), interpolation=None)
+            if f"{info}/entry_points.txt" in names:
+                entries.read_string(archive.read(f"{info}/entry_points.txt").decode())
+            if unread := sorted(FIELDS & set(others)):
+                raise ValueError(f"the metadata's {', '.join(unread)} cannot be understood")
+            Version(metadata["version"])
+            for line in metadata.get("requires_dist", []):
+                Requirement(line)
+            return Wheel(
+                name=path.name,
+                pure=all(tag.platform == "any" for tag in parse_wheel_filename(path.name)[3]),
+                metadata=metadata,
+                entry_points={group: dict(entries[group]) for group in entries.sections() if entries[group]},
+                files={n: sha256_of(archive.read(n)) for n in names if not n.startswith(f"{info}/")},
+                licenses=frozenset(n.split("/")[-1] for n in names if n.startswith(f"{info}/licenses/")),
+            )
+    except BROKEN as error:
+        raise AdoptionError(
+            f"The wheel {path.name} cannot be read: {error}",
+            expected="a wheel with metadata that an index accepts",
+            fix="read what `uvx twine check` says about it, correct the project, commit, and run this again",
+        ) from error
 
 
 def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) -> Wheel:
@@ -105,33 +126,28 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
 # ---- Comparison -------------------------------------------------------------------------------------
 
 
-def facts_of(wheel: Wheel) -> dict[str, set[str]]:
+def contents_of(wheel: Wheel) -> dict[str, set[str]]:
     """What a wheel's metadata says, in a form in which equal things are equal.
 
     Specifications: https://packaging.python.org/en/latest/specifications/core-metadata/
     """
-    get = wheel.metadata.get_all
-    urls = {tuple(part.strip() for part in url.split(",", 1)) for url in get("Project-URL", [])}
-    home, download = wheel.metadata["Home-page"], wheel.metadata["Download-URL"]
-    urls |= {("homepage", home)} if home and home != "UNKNOWN" else set()
-    urls |= {("download", download)} if download and download != "UNKNOWN" else set()
-    people = {
-        kind: set(people_of(wheel.metadata, kind, kind + "-email")) for kind in ("Author", "Maintainer")
-    }
-    description = wheel.metadata["Description"] or wheel.metadata.get_payload() or ""
+    fields = wheel.metadata
+    urls = {(label.strip(), url.strip()) for label, url in fields.get("project_urls", {}).items()}
+    urls |= {("homepage", url) for url in [_stated(fields.get("home_page"))] if url}
+    urls |= {("download", url) for url in [_stated(fields.get("download_url"))] if url}
     return {
-        "name": {canonicalize_name(wheel.metadata["Name"])},
-        "summary": {wheel.metadata["Summary"] or ""},
-        "description": {_plain(str(description))},
-        "requires-python": {str(SpecifierSet(wheel.metadata["Requires-Python"] or ""))},
-        "dependencies": {r for line in get("Requires-Dist", []) for r in _requirements(line, wheel)},
-        "extras": {canonicalize_name(extra) for extra in get("Provides-Extra", [])},
-        "classifiers": set(get("Classifier", [])),
+        "name": {canonicalize_name(fields["name"])},
+        "summary": {fields.get("summary", "")},
+        "description": {_plain(fields.get("description", ""))},
+        "requires-python": {str(SpecifierSet(fields.get("requires_python", "")))},
+        "dependencies": {r for line in fields.get("requires_dist", []) for r in _requirements(line, fields)},
+        "extras": {canonicalize_name(extra) for extra in fields.get("provides_extra", [])},
+        "classifiers": set(fields.get("classifiers", [])),
         "urls": {f"{label.casefold()}: {url}" for label, url in urls},
-        "keywords": {k.strip() for k in re.split(r"[,\s]+", wheel.metadata["Keywords"] or "") if k.strip()},
-        "author": {f"{name} <{mail}>" for name, mail in people["Author"]},
-        "maintainer": {f"{name} <{mail}>" for name, mail in people["Maintainer"]},
-        "license": {wheel.metadata["License-Expression"] or wheel.metadata["License"] or ""},
+        "keywords": {word for text in fields.get("keywords", []) for word in text.split()},
+        "author": {f"{name} <{mail}>" for name, mail in authors_of(fields)},
+        "maintainer": {f"{name} <{mail}>" for name, mail in maintainers_of(fields)},
+        "license": {fields.get("license_expression") or fields.get("license", "")},
         "license files": set(wheel.licenses),
         "entry points": {
             f"{group}: {name} = {''.join(target.split())}"
@@ -141,15 +157,20 @@ def facts_of(wheel: Wheel) -> dict[str, set[str]]:
     }
 
 
+def _stated(text: str | None) -> str:
+    """A field's text; empty if an old setuptools says that it has none."""
+    return "" if text in {None, "UNKNOWN"} else str(text)
+
+
 def _plain(text: str) -> str:
     return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
-def _requirements(line: str, wheel: Wheel) -> set[str]:
+def _requirements(line: str, fields: RawMetadata) -> set[str]:
     """One dependency as one line for each extra that brings it, spelled the same by every backend."""
     requirement = Requirement(line)
     found = set()
-    for extra in ("", *wheel.metadata.get_all("Provides-Extra", [])):
+    for extra in ("", *fields.get("provides_extra", [])):
         fits, marker = without_extra(requirement.marker, extra)
         if fits and not (extra and without_extra(requirement.marker, "")[0]):
             extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
@@ -172,7 +193,7 @@ def compare(before: Wheel, after: Wheel, *, edited: frozenset[str], generated: f
         generated: Paths in the wheel that the build writes.
     """
     found = []
-    was, now = facts_of(before), facts_of(after)
+    was, now = contents_of(before), contents_of(after)
     for what, values in was.items():
         lost = sorted(values - now[what] - {""})
         new = sorted(now[what] - values - {""})
@@ -242,14 +263,23 @@ def _joined(parts: list[Markers], word: str) -> list[Markers]:
     return found
 
 
-def people_of(metadata: Message, name_key: str, mail_key: str) -> list[tuple[str, str]]:
-    """Names and addresses of authors or maintainers, in order."""
-    found = [(n.strip(), m.strip()) for n, m in getaddresses(metadata.get_all(mail_key, []))]
-    names = [n.strip() for n in ", ".join(metadata.get_all(name_key, [])).split(",") if n.strip()]
-    if len(found) == 1 and not found[0][0] and len(names) == 1:
-        return [(names[0], found[0][1])]
+def authors_of(fields: RawMetadata) -> list[tuple[str, str]]:
+    """Names and addresses of the authors, in order."""
+    return _people(fields.get("author", ""), fields.get("author_email", ""))
+
+
+def maintainers_of(fields: RawMetadata) -> list[tuple[str, str]]:
+    """Names and addresses of the maintainers, in order."""
+    return _people(fields.get("maintainer", ""), fields.get("maintainer_email", ""))
+
+
+def _people(names: str, addresses: str) -> list[tuple[str, str]]:
+    found = [(name.strip(), mail.strip()) for name, mail in getaddresses([addresses])]
+    named = [name.strip() for name in names.split(",") if name.strip()]
+    if len(found) == 1 and not found[0][0] and len(named) == 1:
+        return [(named[0], found[0][1])]
     known = {name for name, _ in found}
-    return [(n, m) for n, m in found if n or m] + [(n, "") for n in names if n not in known]
+    return [(n, m) for n, m in found if n or m] + [(n, "") for n in named if n not in known]
 
 
 def project_table(wheel: Wheel, readme: str | None) -> dict[str, Any]:
@@ -259,67 +289,59 @@ def project_table(wheel: Wheel, readme: str | None) -> dict[str, Any]:
         wheel: The wheel.
         readme: Path of the file that holds the description, if there is one.
     """
-    table: dict[str, Any] = {"name": wheel.metadata["Name"], "dynamic": ["version"]}
-    if wheel.metadata["Summary"] and wheel.metadata["Summary"] != "UNKNOWN":
-        table["description"] = wheel.metadata["Summary"]
-    if readme:
-        table["readme"] = readme
-    if wheel.metadata["Requires-Python"]:
-        table["requires-python"] = wheel.metadata["Requires-Python"].replace(" ", "")
-    table |= _license(wheel.metadata) | _people(wheel.metadata)
-    if wheel.metadata["Keywords"]:
-        table["keywords"] = _keywords(wheel.metadata["Keywords"])
-    if wheel.metadata.get_all("Classifier"):
-        table["classifiers"] = wheel.metadata.get_all("Classifier")
-    return table | dependency_tables(wheel) | _urls(wheel.metadata) | entry_point_tables(wheel)
+    fields = wheel.metadata
+    people = {"authors": authors_of(fields), "maintainers": maintainers_of(fields)}
+    stated = {
+        "name": fields["name"],
+        "dynamic": ["version"],
+        "description": _stated(fields.get("summary")),
+        "readme": readme,
+        "requires-python": fields.get("requires_python", "").replace(" ", ""),
+        **_license(fields),
+        **{key: [_person(name, mail) for name, mail in found] for key, found in people.items()},
+        "keywords": _keywords(fields.get("keywords", [])),
+        "classifiers": fields.get("classifiers"),
+        **dependency_tables(wheel),
+        "urls": _urls(fields),
+        **entry_point_tables(wheel),
+    }
+    return {key: value for key, value in stated.items() if value}
 
 
-def _people(metadata: Message) -> dict[str, Any]:
-    table = {}
-    for key, kind in (("authors", "Author"), ("maintainers", "Maintainer")):
-        people = [
-            {k: v for k, v in (("name", name), ("email", mail)) if v}
-            for name, mail in people_of(metadata, kind, kind + "-email")
-        ]
-        if people:
-            table[key] = people
-    return table
+def _person(name: str, mail: str) -> dict[str, str]:
+    return {key: value for key, value in (("name", name), ("email", mail)) if value}
 
 
-def _urls(metadata: Message) -> dict[str, Any]:
-    urls: dict[str, str] = {}
-    for url in metadata.get_all("Project-URL", []):
-        label, _, address = url.partition(",")
-        urls[label.strip()] = address.strip()
-    for key, label in (("Home-page", "Homepage"), ("Download-URL", "Download")):
-        if metadata[key] and metadata[key] not in {"UNKNOWN", urls.get(label)}:
-            urls = {label: metadata[key], **urls}
-    return {"urls": urls} if urls else {}
+def _urls(fields: RawMetadata) -> dict[str, str]:
+    urls = dict(fields.get("project_urls", {}))
+    for label, text in (("Homepage", fields.get("home_page")), ("Download", fields.get("download_url"))):
+        if _stated(text) and text != urls.get(label):
+            urls = {label: _stated(text), **urls}
+    return urls
 
 
-def _keywords(text: str) -> list[str]:
-    return [k.strip() for k in (text.split(",") if "," in text else text.split()) if k.strip()]
+def _keywords(found: list[str]) -> list[str]:
+    """Keywords, which an old backend may have put blanks between instead of commas."""
+    return [k.strip() for k in (found if len(found) > 1 else " ".join(found).split()) if k.strip()]
 
 
-def _license(metadata: Message) -> dict[str, Any]:
-    expression, text = metadata["License-Expression"], metadata["License"]
-    if expression:
-        return {"license": expression}
-    if not text or text == "UNKNOWN":
-        return {}
-    if not any(c.startswith("License ::") for c in metadata.get_all("Classifier", [])):
+def _license(fields: RawMetadata) -> dict[str, Any]:
+    if fields.get("license_expression"):
+        return {"license": fields["license_expression"]}
+    text = _stated(fields.get("license"))
+    if text and not any(c.startswith("License ::") for c in fields.get("classifiers", [])):
         try:
             return {"license": str(canonicalize_license_expression(text))}
         except InvalidLicenseExpression:
             pass
     # An expression beside licence classifiers is refused by the indexes (PEP 639); the text form is not.
-    return {"license": {"text": text}}
+    return {"license": {"text": text}} if text else {}
 
 
 def dependency_tables(wheel: Wheel) -> dict[str, Any]:
     """``dependencies`` and ``optional-dependencies``, as the metadata has them."""
-    lines = [Requirement(line) for line in wheel.metadata.get_all("Requires-Dist", [])]
-    extras = wheel.metadata.get_all("Provides-Extra", [])
+    lines = [Requirement(line) for line in wheel.metadata.get("requires_dist", [])]
+    extras = wheel.metadata.get("provides_extra", [])
     found: dict[str, list[str]] = {extra: [] for extra in ("", *extras)}
     for requirement in lines:
         base = without_extra(requirement.marker, "")[0]

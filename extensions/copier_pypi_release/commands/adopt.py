@@ -1,6 +1,6 @@
 """Let a package that exists release by tag.
 
-What it does is shown, as a table and a diff, before anything changes; nothing is committed.
+The change is worked out and tested in a clone, and shown as a table and a diff; nothing is committed.
 """
 
 from __future__ import annotations
@@ -9,173 +9,176 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.syntax import Syntax
-from rich.table import Table
 
 from copier_pypi_release.adopt import apply
 from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.repository import Facts, find_root, read_repository
+from copier_pypi_release.adopt.repository import Repository, locate, read_repository
+from copier_pypi_release.console import console, lines, paragraph, printable, table
 from copier_pypi_release.template_source import find_source
 
 if TYPE_CHECKING:
     import argparse
 
+    from rich.console import Console
+    from rich.table import Table
+
     from copier_pypi_release.adopt.plan import Plan
 
-PLAIN_WIDTH = 400  # no line of a table is broken where a program reads it
-SHOWN = ("pyproject.toml", "setup.cfg", ".gitignore", ".gitattributes")  # diffs worth reading on a screen
+SHOWN = ("pyproject.toml", "setup.cfg", ".gitignore", ".gitattributes")  # whose diff is shown at any length
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument(
-        "path", nargs="?", type=Path, default=Path(), help="folder of the package; default: here"
+        "path", nargs="?", type=Path, default=Path(), help="folder of the package; default: the current one"
     )
-    parser.add_argument("--dry-run", action="store_true", help="show what would change, and stop there")
-    parser.add_argument("--yes", action="store_true", help="do not ask before changing files")
-    parser.add_argument("--template", help="address of the template; default: where this tool came from")
+    parser.add_argument("--dry-run", action="store_true", help="show the change and do not make it")
+    parser.add_argument("--yes", action="store_true", help="make the change without asking")
+    parser.add_argument(
+        "--issues",
+        action="store_true",
+        help="open issues about failed releases and newer versions of the template",
+    )
+    parser.add_argument("--template", help="address of the template; default: where this tool comes from")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Adopt one package.
+    """Adopt a package.
 
     Raises:
-        AdoptionError: It cannot be adopted; nothing has changed.
+        ReleaseError: It cannot be adopted; nothing has changed.
     """
-    plain = not sys.stdout.isatty()
-    console = Console(highlight=False, soft_wrap=plain, width=PLAIN_WIDTH if plain else None)
-    root, _ = find_root(options.path)
+    screen = console()
+    root, _ = locate(options.path)
     if apply.unfinished(root):
         count = apply.finish(root)
-        console.print(f"An adoption was interrupted; it is finished now: {count} files.")
+        paragraph(screen, f"An adoption was interrupted. It is complete now: {count} files.")
         return 0
-    facts = read_repository(options.path)
-    check_free(facts)
-    if is_adopted(facts):
-        console.print(
-            "Nothing to do: this package is adopted. For the template's news: copier update --defaults"
-        )
+    repository = read_repository(options.path)
+    check_free(repository)
+    if is_adopted(repository):
+        lines(screen, ["Nothing to do: this package is adopted. To update it: copier update --defaults"])
         return 0
     if not (options.yes or options.dry_run):
-        check_somebody_is_there()
-    with console.status("Building the package before and after the change"):
-        plan = make_plan(facts, find_source(options.template))
-    show(plan, console)
-    if options.dry_run:
-        console.print("\nNothing was changed (--dry-run).")
-        return 0
-    if not options.yes and not confirmed(console):
-        console.print("Nothing was changed.")
-        return 1
-    apply.apply(facts.root, plan.changes)
-    console.print(f"\nDone: {len(plan.changes)} files, nothing committed. What is left to you:\n")
-    for number, item in enumerate(plan.todo, 1):
-        console.print(f"{number:>2}. {item}", markup=False)
+        check_terminal()
+    with screen.status("Building the package before and after the change"):
+        plan = make_plan(repository, find_source(options.template), issues=options.issues)
+    show(plan, screen)
+    if options.dry_run or not (options.yes or confirmed(screen)):
+        lines(screen, ["", "Nothing has changed."])
+        return 0 if options.dry_run else 1
+    apply.apply(repository.root, plan.changes)
+    lines(screen, ["", f"Done: {len(plan.changes)} files, nothing committed. Next steps:", ""])
+    lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(plan.next_steps, 1)])
     return 0
 
 
-def check_free(facts: Facts) -> None:
-    """Check that the repository's release machinery does not belong to another of its packages.
+def check_free(repository: Repository) -> None:
+    """Check that the release workflow of the repository does not belong to another package in it.
 
     Raises:
         AdoptionError: It does.
     """
-    folder = facts.answers.get("project_folder", "")
-    if any(p.ours for p in facts.publishers) and folder != facts.folder:
+    folder = repository.answers.values.get("project_folder", "") if repository.answers else ""
+    if any(job.ours for job in repository.publishers) and folder != repository.folder:
         raise AdoptionError(
-            f"The release machinery of this repository belongs to the package in {folder or 'its root'}",
-            expected="one released package in a repository",
+            f"The release workflow of this repository belongs to the package in {folder or 'its root'}",
+            expected="one released package per repository",
             fix="move one of the two into a repository of its own",
         )
 
 
-def check_somebody_is_there() -> None:
-    """Check that there is a person to ask.
+def check_terminal() -> None:
+    """Check that somebody can answer a question.
 
     Raises:
         AdoptionError: The input is not a terminal.
     """
     if not sys.stdin.isatty():
         raise AdoptionError(
-            "There is nobody to ask whether the change is wanted: the input is not a terminal",
-            expected="an answer, or the option that stands for it",
+            "Nobody can be asked whether to make the change: the input is not a terminal",
+            expected="a terminal, or an option that answers the question",
             fix="copier-pypi-release adopt --yes (or --dry-run)",
         )
 
 
-def confirmed(console: Console) -> bool:
+def confirmed(screen: Console) -> bool:
     """Whether the person agrees."""
-    return console.input("\nMake this change? [y/N] ").strip().lower() in {"y", "yes"}
-
-
-def is_adopted(facts: Facts) -> bool:
-    """Whether an earlier adoption is complete: no other publisher, and the version is the tag's."""
-    if not facts.answers.get("adopted"):
+    try:
+        return screen.input("\nMake this change? [y/N] ", markup=False).strip().lower() in {"y", "yes"}
+    except EOFError:
         return False
-    only_ours = bool(facts.publishers) and all(p.ours for p in facts.publishers)
-    return only_ours and facts.backend == "hatchling" and "git_describe_command" in facts.pyproject
 
 
-def show(plan: Plan, console: Console) -> None:
-    """Show what was found, what changes and why, and the diff of files that were there before."""
-    for table in (found_table(plan), change_table(plan)):
-        if not console.is_terminal:
-            table.box, table.pad_edge = None, False
-        console.print(table)
-        console.print()
+def is_adopted(repository: Repository) -> bool:
+    """Whether an earlier adoption is complete: no other job publishes, and the version is the tag's."""
+    if not (repository.answers and repository.answers.values.get("adopted")):
+        return False
+    only_ours = bool(repository.publishers) and all(job.ours for job in repository.publishers)
+    hatchling = repository.backend == "hatchling" and "git_describe_command" in repository.pyproject
+    return only_ours and hatchling
+
+
+def show(plan: Plan, screen: Console) -> None:
+    """Show what was found, what changes and why, and the diff of files that exist already."""
+    screen.print(found_table(plan))
+    screen.print(change_table(plan))
+    paragraph(screen, f"Tested with builds in a clone: {plan.compared}. A tag would give {plan.version}.")
     for part in plan.diff.split("diff --git ")[1:]:
         name = part.split("\n", 1)[0].split(" b/")[-1]
         if "\n--- /dev/null" in part or (part.count("\n") > 80 and not name.endswith(SHOWN)):  # noqa: PLR2004
             continue
-        body = "diff --git " + part.rstrip("\n")
-        if console.is_terminal:
-            console.print(Syntax(body, "diff", background_color="default"))
+        body = printable("diff --git " + part.rstrip("\n").replace("\r\n", "\n").expandtabs(4))
+        screen.print()
+        if screen.is_terminal:
+            screen.print(Syntax(body, "diff", background_color="default"))
         else:
-            console.print(body, markup=False)
+            lines(screen, [body])
 
 
 def found_table(plan: Plan) -> Table:
     """What the repository says."""
-    facts, answers = plan.facts, plan.answers
-    tags = facts.tags
+    repository, answers = plan.repository, plan.answers
+    tags = repository.tags
     newest = f"{tags.prefix}{tags.newest}" if tags.newest else "none"
     publishers = [
         f"{p.file} ({'trusted' if p.trusted else 'token'}, environment {p.environment or 'none'}, {p.index})"
-        for p in facts.publishers
+        for p in repository.publishers
     ]
-    branch = (
-        answers["release_branches"] or f"any ({', '.join(tags.off_branch)} not on {facts.default_branch})"
-    )
+    off_branch = f"any ({', '.join(tags.off_branch)} not on {repository.default_branch})"
+    backend_in = "pyproject.toml" if repository.pyproject else "setup.py, setup.cfg"
     rows = [
         ("package", f"{plan.distribution}, import {answers['import_name']}", "its wheel"),
-        ("folder", facts.folder or "the root", "git"),
-        ("build backend", facts.backend, "pyproject.toml" if facts.pyproject else "setup.py, setup.cfg"),
-        ("repository", f"{facts.owner}/{facts.repository}", facts.found_in["repository"]),
+        ("folder", repository.folder or "the root", "git"),
+        ("build backend", repository.backend, backend_in),
+        ("repository", f"{repository.owner}/{repository.name}", repository.found_in["repository"]),
         ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}", "git tag"),
-        ("release branch", branch, facts.found_in["default branch"]),
-        ("gate", facts.gate.main or "none", facts.found_in["gate"]),
-        ("Pythons", ", ".join(answers["ci_pythons"]), facts.gate.file or "its wheel"),
-        ("publishers", "; ".join(publishers) or "none", ".github/workflows"),
-        ("release notes", facts.changelog or facts.release_notes, facts.found_in["release notes"]),
-        ("licence", facts.license or "none", "its files"),
+        ("branch", answers["release_branches"] or off_branch, repository.found_in["default branch"]),
+        ("CI command", repository.gate.main or "none", repository.found_in["gate"]),
+        ("Pythons", ", ".join(answers["ci_pythons"]), repository.gate.file or "its wheel"),
+        ("publishing", "; ".join(publishers) or "none", ".github/workflows"),
+        (
+            "release notes",
+            repository.changelog or repository.release_notes,
+            repository.found_in["release notes"],
+        ),
+        ("licence", repository.license or "none", "its files"),
     ]
-    table = Table("What", "Found", "Where", title="Found", title_justify="left")
+    found = table("Found", "What", "Value", "Where")
     for row in rows:
-        table.add_row(*row)
-    return table
+        found.add_row(*row)
+    return found
 
 
 def change_table(plan: Plan) -> Table:
     """What changes, and why."""
-    table = Table("File", "Change", "Why", title="Will change", title_justify="left")
-    grouped = sorted({_group(change.path) for change in plan.changes})
-    for name in grouped:
-        members = [c for c in plan.changes if _group(c.path) == name]
-        table.add_row(name, _how(plan, members), plan.reasons.get(name, ""))
-    table.caption = f"Proved by builds in a clone: {plan.compared}; tagged, it is {plan.version}"
-    return table
+    changes = table("Changes", "File", "Change", "Why")
+    for name in sorted({_group(change.path) for change in plan.changes}):
+        members = [change for change in plan.changes if _group(change.path) == name]
+        changes.add_row(name, _how(plan, members), plan.reasons.get(name, ""))
+    return changes
 
 
 def _group(path: str) -> str:

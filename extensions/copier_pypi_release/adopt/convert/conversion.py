@@ -10,7 +10,7 @@ from copier_pypi_release.adopt.programs import AdoptionError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from copier_pypi_release.adopt.toml_text import Document
+    from copier_pypi_release.adopt.pyproject import Pyproject
     from copier_pypi_release.adopt.wheels import Wheel
 
 # What hatchling can be given as a fixed value without a loss: it never depended on the building machine.
@@ -29,7 +29,7 @@ class Project:
     """
 
     folder: Path
-    document: Document
+    document: Pyproject
     wheel: Wheel
     readme: str | None
 
