@@ -54,7 +54,7 @@ def main() -> None:
         versions.close()
     seconds = [after - before for before, after in itertools.pairwise(times)]
     print(printed, end="")
-    print(f"{len(asked)} of {count} packages in {len(states)} states proposed; every kind of change at once")
+    print(f"{len(asked)} of {count} packages in {len(made)} states proposed; every kind of change at once")
     print(f"conflicts: {waiting or 0}; not what they must be: {wrong or 0}")
     print(
         f"{sum(seconds):.0f} s; a package: median {statistics.median(seconds):.1f} s, "

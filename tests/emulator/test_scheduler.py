@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emulator.developer import PINS, TrialRepository, Clone
+from emulator.developer import PINS, Clone, TrialRepository
 from emulator.github.act import assert_faithful, job_copy, literal
 from emulator.github.store import ApiError
 from emulator.github.triggers import admits, dispatch_inputs, glob, load, permissions, push_starts

@@ -248,7 +248,7 @@ def spelled_as(rendered: Files, mine: Files) -> Files:
             line = re.compile(rb"(?m)^" + start + rb".*$")
             here = line.search(mine[path])
             assert here
-            spelled[path] = line.sub(lambda _, same=here[0]: same, rendered[path])
+            spelled[path] = line.sub(here[0].replace(b"\\", rb"\\"), rendered[path])
     return spelled
 
 
