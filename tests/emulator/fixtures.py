@@ -31,7 +31,7 @@ CACHE = ROOT / ".cache"
 _SCRIPTS = ROOT / "template/.github/release"
 DAY = 86400  # seconds
 OUTDATED = ("environments-*/*", "git-*/*/*", "sdists-*/git/*")
-TOOLS = ("twine==7.*",)  # what the publish action brings
+TOOLS = ("twine==7.*", "copier>=9.18")  # what the publish action brings, and what updates a package
 
 
 def script_requirements() -> set[str]:
