@@ -7,8 +7,24 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from support.rendering import commit_all, copy_template, render
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# Before they are imported, so that an assertion in them says what it compared.
+pytest.register_assert_rewrite(
+    "adopt.adoption",
+    "commands.local_github",
+    "drill.maintainer",
+    "emulator",
+    "release.kit",
+    "release.local_index",
+    "support",
+    "updates.changes",
+    "updates.fleet",
+    "updates.template_versions",
+)
+
+from support.rendering import commit_all, copy_template, render  # noqa: E402
+from support.sharing import once  # noqa: E402
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +33,26 @@ if TYPE_CHECKING:
     from adopt.adoption import Adoptions
 
 
-# In the order in which they are begun: the longest first, so that no worker is alone at the end.
-SCENARIOS = [
+# Modules whose tests share nothing in memory, so that each goes to whoever is free.
+ALONE = {
     f"tests/drill/test_{name}.py"
     for name in ("adopted", "variants", "updates", "commands", "scenarios", "guards")
-]
+}
+# What is begun first, the longest first, so that no worker is alone at the end. Everything else follows, then
+# the other scenarios, which are short and fill the gaps.
+FIRST = (
+    "tests/test_combinations.py",
+    "tests/drill/test_commands.py::test_every_command",
+    "tests/updates/test_matrix.py",
+    "tests/drill/test_variants.py",
+    "tests/drill/test_commands.py::test_states_of_a_run",
+    "tests/drill/test_adopted.py",
+    "tests/test_questions.py",
+    "tests/emulator/test_scheduler.py",
+    "tests/drill/test_updates.py",
+    "tests/emulator/test_actions.py",
+    "tests/drill/test_commands.py::test_from_an_empty",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,24 +66,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]
-    """Who gets which tests.
+    """Who gets which tests: a module stays on one worker, which makes its fixtures once; see `ALONE`.
 
-    A module, or a folder of modules, stays on one worker, which makes its fixtures once. A scenario of
-    the drill continues a checkpoint that all share, or has a sandbox of its own: it goes to whoever is free.
+    What takes long to make for several modules is shared between workers, too; see `support.sharing`.
     """
+
+    def __init__(self, config: pytest.Config, log: object) -> None:
+        config.option.loadscopereorder = False  # by number of tests, which says little
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        if module in SCENARIOS:
-            return nodeid
-        folder = module.split("/")[1]
-        return folder if folder in {"adopt", "release", "updates"} else module
+        return nodeid if module in ALONE else module
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the scenarios behind everything else, in their order."""
-    order = {module: place for place, module in enumerate(SCENARIOS)}
-    items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], -1))
+    """Put first what takes longest, and last the scenarios that take little."""
+
+    def place(item: pytest.Item) -> int:
+        for number, start in enumerate(FIRST):
+            if item.nodeid.startswith(start):
+                return number
+        return len(FIRST) + (item.nodeid.partition("::")[0] in ALONE)
+
+    items.sort(key=place)
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -85,6 +122,11 @@ FOREIGN = ("GIT_", "GITHUB_", "GH_", "RUNNER_", "UV_PROJECT", "SETUPTOOLS_SCM_",
 # Those by which gh, pytest and others see that they run in CI, where they word things otherwise; and the part
 # of the tests that a job of CI runs, which is not for the pytest of a rendered package.
 AUTOMATION = {"CI", "BUILD_NUMBER", "RUN_ID", "PYTEST_ADDOPTS"}
+# Those by which programs decide on colours, the width of lines, and the editor or pager that they open.
+TERMINAL = {
+    *("FORCE_COLOR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PY_COLORS", "TTY_COMPATIBLE"),
+    *("TTY_INTERACTIVE", "COLUMNS", "LINES", "TERM", "EDITOR", "VISUAL", "PAGER"),
+}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -98,7 +140,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     (settings / "copier.yml").write_text("{}\n")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(FOREIGN) or name in AUTOMATION:
+            if name.startswith(FOREIGN) or name in AUTOMATION | TERMINAL:
                 patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", str(gitconfig))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -109,22 +151,24 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a plain folder."""
-    return copy_template(tmp_path_factory.mktemp("template") / "source")
+    with once(tmp_path_factory, "template") as (folder, missing):
+        if missing:
+            copy_template(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package rendered with the default answers, committed and tagged v0.1.0; not to be changed."""
-    package = render(template, tmp_path_factory.mktemp("default") / "demo-pkg")
-    commit_all(package, tag="v0.1.0")
-    return package
+    with once(tmp_path_factory, "default") as (folder, missing):
+        if missing:
+            commit_all(render(template, folder / "demo-pkg"), tag="v0.1.0")
+    return folder / "demo-pkg"
 
 
 @pytest.fixture(scope="session")
 def template_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a git repository of its own, with a version."""
-    from emulator.fixtures import once  # noqa: PLC0415  (what drills need, which most tests do not)
-
     with once(tmp_path_factory, "template-repository") as (repository, missing):
         if missing:
             commit_all(copy_template(repository), tag="v1.0.0")
@@ -138,7 +182,6 @@ def adoptions(
     """The adopted packages; those that this run needs are begun at once."""
     from adopt.adoption import Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
     from adopt.fixtures import PACKAGES  # noqa: PLC0415
-    from emulator.fixtures import once  # noqa: PLC0415
 
     with once(tmp_path_factory, "adopted") as (folder, missing):
         if missing:

@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "extensions")]
 
 from updates.changes import HANDED_OVER, everything  # noqa: E402  (the path comes first)
 from updates.conftest import live_in  # noqa: E402
-from updates.edits import USERS  # noqa: E402
+from updates.edits import STATES  # noqa: E402
 from updates.fleet import clones, run_loop  # noqa: E402
 from updates.template_versions import GIVEN, TemplateVersions, conflicts, expected, files  # noqa: E402
 
@@ -36,25 +36,25 @@ def main() -> None:
         os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
         versions = TemplateVersions(folder / "versions")
         newest = versions.version("newest", everything)
-        states = {user: live_in(versions, user) for user, _ in zip(USERS, range(count), strict=False)}
+        made = {state: live_in(versions, state) for state, _ in zip(STATES, range(count), strict=False)}
         fleet = {
-            f"{n:03}-{user}": user for n, user in zip(range(count), itertools.cycle(states), strict=False)
+            f"{n:03}-{state}": state for n, state in zip(range(count), itertools.cycle(made), strict=False)
         }
-        packages = clones(((name, states[user].root) for name, user in fleet.items()), folder / "fleet")
+        packages = clones(((name, made[state].root) for name, state in fleet.items()), folder / "fleet")
         started = time.time()
         printed, asked = run_loop(packages)
         times = [started, *(float(words[0]) for words in asked)]
         waiting = [f"{name}: {path}" for name in fleet for path in conflicts(packages / name)]
         wrong = []
-        for name, user in fleet.items():
-            before = states[user]
+        for name, state in fleet.items():
+            before = made[state]
             fresh = versions.fresh(newest, before.answers)
             wanted = expected(before.files, before.base, fresh, GIVEN | {HANDED_OVER}, folder)
             wrong += [name] if files(packages / name) != wanted else []
         versions.close()
     seconds = [after - before for before, after in itertools.pairwise(times)]
     print(printed, end="")
-    print(f"{len(asked)} of {count} packages in {len(states)} states proposed; every kind of change at once")
+    print(f"{len(asked)} of {count} packages in {len(made)} states proposed; every kind of change at once")
     print(f"conflicts: {waiting or 0}; not what they must be: {wrong or 0}")
     print(
         f"{sum(seconds):.0f} s; a package: median {statistics.median(seconds):.1f} s, "

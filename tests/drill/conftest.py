@@ -14,13 +14,13 @@ import pytest
 from emulator.fixtures import (
     compile_cached,
     new_sandbox,
-    once,
     package,
     sandbox,
     uv_cache,
     wheelhouse,
 )
 from emulator.sandbox import Sandbox
+from support.sharing import once
 
 from drill.maintainer import Maintainer
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from adopt.fixtures import PACKAGES
-from emulator.fixtures import CACHE, TOOLS, compile_cached, once, script_requirements, tool_requirements
+from emulator.fixtures import CACHE, TOOLS, compile_cached, script_requirements, tool_requirements
 from emulator.wheelhouse import fill_all, write_wheel
 from support.rendering import git
+from support.sharing import once
 
 from drill.maintainer import OWNER, Maintainer
 from drill.test_commands import failing, forms, status

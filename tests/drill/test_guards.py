@@ -27,7 +27,7 @@ Row = tuple[str, Edit, Callable[[Maintainer], None]]
 
 
 def instead_of(job: str, script: str, run: str = "true") -> Edit:
-    """Run something else in the step of a job that runs a release script, the last one if there are several."""
+    """Run something else in the (last) step of a job that runs a release script."""
 
     def edit(jobs: dict[str, Any]) -> None:
         steps = [step for step in jobs[job]["steps"] if f"/{script}" in step.get("run", "")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import fcntl
 import importlib.util
 import itertools
 import os
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import tomlkit
 from support.rendering import ROOT, render
+from support.sharing import once
 
 from emulator.sandbox import Sandbox
 from emulator.wheelhouse import fill_all
@@ -31,7 +31,7 @@ CACHE = ROOT / ".cache"
 _SCRIPTS = ROOT / "template/.github/release"
 DAY = 86400  # seconds
 OUTDATED = ("environments-*/*", "git-*/*/*", "sdists-*/git/*")
-TOOLS = ("twine==7.*",)  # what the publish action brings
+TOOLS = ("twine==7.*", "copier>=9.18")  # what the publish action brings, and what updates a package
 
 
 def script_requirements() -> set[str]:
@@ -51,7 +51,7 @@ def script_requirements() -> set[str]:
 
 
 def tool_requirements() -> set[str]:
-    """What tool.py installs: the dependencies of the tool, and what builds it from a commit of the template."""
+    """What tool.py installs: the dependencies of the tool, and what builds it from a commit."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return {*document["project"]["dependencies"], *document["build-system"]["requires"]}
 
@@ -106,7 +106,7 @@ def wheelhouse(package: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def uv_cache() -> Path:
-    """The cache of uv, shared by all sandboxes and kept between sessions, but for what no session needs again."""
+    """The cache of uv, shared by all sandboxes and kept between sessions, but for old parts."""
     folder = CACHE / "uv"
     folder.mkdir(parents=True, exist_ok=True)
     # uv keeps one of these for each place of a script, or for each commit of the template.
@@ -148,13 +148,3 @@ def new_sandbox(tmp_path: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Sa
     """A sandbox in which nothing has happened yet, for one test."""
     with Sandbox(tmp_path / "sandbox", wheelhouse=wheelhouse, uv_cache=uv_cache) as sandbox:
         yield sandbox
-
-
-@contextlib.contextmanager
-def once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
-    """A folder that all workers of this session share, and whether it is still to be filled."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder, not folder.exists()

@@ -149,7 +149,7 @@ shift && exec "$@"
 def test_settings_that_any_machine_may_have_do_not_reach_the_tools(
     tmp_path: Path, user_namespace: bool
 ) -> None:
-    """On a machine with all of them: what the tools say is without them, and the index is the emulated one."""
+    """On a machine with all of them, the tools say nothing of them, and the index is the emulated one."""
     for name, text in PLANTED.items():
         path = tmp_path / "planted" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,7 +196,7 @@ def test_input_directory_and_environment_are_given(sandbox: Sandbox, tmp_path: P
 
 
 def test_a_command_that_hangs_is_ended(sandbox: Sandbox) -> None:
-    with pytest.raises(Stalled, match="'sleep 60'\\] has made no progress for 0.2 s"):
+    with pytest.raises(Stalled, match=r"'sleep 60'\] has made no progress for 0\.2 s"):
         sandbox.run(["sh", "-c", "sleep 60"], patience=0.2)
 
 

@@ -1,8 +1,9 @@
 """A folder of wheels: "the rest of the index", which a closed sandbox cannot download.
 
 ``fill`` downloads a list of requirements with everything they need, once for each list, into a
-cache folder; ``fill_all`` joins several; ``catalogue`` describes a folder as the index shows it. ``write_wheel`` and
-``write_sdist`` make the smallest distributions that an index accepts, for a scene to be set.
+cache folder; ``fill_all`` joins several; ``catalogue`` describes a folder as the index shows it.
+``write_wheel`` and ``write_sdist`` make the smallest distributions that an index accepts, for a
+scene to be set.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def fill(requirements: Iterable[str], cache: Path) -> Path:
 
 
 def fill_all(lists: Iterable[Iterable[str]], cache: Path) -> Path:
-    """Return a folder with what ``fill`` brings for each list, where no two lists have to agree on versions."""
+    """Return a folder with what ``fill`` brings for each list; the lists need not agree on versions."""
     folders = [fill(requirements, cache) for requirements in lists]
     names = "-".join(sorted(folder.name for folder in folders))
     joined = cache / hashlib.sha256(names.encode()).hexdigest()[:16]

@@ -1,1 +1,1 @@
-"""What an update does to packages: versions of the template, users, and Copier between them."""
+"""What an update does: versions of the template, what people did to a package, Copier between them."""

@@ -114,7 +114,7 @@ def job_added(folder: Path) -> None:
 
 def scripts_changed(folder: Path) -> None:
     """Every script changes at both ends, and their settings."""
-    for path in (folder / SCRIPTS).glob("*.py"):
+    for path in (folder / SCRIPTS).rglob("*.py"):
         edit(path, r"^from __future__ import annotations$", r"\g<0>\n\nCHANGED = True", 1)
         append(path, "\n# The end.\n")
     edit(folder / SCRIPTS / "settings.toml.jinja", "^patience = 1800$", "patience = 3600")
@@ -146,9 +146,10 @@ def pins_changed(folder: Path) -> None:
 
 def script_split(folder: Path) -> None:
     """A script is split in two, and its step with it."""
-    call = r"^        run: uv run \.github/release/check_tag\.py\n"
+    call = r"^        run: uv run .*\.github/release/check_tag\.py\n"
     step = (
-        "      - name: Check the tag's neighbours\n        run: uv run .github/release/check_neighbours.py\n"
+        "      - name: Check the tag's neighbours\n"
+        "        run: uv run --no-config .github/release/check_neighbours.py\n"
     )
     edit(folder / RELEASE, call, lambda match: match[0] + step)
     (folder / SCRIPTS / "check_neighbours.py").write_text(SCRIPT, encoding="utf-8")

@@ -14,7 +14,7 @@ from adopt.adoption import adopt
 from support.rendering import commit_all, git
 
 from updates.changes import CHANGES, HANDED_OVER
-from updates.edits import USERS
+from updates.edits import STATES
 from updates.template_versions import FIRST, GIVEN, Files, TemplateVersions, conflicts, files, stored_answers
 
 if TYPE_CHECKING:
@@ -50,19 +50,19 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TemplateVersi
 
 @pytest.fixture(scope="session")
 def lived_in(versions: TemplateVersions) -> Callable[[str], LivedIn]:
-    """The package of a state, by its name in `USERS`."""
+    """The package of a state, by its name in `STATES`."""
     return functools.cache(functools.partial(live_in, versions))
 
 
 def live_in(versions: TemplateVersions, name: str) -> LivedIn:
-    """Render or adopt a package and do what its users did."""
-    user, folder = USERS[name], versions.folder / "users" / name
-    if user.adopted:
+    """Render or adopt a package and do what was done to it."""
+    state, folder = STATES[name], versions.folder / "states" / name
+    if state.adopted:
         git(versions.template, "checkout", "--quiet", FIRST)  # the tool takes what is checked out
-        root = adopt(user.adopted, folder, versions.template).root
+        root = adopt(state.adopted, folder, versions.template).root
     else:
-        root = versions.copy(FIRST, folder / "demo-pkg", user.answers)
-    for edit in user.edits:
+        root = versions.copy(FIRST, folder / "demo-pkg", state.answers)
+    for edit in state.edits:
         edit(root)
     commit_all(root)
     answers = stored_answers(root)
@@ -76,7 +76,7 @@ class Updated:
     Attributes:
         before: The package before.
         fresh: A new package of the new version, with the same answers.
-        given: Paths that belong to users alone.
+        given: Paths that people own alone.
         files: The package after.
         conflicts: Paths that wait for a person.
     """
@@ -93,8 +93,8 @@ def updated(versions: TemplateVersions, lived_in: Callable[[str], LivedIn]) -> C
     """The outcome of a kind of change for a state; each is found out once."""
 
     @functools.cache
-    def outcome(user: str, change: str) -> Updated:
-        before, version = lived_in(user), versions.tags[change]
+    def outcome(state: str, change: str) -> Updated:
+        before, version = lived_in(state), versions.tags[change]
         with tempfile.TemporaryDirectory(dir=versions.folder) as folder:
             package = shutil.copytree(before.root, Path(folder) / "demo-pkg", symlinks=True)
             versions.update(package, version)

@@ -20,8 +20,8 @@ BUMPED = f"{'7' * 40} # v7.9.0"
 
 
 @dataclasses.dataclass(frozen=True)
-class User:
-    """A state of a package.
+class State:
+    """A state of a package, by what was done to it.
 
     Attributes:
         title: What happened, for the documents.
@@ -82,10 +82,10 @@ def add_job(package: Path) -> None:
 
 
 def add_steps(package: Path) -> None:
-    """Where the comments say; the workflow that tells of updates has no place for them."""
+    """Where the comments say."""
     step = r"\g<0>      - name: Install a library\n        run: sudo apt-get install --yes libexample\n"
     for path in workflows(package):
-        if path.name != "template-update.yml":
+        if "# Your own steps" in path.read_text(encoding="utf-8"):
             edit(path, r"^      # Your own steps.*\n", step)
 
 
@@ -119,7 +119,7 @@ def delete_files(package: Path) -> None:
         "SECURITY.md",
         ".pre-commit-config.yaml",
         "tests/test_version.py",
-        ".github/release/status.py",
+        ".github/release/tool.py",
         ".github/rulesets/release-tags-keep.json",
         ".github/dependabot.yml",
     ):
@@ -149,9 +149,9 @@ def grow(package: Path) -> None:
 
 
 BOTH_BOTS = (bump_actions, bump_tools)
-USERS = {
-    "untouched": User("nothing"),
-    "other-answers": User(
+STATES = {
+    "untouched": State("nothing"),
+    "other-answers": State(
         "nothing, with other answers",
         answers={
             "layout": "flat",
@@ -162,30 +162,30 @@ USERS = {
             "release_branches": "main release/*",
         },
     ),
-    "dependabot": User("Dependabot bumped every pin that it knows", BOTH_BOTS),
-    "renovate": User("Renovate bumped every pin", (*BOTH_BOTS, bump_uv), {"update_bot": "renovate"}),
-    "renovate-stored": User(
+    "dependabot": State("Dependabot bumped every pin that it knows", BOTH_BOTS),
+    "renovate": State("Renovate bumped every pin", (*BOTH_BOTS, bump_uv), {"update_bot": "renovate"}),
+    "renovate-stored": State(
         "Renovate bumped every pin, the stored ones too", (*BOTH_BOTS, bump_uv, bump_answers)
     ),
-    "some-pins": User("one pin is bumped in one workflow", (bump_one_action,)),
-    "job": User("a job is added to `ci.yml`", (add_job,)),
-    "step": User("steps are added to `release.yml` and `ci.yml`", (add_steps,)),
-    "prose": User(
+    "some-pins": State("one pin is bumped in one workflow", (bump_one_action,)),
+    "job": State("a job is added to `ci.yml`", (add_job,)),
+    "step": State("steps are added to `release.yml` and `ci.yml`", (add_steps,)),
+    "prose": State(
         "README, CHANGELOG, other documents, code and tests are rewritten", (rewrite_prose, rewrite_code)
     ),
-    "pyproject": User("`pyproject.toml` is rewritten, but for the release's tables", (rewrite_pyproject,)),
-    "deleted": User("generated files are deleted", (delete_files,)),
-    "formatted": User("formatters with other settings ran over everything", (format_everything,)),
-    "monorepo": User(
+    "pyproject": State("`pyproject.toml` is rewritten, but for the release's tables", (rewrite_pyproject,)),
+    "deleted": State("generated files are deleted", (delete_files,)),
+    "formatted": State("formatters with other settings ran over everything", (format_everything,)),
+    "monorepo": State(
         "a monorepo: pins bumped, a job added, a second package",
         (*BOTH_BOTS, bump_uv, add_job, grow),
         {"tag_prefix": "demo-pkg/v", "release_notes": "git-cliff"},
     ),
-    "adopted": User(
+    "adopted": State(
         "an adopted package, pins bumped, steps added", (bump_actions, bump_uv, add_steps), adopted="target"
     ),
-    "adopted-monorepo": User("an adopted package in a monorepo", adopted="monorepo"),
-    "lived-in": User(
+    "adopted-monorepo": State("an adopted package in a monorepo", adopted="monorepo"),
+    "lived-in": State(
         "pins bumped, job and steps added, documents, code and `pyproject.toml` rewritten, files deleted",
         (
             *BOTH_BOTS,

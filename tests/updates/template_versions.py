@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Files = dict[str, bytes]
 FIRST = "v1.0.0"
 ANSWERS = ".copier-answers.yml"
+SOURCES = {ANSWERS: b"_src_path: ", ".github/release/settings.toml": b"url = "}  # where the template is
 MARKERS = re.compile(rb"^(?:<{7} before updating|>{7} after updating)$", re.MULTILINE)
 # Given once; an update neither changes nor brings them back ("Who owns what" in docs/updating.md).
 GIVEN = frozenset(
@@ -116,6 +117,14 @@ class TemplateVersions:
             commit_all(self.template, f"feat: {commit}", tag=self.tags[commit])
         return self.tags[commit]
 
+    def same_again(self) -> str:
+        """The tag, below the first version's, of the same template."""
+        if "same" not in self.tags:
+            git(self.template, "checkout", "--quiet", FIRST)
+            self.tags["same"] = "v0.1.0"
+            commit_all(self.template, "feat: the same", tag=self.tags["same"])
+        return self.tags["same"]
+
     def excluded(self, version: str) -> frozenset[str]:
         """The paths that a version names to be left out, always or by an update."""
         patterns = " ".join(shared_template(str(self.template), version).exclude)
@@ -203,20 +212,21 @@ def merged(mine: bytes, base: bytes, theirs: bytes, folder: Path) -> bytes | Non
 def expected(mine: Files, base: Files, fresh: Files, given: frozenset[str], folder: Path) -> Files:
     """What a package must be after an update.
 
-    What the user has edited, added or deleted stays so; what the template has changed or added is there; what
+    What people have edited, added or deleted stays so; what the template has changed or added is there; what
     the template has given, or gives no longer, stays as it is.
 
     Args:
         mine: The package before.
         base: The same, as it was rendered.
         fresh: The same, as the new version renders it with the same answers.
-        given: Paths that belong to users alone.
+        given: Paths that people own alone.
         folder: To work in.
     """
+    base, fresh = spelled_as(base, mine), spelled_as(fresh, mine)
     wanted = dict(mine)
     for path, content in fresh.items():
         if path == ANSWERS:
-            wanted[path] = content.replace(source_of(content), source_of(mine[path]))
+            wanted[path] = content
         elif path in given or (path in base and path not in mine):
             continue
         elif mine.get(path) == base.get(path):
@@ -230,9 +240,16 @@ def expected(mine: Files, base: Files, fresh: Files, given: frozenset[str], fold
     return wanted
 
 
-def source_of(answers: bytes) -> bytes:
-    """The line of an answers file that says where the template is; adoption spells it otherwise."""
-    return next(line for line in answers.splitlines() if line.startswith(b"_src_path: "))
+def spelled_as(rendered: Files, mine: Files) -> Files:
+    """Rendered files that say where the template is as some other files do; adoption spells it otherwise."""
+    spelled = dict(rendered)
+    for path, start in SOURCES.items():
+        if path in rendered and path in mine:
+            line = re.compile(rb"(?m)^" + start + rb".*$")
+            here = line.search(mine[path])
+            assert here
+            spelled[path] = line.sub(here[0].replace(b"\\", rb"\\"), rendered[path])
+    return spelled
 
 
 def conflicts(package: Path) -> list[str]:

@@ -39,7 +39,8 @@ def indent_workflows(package: Path) -> None:
 
 def reformat_scripts(package: Path) -> None:
     """Formatters of Python that do not read ruff's settings."""
-    command = ["format", "--quiet", "--no-cache", "--isolated", "--line-length", "79", ".github/release"]
+    style = ["--isolated", "--config", "line-length = 79", "--config", 'format.quote-style = "single"']
+    command = ["format", "--quiet", "--no-cache", *style, ".github/release"]
     subprocess.run([sys.executable, "-m", "ruff", *command], cwd=package, check=True)
 
 
@@ -62,7 +63,7 @@ def take_a_new_path(package: Path) -> None:
 
 BY_HAND: dict[Callable[[Path], None], set[str]] = {
     indent_workflows: {CI, RELEASE},
-    reformat_scripts: {".github/release/workflow.py"},
+    reformat_scripts: {".github/release/check_tag.py"},
     set_patience: {".github/release/settings.toml"},
     delete_a_job: {CI},
     take_a_new_path: {".github/workflows/template-news.yml"},

@@ -16,7 +16,7 @@ from support.rendering import ROOT
 from test_generated_docs import up_to_date  # noqa: F401  (a fixture)
 
 from updates.changes import CHANGES
-from updates.edits import USERS, WHOLE
+from updates.edits import STATES, WHOLE
 from updates.template_versions import expected
 
 if TYPE_CHECKING:
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 
 PAGE = ROOT / "docs/updating.md"
 SINGLE = [name for name in CHANGES if name != "everything"]
-CELLS = [(user, "everything") for user in USERS] + [(user, change) for user in WHOLE for change in SINGLE]
+CELLS = [(state, "everything") for state in STATES]
+CELLS += [(state, change) for state in WHOLE for change in SINGLE]
 
 
 @pytest.mark.requirement("B3", "B5", "P9.2", "X9")
-@pytest.mark.parametrize(("user", "change"), CELLS)
-def test_an_update(updated: Callable[[str, str], Updated], tmp_path: Path, user: str, change: str) -> None:
+@pytest.mark.parametrize(("state", "change"), CELLS)
+def test_an_update(updated: Callable[[str, str], Updated], tmp_path: Path, state: str, change: str) -> None:
     """No conflict, no lost edit, nothing brought back, and all that the template changed is there."""
-    found = updated(user, change)
+    found = updated(state, change)
     assert found.conflicts == []
     before = found.before
     assert found.files == expected(before.files, before.base, found.fresh, found.given, tmp_path)
@@ -62,14 +63,14 @@ def test_the_tables_of_outcomes(
     up_to_date: Callable[[Path, str], None],  # noqa: F811
 ) -> None:
     lines = ["| State of the package | Every kind of change at once |", "|---|---|"]
-    lines += [f"| {user.title} | {outcome(updated(name, 'everything'))} |" for name, user in USERS.items()]
+    lines += [f"| {state.title} | {outcome(updated(name, 'everything'))} |" for name, state in STATES.items()]
     lines += [
         "",
-        "| Kind of change | " + " | ".join(USERS[name].title for name in WHOLE) + " |",
+        "| Kind of change | " + " | ".join(STATES[name].title for name in WHOLE) + " |",
         "|---" * 5 + "|",
     ]
     for change in SINGLE:
-        cells = " | ".join(outcome(updated(user, change)) for user in WHOLE)
+        cells = " | ".join(outcome(updated(state, change)) for state in WHOLE)
         lines.append(f"| {first_sentence(CHANGES[change].__doc__)} | {cells} |")
     page = PAGE.read_text(encoding="utf-8")
     table = re.compile(

@@ -6,15 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 from support.rendering import ROOT, commit_all, git
 
 from updates import changes
 from updates.changes import CHANGES, CI, RELEASE, append, edit
-from updates.edits import USERS
+from updates.edits import STATES
 from updates.rules import PACKAGES, breaches, loose_pins
 from updates.template_versions import (
-    ANSWERS,
     FIRST,
     GIVEN,
     TemplateVersions,
@@ -59,7 +57,7 @@ def environment_renamed(folder: Path) -> None:
 
 
 def file_deleted(folder: Path) -> None:
-    (folder / "template/.github/release/console.py").unlink()
+    (folder / "template/.github/release/verify_index.py").unlink()
 
 
 def file_renamed(folder: Path) -> None:
@@ -104,7 +102,7 @@ BREACHES: dict[Callable[[Path], None], str] = {
     question_renamed_without_its_answer: "The question failure_issue is gone",
     question_with_another_default: "The file pyproject.toml says something else",
     environment_renamed: "The question pypi_environment has another default",
-    file_deleted: "The file .github/release/console.py is gone",
+    file_deleted: "The file .github/release/verify_index.py is gone",
     file_renamed: "The file RELEASING.md is gone",
     file_taken_back: "The file README.md was left to its users",
     project_changed: "The file pyproject.toml says something else",
@@ -162,62 +160,36 @@ def releases() -> list[str]:
     return git(ROOT, "tag", "--list", "v[0-9]*", "--merged", "HEAD").split()
 
 
-def promised() -> list[str]:
-    """The versions from which updates are promised: every release; before the first, where the promise began.
+@pytest.fixture(scope="session")
+def promised(versions: TemplateVersions) -> dict[str, str]:
+    """The versions from which updates are promised, with the tag of each: every release, and nothing else.
 
-    That is the oldest commit in reach whose questions have stored pins; in a clone without its history
-    (`--depth 1`) it is the newest one.
+    Before the first release nobody has a package that the promise could be for. Until then this very layout,
+    tagged as an earlier version, stands for them, so that the tests below run.
     """
-    began = git(ROOT, "log", "--format=%H", "--reverse", "-S", "\nstored_pins:\n", "HEAD", "--", "copier.yml")
-    return releases() or began.split()[:1]
+    return {name: versions.earlier(name) for name in releases()} or {"this layout": versions.same_again()}
 
 
 @pytest.mark.requirement("B3", "P9.2")
-def test_this_version_keeps_the_rules_towards_every_earlier_one(versions: TemplateVersions) -> None:
-    earlier = promised()
-    assert earlier
-    assert {v: found for v in earlier if (found := breaches(versions, versions.earlier(v), FIRST))} == {}
+def test_this_version_keeps_the_rules_towards_every_earlier_one(
+    versions: TemplateVersions, promised: dict[str, str]
+) -> None:
+    assert {name: found for name, tag in promised.items() if (found := breaches(versions, tag, FIRST))} == {}
 
 
 @pytest.mark.requirement("B3")
-def test_packages_of_every_earlier_version_take_this_one(versions: TemplateVersions, tmp_path: Path) -> None:
-    """As they were rendered, and with all that their users and bots did."""
-    for number, version in enumerate(promised()):
-        tag = versions.earlier(version)
-        for user in ("untouched", "lived-in"):
-            package = versions.copy(tag, tmp_path / f"{number}-{user}" / "demo-pkg")
+def test_packages_of_every_earlier_version_take_this_one(
+    versions: TemplateVersions, promised: dict[str, str], tmp_path: Path
+) -> None:
+    """As they were rendered, and with all that people and bots did."""
+    for number, tag in enumerate(promised.values()):
+        for state in ("untouched", "lived-in"):
+            package = versions.copy(tag, tmp_path / f"{number}-{state}" / "demo-pkg")
             base = files(package)
-            for change in USERS[user].edits:
+            for change in STATES[state].edits:
                 change(package)
             commit_all(package)
             mine, fresh = files(package), versions.fresh(FIRST, stored_answers(package))
             versions.update(package, FIRST)
             assert conflicts(package) == []
             assert files(package) == expected(mine, base, fresh, GIVEN, tmp_path)
-
-
-@pytest.mark.requirement("B3", "X9")
-def test_pins_that_were_stored_under_their_first_name_are_kept(
-    versions: TemplateVersions, tmp_path: Path
-) -> None:
-    """Before the first release of this template the answer had another name."""
-
-    def first_name(folder: Path) -> None:
-        edit(
-            folder / "copier.yml",
-            r"^stored_pins:\n(?:  .*\n)+\npins:\n  type: yaml\n  when: false",
-            "pins:\n  type: yaml\n  ask: false",
-        )
-        edit(folder / "copier.yml", r"stored_pins\[name\] \| ", "{}.name | ")
-        edit(folder / "template/{=_copier_conf.answers_file=}.jinja", r" \| combine.*\)", "")
-
-    tag = versions.version("first-name", first_name)
-    package = versions.copy(tag, tmp_path / "demo-pkg")
-    path = package / ANSWERS
-    edit(path, r"^    uv: .*$", "    uv: 0.0.1")
-    commit_all(package)
-    later = versions.version("later", changes.file_added)
-    versions.update(package, later)
-    stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert "pins" not in stored
-    assert stored["stored_pins"]["uv"] == "0.0.1"

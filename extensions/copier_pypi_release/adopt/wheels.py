@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
 MAY_GROW = {"license files", "license", "author", "maintainer"}  # what no installer acts on
-BROKEN = (*BROKEN, KeyError, StopIteration, ValueError, configparser.Error)
+UNREADABLE = (*BROKEN, KeyError, StopIteration, ValueError, configparser.Error)
 # The fields that a conversion carries over.
 FIELDS = {
     *("name", "version", "summary", "description", "requires-python", "requires-dist", "provides-extra"),
@@ -99,7 +99,7 @@ def read_wheel(path: Path) -> Wheel:
                 files={n: sha256_of(archive.read(n)) for n in names if not n.startswith(f"{info}/")},
                 licenses=frozenset(n.split("/")[-1] for n in names if n.startswith(f"{info}/licenses/")),
             )
-    except BROKEN as error:
+    except UNREADABLE as error:
         raise AdoptionError(
             f"The wheel {path.name} cannot be read: {error}",
             expected="a wheel with metadata that an index accepts",
