@@ -50,12 +50,20 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
+@pytest.fixture(scope="session")
+def first_commit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a clone and its bare origin; not to be changed."""
+    root = tmp_path_factory.mktemp("repository")
+    Repository.made(root)
+    return root
+
+
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+def repository(first_commit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A clone, the current folder, and its bare origin."""
-    made = Repository(tmp_path / "repository")
-    monkeypatch.chdir(made.folder)
-    return made
+    copied = Repository(shutil.copytree(first_commit, tmp_path / "repository", symlinks=True))
+    monkeypatch.chdir(copied.folder)
+    return copied
 
 
 class RunStep(Protocol):

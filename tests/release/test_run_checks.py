@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import run_checks
+from install_distribution import fresh_environment
 from support.archives import member, rewrite_sdist, rewrite_wheel
 
 from release.outcomes import recovery
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from install_distribution import Environment
     from release_lib.settings import Settings
 
     from release.conftest import RunStep
@@ -43,6 +47,22 @@ def change_sdist(dist: Path, changes: dict[str, bytes | None]) -> None:
     shutil.move(rewrite_sdist(dist / SDIST, dist.parent / "changed", changes), dist / SDIST)
 
 
+@pytest.fixture(scope="module")
+def shared_environment(wheel: Path) -> Iterator[Environment]:
+    """An environment with the wheel; the programs of the checks come from the environment of these tests."""
+    with fresh_environment() as environment:
+        environment.install("--no-deps", wheel)
+        yield environment
+
+
+@pytest.fixture
+def _no_installation(shared_environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare tests whose question is another one the time to install what a check needs."""
+    shared = contextlib.nullcontext(shared_environment)
+    monkeypatch.setattr(run_checks, "fresh_environment", lambda: shared)
+    monkeypatch.setattr(shared_environment, "install", lambda *_: None)
+
+
 @pytest.mark.requirement("P1.1", "B4")
 def test_the_default_package_passes_its_own_checks(dist: Path, run_step: RunStep) -> None:
     done = run_step(run_checks, "--dist", dist)
@@ -68,7 +88,10 @@ def test_a_failing_check_is_refused(
     code: str,
     dist: Path,
     run_step: RunStep,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if check != "test":  # the tests import the package
+        request.getfixturevalue("_no_installation")
     change_sdist(dist, {path: code.encode()})
     assert run_step(run_checks, check, "--dist", dist).lines == (
         f"The check '{check}' failed: `{command}` ended with status 1",
@@ -89,6 +112,7 @@ def test_a_check_that_is_not_known_is_refused(dist: Path, run_step: RunStep) -> 
 
 
 @pytest.mark.requirement("P1.1")
+@pytest.mark.usefixtures("_no_installation")
 def test_a_program_that_is_not_installed_is_refused(
     checks: dict[str, tuple[str, ...]], dist: Path, run_step: RunStep
 ) -> None:
@@ -113,6 +137,7 @@ def test_a_check_without_its_dependency_group_ends_in_four_lines(
 
 
 @pytest.mark.requirement("P1.1")
+@pytest.mark.usefixtures("_no_installation")
 def test_all_commands_of_all_checks_run_until_one_fails(
     checks: dict[str, tuple[str, ...]], dist: Path, run_step: RunStep
 ) -> None:
