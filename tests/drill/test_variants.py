@@ -55,7 +55,7 @@ def test_a_variant_is_released(
     )
     project.wait()
     (ci,) = new_sandbox.github.runs(workflow="ci.yml")
-    assert ci["conclusion"] == "success"
+    assert ci["conclusion"] == "success", new_sandbox.github.log(ci["id"])[-5000:]
     project.release(tag).approve().is_released(twice=False)
     release = project.github_release()
     assert release is not None
