@@ -47,6 +47,18 @@ def kinds(names: list[str]) -> Files:
     return "wheel" if wheel else "sdist" if sdist else "none"
 
 
+def errors_of(log: str) -> str:
+    """The lines of a log that tell of an error, with those before them."""
+    lines = log.splitlines()
+    near = {
+        n
+        for number, line in enumerate(lines)
+        if "error" in line.lower()
+        for n in range(number - 5, number + 1)
+    }
+    return "\n".join(lines[number] for number in sorted(near) if number >= 0)
+
+
 @dataclasses.dataclass
 class Maintainer:
     """The package and its maintainer.

@@ -26,7 +26,7 @@ from updates.changes import (
 from updates.edits import add_job, bump_actions
 from updates.template_versions import ANSWERS, FIRST, TemplateVersions, conflicts
 
-from drill.maintainer import NAME, OWNER, REPOSITORY, Maintainer
+from drill.maintainer import NAME, OWNER, REPOSITORY, Maintainer, errors_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,7 +153,7 @@ def test_an_updated_package_is_released(new_sandbox: Sandbox, tmp_path: Path) ->
     shutil.rmtree(package / ".git")
     project = Maintainer.create(new_sandbox, package).wait()
     (ci,) = new_sandbox.github.runs(workflow="ci.yml")
-    assert ci["conclusion"] == "success"
+    assert ci["conclusion"] == "success", errors_of(new_sandbox.github.log(ci["id"]))
     assert ci["results"]["docs"]["result"] == "success"  # the owner's new job
     project.release().approve().is_released(twice=False)
     for key in ("build", "verify-testpypi"):

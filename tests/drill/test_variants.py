@@ -8,7 +8,7 @@ import pytest
 from emulator.fixtures import run_one_leg
 from support.rendering import render
 
-from drill.maintainer import OWNER, Maintainer
+from drill.maintainer import OWNER, Maintainer, errors_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def test_a_variant_is_released(
     )
     project.wait()
     (ci,) = new_sandbox.github.runs(workflow="ci.yml")
-    assert ci["conclusion"] == "success"
+    assert ci["conclusion"] == "success", errors_of(new_sandbox.github.log(ci["id"]))
     project.release(tag).approve().is_released(twice=False)
     release = project.github_release()
     assert release is not None

@@ -62,6 +62,12 @@ def group_requirements(package: Path) -> set[str]:
     return {entry for group in groups.values() for entry in group if isinstance(entry, str)}
 
 
+def workflow_requirements(package: Path) -> set[str]:
+    """What the workflows of a rendered package run by ``uv tool run``."""
+    texts = [path.read_text(encoding="utf-8") for path in (package / ".github/workflows").glob("*.yml")]
+    return set(re.findall(r"(?m)uv tool run .*?([\w-]+==[\w.]+)", "\n".join(texts)))
+
+
 def claim_one_python(package: Path) -> None:
     """Leave only the Python of this machine in the classifiers of a rendered package."""
     here = f"Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}"
@@ -101,7 +107,8 @@ def package(template_repository: Path, tmp_path_factory: pytest.TempPathFactory)
 def wheelhouse(package: Path) -> Path:
     """What a release and its maintainer's tool install: "the rest of the index"."""
     release = script_requirements() | group_requirements(package) | set(TOOLS)
-    return fill_all([release, tool_requirements()], CACHE / "wheelhouse")
+    lists = [release, workflow_requirements(package), tool_requirements()]
+    return fill_all(filter(None, lists), CACHE / "wheelhouse")
 
 
 @pytest.fixture(scope="session")
