@@ -76,7 +76,6 @@ def test_a_ci_command_that_fails_or_is_missing_stops_the_release(
 ) -> None:
     with pytest.raises(ReleaseError, match=problem):
         run_checks.run_in_clone(commands_of(*commands), tmp_path)
-    assert run_checks.SEE.startswith("RELEASING.md")
 
 
 @pytest.mark.requirement("S2")

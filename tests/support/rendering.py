@@ -29,7 +29,7 @@ BASE = {"project_name": "demo-pkg"}  # the one answer that would come from the n
 
 
 def copy_template(destination: Path) -> Path:
-    """Copy what Copier and the tool's build read of this repository into a plain folder, with uncommitted changes.
+    """Copy what Copier and the build of the tool read into a plain folder, uncommitted changes too.
 
     A plain folder renders faster than a git checkout, which Copier clones for every copy.
     """
