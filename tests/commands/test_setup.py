@@ -118,7 +118,7 @@ def test_the_environments_follow_the_tag_prefix(desk: Bench, run: Command, prefi
 def test_the_environments_are_named_as_in_the_workflow(desk: Bench, run: Command) -> None:
     """P9.2: at a retrofit the names are the maintainer's."""
     desk.edit(
-        ".github/workflows/release.yml", 'environment: "pypi"', "environment:\n      name: release to PyPI"
+        ".github/workflows/release.yml", 'name: "pypi"', "name: release to PyPI"
     )
     run("--yes")
     assert set(desk.github.repo["environments"]) == {"testpypi", "release to PyPI"}
@@ -461,7 +461,7 @@ BAD = [
     (network_gone, "GitHub does not answer", "https://www.githubstatus.com"),
     (github_down, "GitHub does not answer: status 502", "https://www.githubstatus.com"),
     (rules_missing, "no file release-tags-*.json", "copier update"),
-    (workflow_broken, "release.yml cannot be read", "copier update"),
+    (workflow_broken, "release.yml is not YAML at line 2", "git log -p"),
 ]
 
 

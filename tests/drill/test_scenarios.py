@@ -21,7 +21,7 @@ from drill.maintainer import NAME, REPOSITORY, Files, Maintainer
 def add_notes(project: Maintainer, version: str) -> None:
     """Commit release notes for a version, and push."""
     changelog = (project.clone / "CHANGELOG.md").read_text(encoding="utf-8")
-    section = f"## Unreleased\n\n## {version}\n\n### Fixes\n\n- A mend.\n"
+    section = f"## Unreleased\n\n## {version}\n\n### Fixes\n\n- A fix.\n"
     project.commit(
         f"docs: notes of {version}", {"CHANGELOG.md": changelog.replace("## Unreleased\n", section)}
     )
@@ -106,7 +106,7 @@ def test_a_wrong_tag_is_made_again(ready: Maintainer) -> None:
 
 @pytest.mark.requirement("P3.7")
 def test_two_version_tags_on_one_commit(ready: Maintainer) -> None:
-    """A second version tag on the commit stops the release before the lottery is drawn."""
+    """A second version tag on the commit stops the release before anything is built."""
     ready.shell("git tag v0.0.9", "git push --quiet origin v0.0.9")
     ready.wait().release("v0.1.0").stopped_at("gate", "more than one version tag")
 
@@ -269,7 +269,7 @@ def test_the_index_does_not_list_files_in_time(ready: Maintainer) -> None:
 
 @pytest.mark.requirement("P5.2", "P8.2", "P8.7")
 def test_a_download_is_corrupted(waiting: Maintainer) -> None:
-    """PyPI delivers other bytes than were built: red; once it is mended, the re-run is green."""
+    """PyPI delivers other contents than were built: red; once it delivers the right ones, the re-run is green."""
     waiting.sandbox.fault("corrupt", host=waiting.hosts("pypi").files, path=r"\.whl$", times=None)
     waiting.approve().stopped_at("verify-pypi", "delivers demo_pkg", testpypi="all", pypi="all")
     waiting.sandbox.clear_faults()
@@ -301,7 +301,7 @@ def test_other_bytes_appear_while_testpypi_is_verified(built: Maintainer) -> Non
 
 @pytest.mark.requirement("P5.3")
 def test_the_version_is_there_already(released: Maintainer) -> None:
-    """All files are there with the same bytes: a success that says so."""
+    """All files are there with the same contents: a success that says so."""
     released.rerun_all()
     assert "all files are there with the same bytes" in released.log("build")
     released.is_released(twice=False)
@@ -426,7 +426,7 @@ def test_more_than_three_tags_at_once(ready: Maintainer) -> None:
 
 @pytest.mark.requirement("P8.6", "P8.4")
 def test_the_workflow_is_at_fault(ready: Maintainer) -> None:
-    """A bug in a release script: mended on the default branch, the same tag is built by hand."""
+    """A bug in a release script: fixed on the default branch, the same tag is released by hand."""
     script = ".github/release/build_distributions.py"
     ready.edit(script, '"--require-hashes",', '"--no-such-option",')
     ready.wait().release().stopped_at("build", "no-such-option")

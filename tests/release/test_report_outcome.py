@@ -180,6 +180,6 @@ def test_a_missing_fact_about_the_run_is_named(
 def test_every_job_of_the_release_has_its_row_in_the_runbook(default_package: Path) -> None:
     release = YAML(typ="safe").load((default_package / ".github/workflows/release.yml").read_text())
     assert tuple(release["jobs"]["report"]["needs"]) == STAGES
-    runbook = (default_package / "RELEASING.md").read_text(encoding="utf-8")
+    runbook = (default_package / ".github/release/RECOVERY.md").read_text(encoding="utf-8")
     headings = re.findall(r"^#+ (.+)$", runbook, re.MULTILINE)
     assert set(STAGES) <= set(headings)

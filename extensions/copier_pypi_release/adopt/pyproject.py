@@ -401,7 +401,7 @@ def convert_project(document: Pyproject, conversion: Conversion, wheel: Wheel, r
 
 
 def project_text(table: dict[str, Any]) -> str:
-    """The [project] table as people write it: one line an item, sub-tables below."""
+    """The [project] table with one item per line and its sub-tables below."""
     below = ("urls", "scripts", "gui-scripts", "entry-points", "optional-dependencies")
     several = ("classifiers", "dependencies", "authors", "maintainers")
     project = tomlkit.table()
