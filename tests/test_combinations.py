@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import functools
 import itertools
 import json
 import math
@@ -339,8 +340,14 @@ class Package:
         return load_settings(self.folder / ".github/release/settings.toml").import_name
 
     def read(self, path: str) -> Any:  # noqa: ANN401  (see parse)
-        """What one of its files means."""
-        return parse(path, (self.folder / path).read_text(encoding="utf-8"))
+        """What one of its files means; not to be changed."""
+        return parsed(path, (self.folder / path).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def parsed(path: str, text: str) -> Any:  # noqa: ANN401  (see parse)
+    """What a file means, found out once for each text."""
+    return parse(path, text)
 
 
 @pytest.fixture(
@@ -441,6 +448,40 @@ def test_the_release_scripts_know_the_answers(package: Package) -> None:
     assert settings.distribution == package.answers["project_name"]
     assert settings.release_notes == package.answers["release_notes"]
     assert settings.tag(VERSION) == package.tag
+
+
+@pytest.mark.requirement("P2.3", "P9.2")
+@pytest.mark.parametrize("index", ["testpypi", "pypi"])
+def test_an_environment_links_to_the_version_on_its_index(package: Package, index: str) -> None:
+    """The address is an output of a job that it waits for, because no rendered file names PyPI's host."""
+    jobs = package.read(".github/workflows/release.yml")["jobs"]
+    publish, output = jobs[f"publish-{index}"], f"{index}-page"
+    assert publish["environment"] == {
+        "name": package.answers[f"{index}_environment"],
+        "url": f"${{{{ needs.build.outputs.{output} }}}}",
+    }
+    assert "build" in publish["needs"]
+    (step,) = [s for s in jobs["build"]["steps"] if "check_index.py" in s.get("run", "")]
+    assert jobs["build"]["outputs"][output] == f"${{{{ steps.{step['id']}.outputs.{output} }}}}"
+
+
+@pytest.mark.requirement("X15")
+def test_code_owners_guard_the_workflows_and_scripts(package: Package) -> None:
+    path = package.folder / ".github/CODEOWNERS"
+    owners = package.answers["code_owners"].split()
+    assert path.exists() == bool(owners)
+    if owners:
+        rules = [r.split() for r in path.read_text(encoding="utf-8").splitlines() if not r.startswith("#")]
+        assert rules == [["/.github/", *owners]]
+
+
+def test_every_output_is_read(package: Package) -> None:
+    """Of every job, by another one."""
+    for name in ("ci", "release"):
+        jobs = package.read(f".github/workflows/{name}.yml")["jobs"]
+        outputs = {f"needs.{job}.outputs.{key}" for job in jobs for key in jobs[job].get("outputs", {})}
+        read = re.findall(r"needs\.[\w-]+\.outputs\.[\w-]+", json.dumps(jobs))
+        assert outputs == set(read)
 
 
 @pytest.mark.requirement("P1.2")

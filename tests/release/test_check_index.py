@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import check_index
 import pytest
@@ -34,6 +35,8 @@ def test_nothing_there_goes_on(
         "no file is there yet; all files will be uploaded\n\n"
     )
     assert [len(local.asked) for local in indexes.values()] == [name == "testpypi", name == "pypi"]
+    page = urljoin(indexes[name].index.simple, "/project/demo-pkg/0.1.0/")
+    assert done.outputs == {f"{name}-page": page}, "where the environment of the job that uploads links to"
 
 
 @pytest.mark.requirement("P5.1", "P5.6")
