@@ -1,4 +1,4 @@
-"""How long a release takes in the closed sandbox: ``uv run tests/bench/one_release.py``.
+"""How long a release takes in a sandbox: ``uv run tests/bench/one_release.py``.
 
 The happy path, from the pushed tag to the draft, should take at most 12 seconds on two cores; from a
 checkpoint after the build, at least 8 faults with their recoveries should fit into a minute.
@@ -17,17 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "template/.github/release"))
 from drill import test_scenarios as scenarios
 from drill.maintainer import OWNER, Maintainer
-from emulator.fixtures import (
-    CACHE,
-    TOOLS,
-    claim_one_python,
-    compile_cached,
-    group_requirements,
-    script_requirements,
-)
+from emulator.fixtures import CACHE, claim_one_python, compile_cached, rest_of_the_index
 from emulator.sandbox import Sandbox
-from emulator.wheelhouse import fill
-from support.rendering import copy_template, render
+from support.rendering import commit_all, copy_template, render
 
 HAPPY_PATH, DRILLS_A_MINUTE, REPEATS = 12, 8, 3
 FAULTS = (
@@ -46,10 +38,10 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        package = render(copy_template(root / "template"), root / "package", {"repository_owner": OWNER})
+        commit_all(copy_template(root / "template"), tag="v1.0.0")
+        package = render(root / "template", root / "package", {"repository_owner": OWNER})
         claim_one_python(package)
-        wanted = script_requirements() | group_requirements(package) | set(TOOLS)
-        wheelhouse, uv_cache = fill(wanted, CACHE / "wheelhouse"), CACHE / "uv"
+        wheelhouse, uv_cache = rest_of_the_index(package), CACHE / "uv"
 
         def go_on(checkpoint: str, name: str) -> Sandbox:
             source, target = root / checkpoint, root / name

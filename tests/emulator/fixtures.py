@@ -103,12 +103,17 @@ def package(template_repository: Path, tmp_path_factory: pytest.TempPathFactory)
     return folder / "demo-pkg"
 
 
-@pytest.fixture(scope="session")
-def wheelhouse(package: Path) -> Path:
-    """What a release and its maintainer's tool install: "the rest of the index"."""
+def rest_of_the_index(package: Path) -> Path:
+    """A folder of wheels with what a package's release and its maintainer's tool install."""
     release = script_requirements() | group_requirements(package) | set(TOOLS)
     lists = [release, workflow_requirements(package), tool_requirements()]
     return fill_all(filter(None, lists), CACHE / "wheelhouse")
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(package: Path) -> Path:
+    """What PyPI serves beside what is uploaded."""
+    return rest_of_the_index(package)
 
 
 @pytest.fixture(scope="session")
