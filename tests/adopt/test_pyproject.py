@@ -260,6 +260,20 @@ def test_a_table_goes_with_all_below_it_and_nothing_else(
     assert document.text == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[p]\nv = "1" # keep\nn = 1\n', "[p]\nd = 2 # keep\nn = 1\n"),
+        ("[p]\nv = 1\n\n[q]\n\n[p.u]\nx = 1\n", "[p]\nd = 2\n\n[q]\n\n[p.u]\nx = 1\n"),
+        ("p.n = 1\np.v = 1\n", "p.n = 1\np.d = 2\n"),
+    ],
+)
+def test_a_key_takes_the_place_of_another(text: str, expected: str) -> None:
+    document = Pyproject(text)
+    document.rename(("p",), "v", "d", 2)
+    assert document.text == expected
+
+
 def test_what_cannot_be_edited_safely_is_refused_with_its_place() -> None:
     document = Pyproject("[[tool.hatch.version]]\nsource = 'vcs'\n")
     with pytest.raises(AdoptionError, match=r"at tool\.hatch\.version\.source"):

@@ -244,7 +244,7 @@ def test_a_yanked_version(released: Maintainer) -> None:
 
 @pytest.mark.requirement("P5.2", "P5.6", "P8.5", "R8")
 def test_the_version_appears_with_other_bytes(built: Maintainer) -> None:
-    """Somebody uploads the version to PyPI while ours waits: other contents, so that version number cannot be reused."""
+    """Somebody uploads the version to PyPI while ours waits: other contents under its number."""
     built.index("pypi").put(write_wheel(built.clone.parent, NAME, "0.1.0", code="x = 1"))
     assert is_at(built, OTHER_CONTENTS, "PyPI has other files for 0.1.0") == []
 

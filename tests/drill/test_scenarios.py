@@ -269,7 +269,7 @@ def test_the_index_does_not_list_files_in_time(ready: Maintainer) -> None:
 
 @pytest.mark.requirement("P5.2", "P8.2", "P8.7")
 def test_a_download_is_corrupted(waiting: Maintainer) -> None:
-    """PyPI delivers other contents than were built: red; once it delivers the right ones, the re-run is green."""
+    """PyPI delivers other contents than were built: red until it delivers the right ones."""
     waiting.sandbox.fault("corrupt", host=waiting.hosts("pypi").files, path=r"\.whl$", times=None)
     waiting.approve().stopped_at("verify-pypi", "delivers demo_pkg", testpypi="all", pypi="all")
     waiting.sandbox.clear_faults()

@@ -132,10 +132,12 @@ class Pyproject:
         expected = copy.deepcopy(self.data)
         del lookup(expected, table)[old]
         lookup(expected, table)[new] = value
-        inside: Any = self._document
-        for part in table:
-            inside = inside[part]
+        inside: Any = self._tables.get(table)
         try:
+            if inside is None:  # it is written by dotted keys
+                inside = self._document
+                for part in table:
+                    inside = inside[part]
             inside.value._replace(old, new, _item(value))  # tomlkit has no public way
         except (TOMLKitError, KeyError, AttributeError) as error:
             raise _unsafe(table) from error

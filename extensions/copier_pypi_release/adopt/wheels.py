@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
-from release_lib.distributions import BROKEN, sha256_of
+from release_lib.distributions import BROKEN, metadata_name, sha256_of
 from release_lib.step import run
 
 from copier_pypi_release.adopt.programs import AdoptionError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
 MAY_GROW = {"license files", "license", "author", "maintainer"}  # what no installer acts on
-UNREADABLE = (*BROKEN, KeyError, StopIteration, ValueError, configparser.Error)
+UNREADABLE = (*BROKEN, ValueError, configparser.Error)
 # The fields that a conversion carries over.
 FIELDS = {
     *("name", "version", "summary", "description", "requires-python", "requires-dist", "provides-extra"),
@@ -81,8 +81,9 @@ def read_wheel(path: Path) -> Wheel:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
-            info = next(n.split("/")[0] for n in names if n.endswith(".dist-info/METADATA"))
-            metadata, others = parse_email(archive.read(f"{info}/METADATA"))
+            inside = metadata_name(names)
+            info = inside.partition("/")[0]
+            metadata, others = parse_email(archive.read(inside))
             entries = _CaseKept(delimiters=("=",), interpolation=None)
             if f"{info}/entry_points.txt" in names:
                 entries.read_string(archive.read(f"{info}/entry_points.txt").decode())

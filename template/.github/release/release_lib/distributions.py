@@ -20,7 +20,7 @@ from packaging.metadata import Metadata
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from packaging.version import Version
 
@@ -71,6 +71,11 @@ def version_of(filename: str) -> Version | None:
     return found[1] if found else None
 
 
+def metadata_name(files: Iterable[str]) -> str:
+    """Path of the core metadata in a wheel; one that is not there if it has none."""
+    return next((name for name in files if name.endswith(".dist-info/METADATA")), "METADATA")
+
+
 def read_distribution(path: Path, member: str = "") -> Distribution:
     """Read a wheel or an sdist.
 
@@ -85,7 +90,7 @@ def read_distribution(path: Path, member: str = "") -> Distribution:
             with zipfile.ZipFile(path) as wheel:
                 files = {info.filename: info.file_size for info in wheel.infolist() if not info.is_dir()}
                 inside = [name for name in files if f"/{PurePosixPath(member)}".endswith(f"/{name}")]
-                names = [n for n in files if n.endswith(".dist-info/METADATA")][:1] or ["METADATA"]
+                names = [metadata_name(files)]
                 names += [max(inside, key=len, default=member)] if member else []
                 contents = [wheel.read(name) for name in names]
         else:
