@@ -117,9 +117,7 @@ def test_the_environments_follow_the_tag_prefix(desk: Bench, run: Command, prefi
 
 def test_the_environments_are_named_as_in_the_workflow(desk: Bench, run: Command) -> None:
     """P9.2: at a retrofit the names are the maintainer's."""
-    desk.edit(
-        ".github/workflows/release.yml", 'name: "pypi"', "name: release to PyPI"
-    )
+    desk.edit(".github/workflows/release.yml", 'name: "pypi"', "name: release to PyPI")
     run("--yes")
     assert set(desk.github.repo["environments"]) == {"testpypi", "release to PyPI"}
 
