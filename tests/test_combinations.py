@@ -45,7 +45,7 @@ CROSSED = crossed(CHOICES)
 SCHEMAS = {
     ".github/workflows/ci.yml": "vendor.github-workflows",
     ".github/workflows/release.yml": "vendor.github-workflows",
-    ".github/workflows/template-update.yml": "vendor.github-workflows",
+    ".github/workflows/release-watch.yml": "vendor.github-workflows",
     ".github/dependabot.yml": "vendor.dependabot",
     "renovate.json": "vendor.renovate",
 }
@@ -77,7 +77,7 @@ def renderer(template: Path) -> Renderer:
             "command_line": True,
             "release_notes": "towncrier",
             "update_bot": "renovate",
-            "failure_issue": False,
+            "release_issues": False,
         },
         {
             "type_checker": "pyright",
@@ -383,7 +383,7 @@ def test_the_version_pattern_takes_release_tags_only(package: Package) -> None:
     assert matched["version"] == VERSION
     for noise in ("nightly-3", "docs-2026", f"x{prefix}1.2.3", f"{prefix}next", f"{prefix}-1"):
         assert not re.match(version["tag-pattern"], noise), noise
-        assert not fnmatch.fnmatchcase(noise, version["raw-options"]["git_describe_command"][-1]), noise
+        assert not fnmatch.fnmatchcase(noise, version["raw-options"]["scm"]["git"]["describe_command"][-1]), noise
 
 
 @pytest.mark.requirement("P4.4", "X8")
@@ -392,7 +392,7 @@ def test_trigger_describe_and_rulesets_name_the_same_tags(package: Package) -> N
     assert fnmatch.fnmatchcase(package.tag, pattern)
     assert package.read(".github/workflows/release.yml")["on"]["push"]["tags"] == [pattern]
     options = package.read("pyproject.toml")["tool"]["hatch"]["version"]["raw-options"]
-    assert options["git_describe_command"][-2:] == ["--match", pattern]
+    assert options["scm"]["git"]["describe_command"][-2:] == ["--match", pattern]
     for name in ("create", "keep"):
         conditions = package.read(f".github/rulesets/release-tags-{name}.json")["conditions"]
         assert conditions == {"ref_name": {"include": [f"refs/tags/{pattern}"], "exclude": []}}

@@ -1,9 +1,11 @@
-"""How the maintainer's commands show things: tables, and colour only where somebody looks."""
+"""Tables and lines on the standard output: colour on a terminal only, and text of others shown as text."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,21 +13,45 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-WIDTH = 110  # characters, where there is no terminal to ask
-STYLES = {"pass": "green", "fail": "bold red", "cannot know": "yellow", "create": "cyan", "change": "cyan"}
+WIDTH = 80  # characters, where there is no terminal to ask
+STYLES = {"pass": "green", "fail": "bold red", "unknown": "yellow", "create": "cyan", "change": "cyan"}
+# Control characters, and those that reorder, hide or break a line: a name from GitHub can have any of them.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+class PlainTable(Table):
+    """A table whose cells are texts, not markup."""
+
+    def add_row(self, *cells: str | Text) -> None:  # type: ignore[override]
+        """Add a row; a text may have several lines."""
+        super().add_row(*(Text(printable(cell)) if isinstance(cell, str) else cell for cell in cells))
+
+
+def printable(text: str) -> str:
+    """A text in which a terminal finds no command: control characters but line breaks become escapes."""
+    return UNPRINTABLE.sub(
+        lambda found: found[0] if found[0] == "\n" else found[0].encode("unicode_escape").decode(), text
+    )
 
 
 def console() -> Console:
-    """Standard output; brackets in texts are brackets."""
+    """The standard output; brackets in texts are brackets."""
     made = Console(highlight=False, markup=False, emoji=False)
     if not made.is_terminal:
         made.width = WIDTH
     return made
 
 
-def table(title: str, *columns: str) -> Table:
-    """An empty table; what does not fit a line is wrapped, never cut."""
-    made = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+def table(title: str, *columns: str) -> PlainTable:
+    """An empty table. Cells are wrapped, so what is to be copied goes to `lines`."""
+    made = PlainTable(
+        title=Text(printable(title)),
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for column in columns:
         made.add_column(column, overflow="fold")
     return made
@@ -33,10 +59,15 @@ def table(title: str, *columns: str) -> Table:
 
 def marked(word: str) -> Text:
     """A word of `STYLES` in its colour."""
-    return Text(word, style=STYLES.get(word, ""))
+    return Text(printable(word), style=STYLES.get(word, ""))
 
 
 def lines(to: Console, texts: Iterable[str], style: str = "") -> None:
     """Print lines that stay whole, to be copied."""
     for text in texts:
-        to.print(text, style=style, soft_wrap=True)
+        to.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def paragraph(to: Console, text: str, style: str = "") -> None:
+    """Print sentences, wrapped between words."""
+    to.print(Text(printable(text), style=style))

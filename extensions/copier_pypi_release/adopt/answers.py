@@ -9,11 +9,12 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.workflows import Publisher, side_jobs
+from copier_pypi_release.adopt.publishing_jobs import side_jobs
 
 if TYPE_CHECKING:
     from copier_pypi_release.adopt.package import Package
     from copier_pypi_release.adopt.repository import Facts
+    from copier_pypi_release.workflow_files import PublishingJob
 
 RELEASE_PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")  # what the release scripts run on
 # Programs that workflows get from an action, and the projects that bring them.
@@ -35,8 +36,8 @@ class Choice:
     """
 
     replaced: str
-    kept: Publisher | None
-    disarmed: tuple[Publisher, ...]
+    kept: PublishingJob | None
+    disarmed: tuple[PublishingJob, ...]
 
 
 def choose_publisher(facts: Facts) -> Choice:

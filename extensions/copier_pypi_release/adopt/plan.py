@@ -16,12 +16,12 @@ from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_ans
 from copier_pypi_release.adopt.next_steps import release_of, todo
 from copier_pypi_release.adopt.package import Package, read_package
 from copier_pypi_release.adopt.programs import AdoptionError, git, git_says
+from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
 from copier_pypi_release.adopt.pyproject import convert_project, own_build, own_version, own_wheel
 from copier_pypi_release.adopt.repository import Facts, read_text
 from copier_pypi_release.adopt.toml_text import Document
 from copier_pypi_release.adopt.versions import only_version, without_literal
 from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
-from copier_pypi_release.adopt.workflows import side_jobs, without_jobs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,15 +12,9 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 from ruamel.yaml import YAML
 
+from copier_pypi_release.adopt.ci import Gate, choose_ci
 from copier_pypi_release.adopt.programs import AdoptionError, git, git_says
-from copier_pypi_release.adopt.workflows import (
-    Gate,
-    Publisher,
-    Workflow,
-    choose_ci,
-    parse_workflow,
-    publishers_of,
-)
+from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
@@ -80,7 +74,7 @@ class Facts:
     default_branch: str
     tags: Tags
     workflows: tuple[Workflow, ...]
-    publishers: tuple[Publisher, ...]
+    publishers: tuple[PublishingJob, ...]
     gate: Gate
     changelog: str
     release_notes: str
@@ -118,7 +112,7 @@ def read_repository(path: Path) -> Facts:
     owner, repository, found_owner = find_remote(root, data)
     branch, found_branch = find_default_branch(root)
     workflows = read_workflows(root)
-    publishers = tuple(p for w in workflows for p in publishers_of(w))
+    publishers = tuple(p for w in workflows for p in w.publishing_jobs())
     tags = find_tags(root, branch, folder, data.get("project", {}).get("name", ""))
     gate, found_gate = find_gate(workflows, project, folder, data)
     changelog, notes, found_notes = find_changelog(root, folder, tags)
@@ -317,11 +311,9 @@ def read_workflows(root: Path) -> tuple[Workflow, ...]:
     """Every workflow of the repository.
 
     Raises:
-        AdoptionError: One is not YAML.
+        ReleaseError: One cannot be read.
     """
-    folder = root / ".github" / "workflows"
-    files = sorted(p for p in folder.glob("*") if p.suffix in {".yml", ".yaml"} and p.is_file())
-    return tuple(parse_workflow(p.name, read_text(p)) for p in files)
+    return tuple(load(path) for path in workflow_paths(root))
 
 
 def find_gate(
