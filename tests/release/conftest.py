@@ -15,10 +15,12 @@ import pytest
 import verify_index
 from release_lib import index, step
 from release_lib.settings import Settings, load_settings
+from support.archives import hashes_of, write_checksums
+from support.clones import Repository
 from support.rendering import git
 
-from release.kit import Outcome, Repository, hashes_of, write_checksums
 from release.local_index import LocalIndex, serving
+from release.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,9 @@ import check_distributions
 import pytest
 from packaging.version import Version
 from release_lib.distributions import find_distributions
+from support.archives import hashes_of, make_wheel, member, rewrite_sdist, rewrite_wheel
 
-from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, member, refusal, rewrite_sdist, rewrite_wheel
+from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from release_lib.settings import Settings
 
     from release.conftest import RunStep
-    from release.kit import Outcome
+    from release.outcomes import Outcome
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
+SEE = recovery("build")
 VERSION_FILE = "src/demo_pkg/_version.py"
 BUILD_AGAIN = "Fix: uv run .github/release/build_distributions.py"
 PLACES = (
@@ -69,11 +71,11 @@ def test_what_was_built_is_listed_and_handed_on(dist: Path, tmp_path: Path, run_
     done = run_step(check_distributions, dist, "--checksums", tmp_path / "checksums/SHA256SUMS")
     assert done.status == 0, done.errors
     pythons = ["3.11", "3.12", "3.13", "3.14", "3.15"]
-    assert done.outputs == {"version": "0.1.0", "pythons": json.dumps(pythons), "newest": "3.15"}
+    assert done.outputs == {"pythons": json.dumps(pythons), "newest": "3.15"}
     hashes = hashes_of(dist / WHEEL, dist / SDIST)
     listing = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
     assert (tmp_path / "checksums/SHA256SUMS").read_bytes() == listing.encode()
-    assert done.summary == f"## Built demo-pkg 0.1.0\n\n```\n{listing}```\n\n"
+    assert done.summary.startswith(f"## Built demo-pkg 0.1.0\n\n```\n{listing}```\n\n<details>")
     subprocess.run(["sha256sum", "--check", "--strict", "../checksums/SHA256SUMS"], cwd=dist, check=True)
 
 
@@ -82,9 +84,9 @@ def test_without_a_tag_it_is_enough_that_all_places_agree(
     dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TAG")
-    assert run_step(check_distributions, dist).outputs["version"] == "0.1.0"
+    assert run_step(check_distributions, dist).summary.startswith("## Built demo-pkg 0.1.0\n")
     tamper(dist, WHEEL, {place(WHEEL): b"__version__ = '0.1.1'\n"})
-    assert run_step(check_distributions, dist).sentences[0] == (
+    assert run_step(check_distributions, dist).lines[0] == (
         f"The built version is not 0.1.0: {VERSION_FILE} in {WHEEL} says 0.1.1"
     )
 
@@ -95,11 +97,11 @@ def test_another_tag_than_the_built_version_is_refused_at_every_place(
 ) -> None:
     monkeypatch.setenv("TAG", "v0.2.0")
     done = run_step(check_distributions, dist)
-    assert done.sentences == (
+    assert done.lines == (
         f"The built version is not 0.2.0: {'; '.join(f'{p} says 0.1.0' for p in PLACES)}",
         "Expected: 0.2.0 in all 6 places",
         "Fix: git describe --tags --long (shows what the version was made from)",
-        WHEN_IT_STOPS,
+        SEE,
     )
     assert done.outputs == {}
 
@@ -131,11 +133,11 @@ def test_one_place_with_another_version_is_refused_by_name(
         (dist / SDIST).unlink()
         place_named = f"the file name {renamed}"
     done = run_step(check_distributions, dist)
-    assert done.sentences == (
+    assert done.lines == (
         f"The built version is not 0.1.0: {place_named} says {wrong}",
         "Expected: 0.1.0 in all 6 places",
         "Fix: git describe --tags --long (shows what the version was made from)",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -154,11 +156,11 @@ def test_a_distribution_without_its_version_file_or_metadata_is_refused(
 ) -> None:
     tamper(dist, name, {place(name) if missing == "version file" else metadata_of(dist, name)[0]: None})
     done = run_step(check_distributions, dist)
-    assert done.sentences[0].startswith(f"{name} cannot be read as a distribution: ")
-    assert done.sentences[1:] == (
-        f"Expected: metadata, and the generated {VERSION_FILE}",
+    assert done.lines[0].startswith(f"{name} cannot be read as a distribution: ")
+    assert done.lines[1:] == (
+        f"Expected: valid metadata, and {VERSION_FILE}",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -178,11 +180,11 @@ def test_a_distribution_without_its_version_file_or_metadata_is_refused(
 )
 def test_a_version_file_that_states_no_version_is_refused(code: bytes, dist: Path, run_step: RunStep) -> None:
     tamper(dist, WHEEL, {place(WHEEL): code})
-    assert run_step(check_distributions, dist).sentences == (
+    assert run_step(check_distributions, dist).lines == (
         f"{VERSION_FILE} in {WHEEL} does not set __version__ to a version",
         "Expected: the file that hatch-vcs writes",
         f"Fix: git rm --cached --ignore-unmatch {VERSION_FILE}",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -197,11 +199,11 @@ def test_a_distribution_of_another_project_is_refused(
         changes[path] = text.replace(b"\nName: demo-pkg\n", b"\nName: other\n")
     named = WHEEL.replace("demo_pkg", "other") if file else WHEEL
     tamper(dist, WHEEL, changes, new_name=named)
-    assert run_step(check_distributions, dist).sentences == (
+    assert run_step(check_distributions, dist).lines == (
         f"{named} is a distribution of {'other' if file and metadata else 'demo-pkg, other'}",
         "Expected: the project demo-pkg",
         "Fix: make the name in pyproject.toml and in .github/release/settings.toml the same",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -231,18 +233,18 @@ def test_anything_but_wheels_and_one_sdist_is_refused(
         (dist / name).touch()
     for name in remove:
         (dist / name).unlink()
-    assert run_step(check_distributions, dist).sentences == (
-        f"The folder {dist} has {listed} in it",
+    assert run_step(check_distributions, dist).lines == (
+        f"The folder {dist} contains {listed}",
         "Expected: at least one wheel, exactly one sdist (.tar.gz), and nothing else",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
 @pytest.mark.requirement("P1.4")
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(lambda: find_distributions(tmp_path / "none"))[0] == (
-        f"The folder {tmp_path / 'none'} has nothing in it"
+        f"The folder {tmp_path / 'none'} contains nothing"
     )
 
 
@@ -252,7 +254,7 @@ def test_wheels_of_several_platforms_are_checked_each(dist: Path, run_step: RunS
     shutil.copy(dist / WHEEL, dist / native)
     assert run_step(check_distributions, dist).status == 0
     tamper(dist, native, {place(native): b"__version__ = '9'\n"})
-    assert run_step(check_distributions, dist).sentences[0] == (
+    assert run_step(check_distributions, dist).lines[0] == (
         f"The built version is not 0.1.0: {VERSION_FILE} in {native} says 9"
     )
 
@@ -260,7 +262,7 @@ def test_wheels_of_several_platforms_are_checked_each(dist: Path, run_step: RunS
 @pytest.mark.requirement("P3.3")
 @pytest.mark.parametrize("name", [WHEEL, SDIST])
 @pytest.mark.parametrize("garbage", ["empty", "text", "binary", "cut", "changed inside", "folder"])
-def test_a_broken_archive_ends_in_a_sentence(garbage: str, name: str, dist: Path, run_step: RunStep) -> None:
+def test_a_broken_archive_ends_in_four_lines(garbage: str, name: str, dist: Path, run_step: RunStep) -> None:
     path = dist / name
     data = path.read_bytes()
     middle = len(data) // 3
@@ -278,11 +280,11 @@ def test_a_broken_archive_ends_in_a_sentence(garbage: str, name: str, dist: Path
     else:
         path.write_bytes(broken)
     done = run_step(check_distributions, dist)
-    assert done.sentences[0].startswith(f"{name} cannot be read as a distribution: "), done.errors
-    assert done.sentences[1:] == (
-        f"Expected: metadata, and the generated {VERSION_FILE}",
+    assert done.lines[0].startswith(f"{name} cannot be read as a distribution: "), done.errors
+    assert done.lines[1:] == (
+        f"Expected: valid metadata, and {VERSION_FILE}",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -299,19 +301,19 @@ def test_a_broken_archive_ends_in_a_sentence(garbage: str, name: str, dist: Path
 def test_a_file_name_that_no_index_accepts_is_refused(named: str, dist: Path, run_step: RunStep) -> None:
     (dist / WHEEL).rename(dist / named)
     done = run_step(check_distributions, dist)
-    assert done.sentences[0].startswith(f"{named} is not a file name that an index accepts: ")
-    assert done.sentences[1:] == (
+    assert done.lines[0].startswith(f"{named} is not a file name that an index accepts")
+    assert done.lines[1:] == (
         "Expected: a name as the build backend gives it",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
 def say(done: Outcome) -> str:
     """The first line of a refusal."""
     assert done.status == 1
-    assert len(done.sentences) == 4
-    return done.sentences[0]
+    assert len(done.lines) == 4
+    return done.lines[0]
 
 
 @pytest.mark.requirement("P3.3")
@@ -401,7 +403,7 @@ def test_a_wheel_that_no_python_can_be_tested_on_is_refused(dist: Path, settings
         f"{WHEEL} supports no Python: it requires <3.10",
         "Expected: a requires-python that admits one of 3.11, 3.12, 3.13, 3.14, 3.15",
         "Fix: correct requires-python and the classifiers in pyproject.toml",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 

@@ -22,16 +22,16 @@ from packaging.utils import canonicalize_name
 from release_lib.settings import PATH
 from support.rendering import render
 
-from release.kit import NOTHING_MADE_FOR
+from release.outcomes import UNEXPECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from packaging.specifiers import SpecifierSet
+    from support.clones import Repository
 
     from release.conftest import Gh, RunStep
-    from release.kit import Repository
 
 MODULES = sorted(path.stem for path in PATH.parent.glob("*.py"))
 METADATA = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # the pattern of PEP 723
@@ -293,10 +293,10 @@ def test_no_garbage_leads_to_anything_but_a_sentence(
         done = run_step(importlib.import_module(script), *arguments)
         assert (done.status in {1, 2}) is (script != "ci_verdict"), (arguments, done)
         assert "Traceback" not in done.errors
-        assert NOTHING_MADE_FOR not in done.printed, (arguments, done.printed)
+        assert UNEXPECTED not in done.printed, (arguments, done.printed)
 
 
-def test_a_folder_of_scripts_without_settings_ends_in_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_of_scripts_without_settings_ends_in_four_lines(tmp_path: Path) -> None:
     for path in PATH.parent.glob("*.py"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     done = subprocess.run(

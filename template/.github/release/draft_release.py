@@ -84,8 +84,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings()
     version = read_tag(options.tag, settings)
-    _, hashes = read_checksums(options.checksums)
-    missing = [name for name in hashes if not (options.dist / name).is_file()]
+    _, built = read_checksums(options.checksums)
+    missing = [name for name in built if not (options.dist / name).is_file()]
     if missing:
         raise ReleaseError(
             f"The folder {options.dist} lacks {', '.join(missing)}",
@@ -97,9 +97,8 @@ def main() -> None:
     if release is None:
         create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes)
         release = find_release(options.tag) or {"assets": [], "isDraft": True, "url": ""}
-    files = [*(options.dist / name for name in hashes), options.checksums]
-    hashes |= hashes_of([options.checksums])
-    upload_missing(options.tag, release, files, hashes)
+    hashes = built | hashes_of([options.checksums])
+    upload_missing(options.tag, release, [*(options.dist / n for n in built), options.checksums], hashes)
     check_assets(options.tag, hashes)
     if release["isDraft"]:
         summary(

@@ -62,13 +62,13 @@ def find_python(template: str | Path, commit: str) -> Path:
         known, python = answer.read_text(encoding="utf-8").splitlines()
         if known == key and Path(python).exists():
             return Path(python)
-    before = (os.environ.get("UV") or "uv", "tool", "run", "--quiet", "--isolated", "--compile-bytecode")
-    after = ("--python", sys.executable, "--exclude-newer", CUT_OFF, "--from", source)
+    uv = (os.environ.get("UV") or "uv", "tool", "run", "--quiet", "--isolated", "--compile-bytecode")
+    environment = ("--python", sys.executable, "--exclude-newer", CUT_OFF, "--from", source)
     script = ("python", "-I", "-c", "import sys; print(sys.executable)")
     for offline in (("--offline",), ()):
         if not offline:
             print(f"Installing the template's tool, commit {commit[:12]}", file=sys.stderr)
-        command = [*before, *offline, *after, *script]
+        command = [*uv, *offline, *environment, *script]
         done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
         if done.returncode == 0:
             python = done.stdout.strip()
