@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import build_distributions
 import pytest
 import verify_index
+from emulator.fixtures import once
 from release_lib import index, step
 from release_lib.settings import Settings, load_settings
 from support.archives import hashes_of, write_checksums
@@ -49,12 +50,20 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
+@pytest.fixture(scope="session")
+def first_commit(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a clone and its bare origin; not to be changed."""
+    root = tmp_path_factory.mktemp("repository")
+    Repository.made(root)
+    return root
+
+
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+def repository(first_commit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A clone, the current folder, and its bare origin."""
-    made = Repository(tmp_path / "repository")
-    monkeypatch.chdir(made.folder)
-    return made
+    copied = Repository(shutil.copytree(first_commit, tmp_path / "repository", symlinks=True))
+    monkeypatch.chdir(copied.folder)
+    return copied
 
 
 class RunStep(Protocol):
@@ -107,8 +116,9 @@ def package_clone(default_package: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def built(package_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with both distributions of the default package, 0.1.0; not to be changed."""
-    folder = tmp_path_factory.mktemp("built") / "dist"
-    build_distributions.build_distributions(package_clone, folder)
+    with once(tmp_path_factory, "built") as (folder, missing):
+        if missing:
+            build_distributions.build_distributions(package_clone, folder)
     return folder
 
 

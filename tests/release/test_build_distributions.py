@@ -12,7 +12,7 @@ from release_lib.settings import PATH
 from support.archives import hashes_of
 from support.rendering import commit_all, git
 
-from release.outcomes import fix_command, recovery, shell
+from release.outcomes import WHEN_IT_STOPS, fix_command, recovery, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +138,7 @@ def test_another_commit_than_the_gates_is_not_built(
     monkeypatch.setenv("COMMIT", "c0ffee" * 6 + "c0ff")
     head = git(clone, "rev-parse", "HEAD")
     assert run_step(build_distributions).lines[0] == (
-        f"The tag v0.1.0 has moved: this run was started for c0ffeec0ffee, now it is {head[:12]}"
+        f"The tag v0.1.0 has moved: this run was started for c0ffeec0ffee, now it is on {head[:12]}"
     )
 
 
@@ -151,15 +151,15 @@ def test_a_backend_with_another_hash_than_pinned_is_refused(
     (tmp_path / "build-constraints.txt").write_text(
         "\n".join(line for number, line in enumerate(pinned) if number == 0 or line != pinned[number - 1])
     )
-    monkeypatch.setattr(build_distributions, "HERE", tmp_path)
+    monkeypatch.setattr(build_distributions, "PATH", tmp_path / "settings.toml")
     done = run_step(build_distributions)
     assert done.status == 1
     assert done.lines[0].startswith("`uv build --build-constraint ")
     assert "sha256:" + "0" * 64 in done.lines[0]
     assert done.lines[1:] == (
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
-        SEE,
+        "Fix: read the output above, then run this again",
+        WHEN_IT_STOPS,
     )
     assert not list(clone.glob("dist/demo*"))
 

@@ -10,7 +10,7 @@ import check_commit
 import pytest
 from support.rendering import git
 
-from release.outcomes import VERSION_TAGS, fix_command, recovery, refusal, shell
+from release.outcomes import VERSION_TAGS, WHEN_IT_STOPS, fix_command, recovery, refusal, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,8 +118,8 @@ def test_a_tag_that_moved_since_the_run_began_is_refused_and_can_be_put_back(
         monkeypatch.setenv("COMMIT", pushed)
     done = run_step(check_commit, "v1.0.0")
     assert done.lines == (
-        f"The tag v1.0.0 has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
-        "Expected: a tag that stays on its commit for ever",
+        f"The tag v1.0.0 has moved: this run was started for {pushed[:12]}, now it is on {head[:12]}",
+        "Expected: a tag that stays on its commit",
         f"Fix: git tag -f v1.0.0 {pushed} && git push -f origin v1.0.0, or release a new version",
         SEE,
     )
@@ -152,12 +152,12 @@ def test_a_second_version_tag_on_the_commit_is_refused_and_can_be_fixed(
     head = repository.git("rev-parse", "HEAD")
     assert done.lines == (
         f"The commit {head[:12]} has more than one version tag: v1.0.0 and {named}",
-        "Expected: one version tag on a commit; with two, the version is a lottery",
+        "Expected: one version tag on a commit; with two, either may be taken",
         (
             "Fix: git push --delete origin v1.0.0 && git tag -d v1.0.0, then git commit --allow-empty "
             "-m 'Release v1.0.0', push, and tag that commit"
         ),
-        "See: RELEASING.md, 'Making a tag again'",
+        "See: .github/release/RECOVERY.md, 'Making a tag again'",
     )
     shell(fix_command(done.lines), repository.folder)
     shell("git commit --allow-empty -m 'Release v1.0.0' && git push", repository.folder)
@@ -395,8 +395,8 @@ def test_a_folder_that_is_no_repository_ends_in_four_lines(
     )
     assert done.lines[1:] == (
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
-        SEE,
+        "Fix: read the output above, then run this again",
+        WHEN_IT_STOPS,
     )
 
 
@@ -407,8 +407,8 @@ def test_a_repository_without_a_commit_ends_in_four_lines(
     monkeypatch.chdir(tmp_path / "empty")
     assert run_step(check_commit, "v1.0.0").lines[1:] == (
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
-        SEE,
+        "Fix: read the output above, then run this again",
+        WHEN_IT_STOPS,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import check_distributions
 import pytest
+from markdown_it import MarkdownIt
 from packaging.version import Version
 from release_lib.distributions import find_distributions
 from support.archives import hashes_of, make_wheel, member, rewrite_sdist, rewrite_wheel
@@ -45,6 +47,18 @@ def _tag(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAG", "v0.1.0")
 
 
+@pytest.fixture(autouse=True)
+def _findings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run check-wheel-contents only where a test asks for it, because it takes a second."""
+    if "check_wheel_contents" not in request.fixturenames:
+        monkeypatch.setattr(check_distributions, "findings_in", lambda _: "OK")
+
+
+@pytest.fixture
+def check_wheel_contents() -> None:
+    """Let the real check-wheel-contents run."""
+
+
 def tamper(
     dist: Path, name: str, changes: Mapping[str, bytes | None], *, new_name: str | None = None
 ) -> None:
@@ -77,6 +91,67 @@ def test_what_was_built_is_listed_and_handed_on(dist: Path, tmp_path: Path, run_
     assert (tmp_path / "checksums/SHA256SUMS").read_bytes() == listing.encode()
     assert done.summary.startswith(f"## Built demo-pkg 0.1.0\n\n```\n{listing}```\n\n<details>")
     subprocess.run(["sha256sum", "--check", "--strict", "../checksums/SHA256SUMS"], cwd=dist, check=True)
+
+
+@pytest.mark.usefixtures("check_wheel_contents")
+def test_the_summary_shows_what_is_in_both_distributions(dist: Path, run_step: RunStep) -> None:
+    """Files with their sizes, the metadata, and what check-wheel-contents finds, which stops nothing."""
+    record = member(dist / WHEEL, ".dist-info/RECORD") + b"demo_pkg/old.pyc,sha256=47DEQpj8HBSa,0\n"
+    tamper(dist, WHEEL, {"demo_pkg/old.pyc": b"", ".dist-info/RECORD": record})
+    done = run_step(check_distributions, dist)
+    assert done.status == 0
+    wheel, sdist = (folded(done.summary, name) for name in (WHEEL, SDIST))
+    files, metadata, findings = (text.splitlines() for text in blocks(wheel))
+    size = len(member(dist / WHEEL, "demo_pkg/__init__.py"))
+    assert f"{size:,}  demo_pkg/__init__.py" in [line.strip() for line in files]
+    assert {"Name: demo-pkg", "Version: 0.1.0"} <= set(metadata)
+    assert any(line.startswith("W001: Wheel contains .pyc/.pyo files") for line in findings)
+    files, metadata = (text.splitlines() for text in blocks(sdist))
+    assert "demo_pkg-0.1.0/pyproject.toml" in [line.split()[-1] for line in files]
+    assert "Version: 0.1.0" in metadata
+
+
+@pytest.mark.usefixtures("check_wheel_contents")
+def test_a_sound_wheel_is_found_to_be_so(dist: Path, run_step: RunStep) -> None:
+    assert blocks(folded(run_step(check_distributions, dist).summary, WHEEL))[-1] == "OK"
+
+
+@pytest.mark.requirement("X10", "X17")
+def test_names_and_metadata_cannot_become_markup_or_commands(
+    dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    path, text = metadata_of(dist, WHEEL)
+    evil = "```\n</details>\n::error::gotcha\n\x1b[31m\u202e.py"
+    header = "\nAuthor: \x1b[31m\u202e\nLicense: x\n  ```\n  </details>\n  ::error::gotcha\n".encode()
+    tamper(dist, WHEEL, {evil: b"", path: re.sub(rb"\nAuthor(-email)?: .*\n", header, text)})
+    done = run_step(check_distributions, dist)
+    assert done.status == 0, done.errors
+    tokens = MarkdownIt().parse(done.summary)
+    html = [token.content.strip() for token in tokens if token.type == "html_block"]
+    assert [h for h in html if not h.startswith("<details><summary>demo_pkg-0.1.0")] == ["</details>"] * 2
+    assert len(html) == 4
+    assert [t.content for t in tokens if t.type == "inline" and "gotcha" in t.content] == []
+    commands = [line for line in done.printed.splitlines() if line.startswith("::")]
+    assert [line.partition("::stop-commands::")[0] for line in commands[::2]] == [""] * 3
+    assert "\x1b" not in done.printed
+    assert "\u202e" not in done.printed
+
+
+def test_a_long_list_of_files_is_cut(dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_distributions, "SHOWN_FILES", 2)
+    done = run_step(check_distributions, dist)
+    assert blocks(folded(done.summary, WHEEL))[0].splitlines()[2].startswith("and ")
+
+
+def folded(summary: str, name: str) -> str:
+    """The part of a job summary that is about a distribution."""
+    return summary.partition(f"<details><summary>{name}: ")[2].partition("</details>")[0]
+
+
+def blocks(markdown: str) -> list[str]:
+    """The code blocks of a text."""
+    return [t.content.rstrip("\n") for t in MarkdownIt().parse(markdown) if t.type == "fence"]
 
 
 @pytest.mark.requirement("P3.3", "P3.5")

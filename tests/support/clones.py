@@ -12,20 +12,26 @@ if TYPE_CHECKING:
 
 
 class Repository:
-    """A clone and its bare origin, which has the first commit on its branch main.
+    """A clone and its bare origin, both in one folder, which can be copied.
 
     Args:
-        root: Empty folder for both.
+        root: The folder of both.
     """
 
     def __init__(self, root: Path) -> None:
         self.origin = root / "origin.git"
         self.folder = root / "clone"
-        subprocess.run(["git", "init", "--quiet", "--bare", str(self.origin)], check=True)
-        self.folder.mkdir()
-        self.commit(**{"README.md": "first\n"})
-        self.git("remote", "add", "origin", str(self.origin))
-        self.git("push", "--quiet", "--set-upstream", "origin", "main")
+
+    @classmethod
+    def made(cls, root: Path) -> Repository:
+        """Make both, with the first commit on the branch main."""
+        made = cls(root)
+        subprocess.run(["git", "init", "--quiet", "--bare", "--template=", str(made.origin)], check=True)
+        made.folder.mkdir()
+        made.commit(**{"README.md": "first\n"})
+        made.git("remote", "add", "origin", "../origin.git")
+        made.git("push", "--quiet", "--set-upstream", "origin", "main")
+        return made
 
     def git(self, *arguments: str) -> str:
         """Run git in the clone."""

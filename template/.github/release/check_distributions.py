@@ -163,8 +163,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=Path("dist"), help="default: dist")
     parser.add_argument("--checksums", type=Path, help="file to write the list of hashes to")
     options = parser.parse_args()
-    settings = load_settings()
-    tag = os.environ.get("TAG")
+    settings, tag = load_settings(), os.environ.get("TAG")
     wheels, sdist = find_distributions(options.folder)
     found = {k: v for path in (*wheels, sdist) for k, v in versions_of(path, settings).items()}
     version = check_versions(found, read_tag(tag, settings) if tag else None)

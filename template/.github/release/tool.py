@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -110,13 +111,9 @@ def main() -> None:
     variables["PATH"] = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
     # -I: nothing is imported from the repository or from what PYTHONPATH names.
     command = [str(python), "-I", "-m", "copier_pypi_release", *sys.argv[1:]]
-    with subprocess.Popen(command, cwd=ROOT, env=variables) as tool:
-        while True:
-            try:
-                status = tool.wait()
-            except KeyboardInterrupt:  # the tool got it, too, and ends in its own way
-                continue
-            sys.exit(status if status >= 0 else 128 - status)
+    signal.signal(signal.SIGINT, lambda *_: None)  # the tool gets it, too, and ends in its own way
+    status = subprocess.run(command, cwd=ROOT, env=variables, check=False).returncode
+    sys.exit(status if status >= 0 else 128 - status)
 
 
 if __name__ == "__main__":
