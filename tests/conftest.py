@@ -42,7 +42,6 @@ ALONE = {
 # the other scenarios, which are short and fill the gaps.
 FIRST = (
     "tests/test_combinations.py",
-    "tests/drill/test_commands.py::test_every_command",
     "tests/updates/test_matrix.py",
     "tests/drill/test_variants.py",
     "tests/drill/test_commands.py::test_states_of_a_run",
@@ -52,6 +51,7 @@ FIRST = (
     "tests/drill/test_updates.py",
     "tests/emulator/test_actions.py",
     "tests/drill/test_commands.py::test_from_an_empty",
+    "tests/drill/test_commands.py::test_the_commands",
 )
 
 

@@ -280,87 +280,124 @@ def test_a_release_that_stopped_at_the_gate(ready: Maintainer) -> None:
 # -- the runbook's commands, as printed -------------------------------------------------------------------
 
 
-class Runbook:
-    """The pages that say how to release and to recover, whose commands are run exactly as they stand there.
-
-    Args:
-        project: Whose pages they are.
-
-    Attributes:
-        left: The shell blocks that have not been run yet.
-    """
-
-    def __init__(self, project: Maintainer) -> None:
-        self.project = project
-        self.left = [block for blocks in project.runbook().values() for block in blocks]
-
-    def run(self, anchor: str, *commands: str, **variables: Any) -> str:  # noqa: ANN401
-        """Run all shell blocks below a heading or ``<a id=...>``; return what they print.
-
-        For a recovery, the block that sets the variables goes before them.
-
-        Args:
-            anchor: The heading or id.
-            commands: Run only the blocks that have one of these in them.
-            variables: For the environment.
-        """
-        blocks = self.project.shell_blocks(anchor)
-        chosen = [block for block in blocks if any(text in block for text in commands)] or blocks
-        assert len(chosen) >= len(commands), f"{commands} under {anchor}: {blocks}"
-        if anchor not in {"before-the-first-release", "steps"}:
-            first = self.project.variables_block
-            chosen = [first, *(block for block in chosen if block != first)]
-        printed = self.project.shell(*chosen, **variables)
-        self.left = [block for block in self.left if block not in chosen]
-        return printed
+# Which test runs which blocks of the runbook: the anchor, and a text of each block, or none for all of them.
+BEFORE_PUBLISHING: dict[str, tuple[str, ...]] = {
+    "before-the-first-release": (),
+    "steps": ("git pull", "git commit", "release_notes.py", "git tag --annotate"),
+    "the variables": (),
+    "re-run-everything": (),
+    "dispatch": (),
+    "making-a-tag-again": (),
+}
+WHILE_PUBLISHING: dict[str, tuple[str, ...]] = {
+    "re-run": (),
+    "the-github-release-was-published-too-early": (),
+}
+AFTER_PUBLISHING: dict[str, tuple[str, ...]] = {
+    "steps": ("gh run watch", "--draft=false"),
+    "the-release-notes-are-wrong": (),
+    "a-wrong-version-is-published": (),
+    OTHER_CONTENTS: (),
+    "a-token-or-an-account-was-exposed": (),
+}
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "template-updates": (),  # test_updates.py
+    "when-it-stops": (),  # status, in every test of a state
+}
 
 
-@pytest.mark.requirement("P8.4", "P7.1", "P9.5", "C9", *(f"R{n}" for n in (1, 2, 5, 6, 8, 9, 10, 11)))
-def test_every_command_of_the_runbook_runs_as_printed(ready: Maintainer) -> None:
-    """From set-up to an exposed token, through a release that stops: no block of its pages is left out."""
-    sandbox, page = ready.sandbox, Runbook(ready)
-    ready.tag = "v1.2.3"  # the one that the pages name
-    page.run("before-the-first-release")
+def blocks_of(project: Maintainer, anchor: str, texts: tuple[str, ...]) -> list[str]:
+    """The blocks below an anchor of the runbook, all of them or one for each text, with this tag put in."""
+    pages, first = project.runbook(), project.variables_block
+    if anchor == "the variables":
+        anchor = next(here for here, blocks in pages.items() if first in blocks)
+    chosen = [block for block in pages[anchor] if not texts or any(text in block for text in texts)]
+    assert len(chosen) >= len(texts), f"{texts} under {anchor}: {pages[anchor]}"
+    return [block for block in chosen if block != first]
+
+
+def run_blocks(project: Maintainer, anchor: str, *texts: str, **variables: Any) -> str:  # noqa: ANN401
+    """Run them, as printed but for the version; the block that sets the variables goes before a recovery."""
+    blocks = blocks_of(project, anchor, texts)
+    if anchor not in {"before-the-first-release", "steps"}:
+        blocks.insert(0, project.variables_block)
+    return project.shell(*(block.replace("1.2.3", project.version) for block in blocks), **variables)
+
+
+def test_no_command_of_the_runbook_is_left_out(ready: Maintainer) -> None:
+    left = [
+        block for blocks in ready.runbook().values() for block in blocks if block != ready.variables_block
+    ]
+    for part in (BEFORE_PUBLISHING, WHILE_PUBLISHING, AFTER_PUBLISHING, ELSEWHERE):
+        for anchor, texts in part.items():
+            run = blocks_of(ready, anchor, texts) if anchor in {"the variables", *ready.runbook()} else []
+            left = [block for block in left if block not in run]
+    assert left == []
+
+
+@pytest.mark.requirement("P8.4", "P9.5", "R9")
+def test_the_commands_of_the_runbook_before_anything_is_published(ready: Maintainer) -> None:
+    """From set-up to a tag that is made again."""
+    version = ready.version
     changelog = ready.clone / "CHANGELOG.md"
-    changelog.write_text(changelog.read_text("utf-8").replace("## Unreleased", "## 1.2.3\n\n- New."), "utf-8")
-    bare = sandbox.github.git_dir(REPOSITORY)
-    tag = "git tag --annotate"
-    assert "## demo-pkg 1.2.3" in page.run("steps", "git pull", "git commit", "release_notes.py")
-    ready.shell(f"git -C {bare} tag v1.2.2 main")  # a second version of this commit
-    page.run("steps", tag)
-    (start,) = (anchor for anchor, blocks in ready.runbook().items() if ready.variables_block in blocks)
-    for anchor in (start, "re-run-everything", "dispatch", "making-a-tag-again"):
-        ready.wait().stopped_at("gate", "v1.2.2")
-        page.run(anchor)
-    ready.shell(f"git -C {bare} tag --delete v1.2.2")
-    ready.spoil_uploads("testpypi", "reset", times=None)
-    page.run("steps", tag)
-    is_at(ready.wait(), "publish-testpypi", "stopped at publish-testpypi")
-    page.run("re-run")
-    is_at(ready.wait(), "publish-testpypi", "stopped at publish-testpypi")
-    sandbox.clear_faults()
-    sandbox.github.settings(REPOSITORY, immutable_releases=False)
-    ready.shell("gh release create v1.2.3 --verify-tag --notes early")
-    page.run("the-github-release-was-published-too-early")
-    ready.approve().is_released(twice=False)
-    page.run("steps", "gh run watch", "--draft=false", GH_BROWSER="true")
-    assert "is released" in status(ready)["next"]["state"]
-    editor = ready.clone.parent / "editor"
+    changelog.write_text(changelog.read_text("utf-8").replace(f"## {version}", "## 0.0.1"), "utf-8")
+    ready.commit("docs: no notes yet")
+    bare = ready.sandbox.github.git_dir(REPOSITORY)
+    for anchor, texts in BEFORE_PUBLISHING.items():
+        if anchor == "steps":
+            text = changelog.read_text("utf-8")
+            changelog.write_text(text.replace("## Unreleased", f"## {version}\n\n- New."), "utf-8")
+            *before, tag = texts
+            assert f"## {NAME} {version}" in run_blocks(ready, anchor, *before)
+            ready.shell(f"git -C {bare} tag v0.0.9 main")  # a second version of this commit
+            run_blocks(ready, anchor, tag)
+            ready.wait().stopped_at("gate", "v0.0.9")
+        elif anchor == "before-the-first-release":
+            run_blocks(ready, anchor, *texts)
+        else:
+            run_blocks(ready, anchor, *texts)
+            ready.wait().stopped_at("gate", "v0.0.9")
+    assert f"refs/tags/{ready.tag}" not in ready.sandbox.github.refs(REPOSITORY)
+
+
+@pytest.mark.requirement("P8.4", "R5", "R11")
+def test_the_commands_of_the_runbook_while_it_is_published(waiting: Maintainer) -> None:
+    """PyPI refuses twice, somebody publishes the GitHub Release; it is finished all the same."""
+    again, too_early = WHILE_PUBLISHING
+    waiting.spoil_uploads("pypi", "reset", times=None)
+    waiting.approve()
+    is_at(waiting, "publish-pypi", "stopped at publish-pypi")
+    run_blocks(waiting, again)
+    waiting.approve()
+    is_at(waiting, "publish-pypi", "stopped at publish-pypi")
+    waiting.sandbox.clear_faults()
+    waiting.sandbox.github.settings(REPOSITORY, immutable_releases=False)
+    waiting.shell(f"gh release create {waiting.tag} --verify-tag --notes early")
+    run_blocks(waiting, too_early)
+    waiting.approve().is_released(twice=False)
+
+
+@pytest.mark.requirement("P8.4", "P7.1", "C9", *(f"R{n}" for n in (1, 2, 6, 8, 10)))
+def test_the_commands_of_the_runbook_after_it_is_published(released: Maintainer) -> None:
+    """From the draft to an exposed token."""
+    github = released.sandbox.github
+    steps, notes, wrong_version, other_contents, exposed = AFTER_PUBLISHING
+    github.settings(REPOSITORY, immutable_releases=False)
+    run_blocks(released, steps, *AFTER_PUBLISHING[steps], GH_BROWSER="true")
+    assert "is released" in status(released)["next"]["state"]
+    editor = released.clone.parent / "editor"
     editor.write_text('#!/bin/sh\necho "- Mended." >> "$1"\n', encoding="utf-8")
     editor.chmod(0o755)
-    page.run("the-release-notes-are-wrong", EDITOR=str(editor))
-    release = ready.github_release()
+    run_blocks(released, notes, EDITOR=str(editor))
+    release = released.github_release()
     assert release is not None
     assert release["body"].rstrip().endswith("- Mended.")
-    page.run("a-wrong-version-is-published")
-    sandbox.github.settings(REPOSITORY, immutable_releases=True)
-    assert "Release v1.2.3" in page.run(OTHER_CONTENTS)
-    sandbox.github.settings(REPOSITORY, secrets={"PYPI_API_TOKEN": "x"})
-    assert "PYPI_API_TOKEN" in page.run("a-token-or-an-account-was-exposed")
-    assert failing(ready) == {"actions", "secrets"}
-    for anchor in ("when-it-stops", "template-updates"):  # test_updates.py runs the latter
-        page.left = [block for block in page.left if block not in ready.runbook().get(anchor, ())]
-    assert page.left == []
+    run_blocks(released, wrong_version)
+    github.settings(REPOSITORY, immutable_releases=True)
+    assert f"Release {released.tag}" in run_blocks(released, other_contents)
+    github.settings(REPOSITORY, secrets={"PYPI_API_TOKEN": "x"})
+    assert "PYPI_API_TOKEN" in run_blocks(released, exposed)
+    assert failing(released) == {"actions", "secrets"}
 
 
 @pytest.mark.requirement("P8.4", "P8.5", "R11")

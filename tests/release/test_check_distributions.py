@@ -123,8 +123,8 @@ def test_names_and_metadata_cannot_become_markup_or_commands(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     path, text = metadata_of(dist, WHEEL)
     evil = "```\n</details>\n::error::gotcha\n\x1b[31m\u202e.py"
-    summary = b"\nSummary: ```` </details> <img src=x>\n"
-    tamper(dist, WHEEL, {evil: b"", path: re.sub(rb"\nSummary: .*\n", summary, text)})
+    header = "\nAuthor: \x1b[31m\u202e\nLicense: x\n  ```\n  </details>\n  ::error::gotcha\n".encode()
+    tamper(dist, WHEEL, {evil: b"", path: re.sub(rb"\nAuthor(-email)?: .*\n", header, text)})
     done = run_step(check_distributions, dist)
     assert done.status == 0, done.errors
     tokens = MarkdownIt().parse(done.summary)
