@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote
 
-from release_lib.step import ReleaseError, git, step
+from release_lib.step import ReleaseError, git, step, summary
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -29,7 +29,7 @@ ROOT = HERE.parents[1]
 CUT_OFF = "2026-11-15T00:00:00Z"
 SHORT_FORMS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # Copier's
 UPDATE = "uvx copier update --defaults"
-MOVED = "put its new address into the answers file as _src_path, commit, uvx copier update --defaults"
+MOVED = "write its new address into settings.toml (url) and the answers file (_src_path), and commit both"
 
 
 def find_template(settings: Path) -> tuple[str | Path, str]:
@@ -106,7 +106,14 @@ def refusal(problem: str, detail: object, fix: str) -> ReleaseError:
 
 def main() -> None:
     """Run the tool, in the root of the repository, with the arguments of this script."""
-    python = find_python(*find_template(HERE / "settings.toml"))
+    try:
+        python = find_python(*find_template(HERE / "settings.toml"))
+    except ReleaseError as error:
+        # A workflow that cannot read the template, a folder or a private repository, has nothing to tell.
+        if sys.argv[1:] != ["check-update"] or os.environ.get("GITHUB_ACTIONS") != "true":
+            raise
+        summary(f"{error.problem}, so whether the template has a newer release is unknown.")
+        return
     variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     variables["PATH"] = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
     # -I: nothing is imported from the repository or from what PYTHONPATH names.
