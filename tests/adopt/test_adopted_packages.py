@@ -37,12 +37,12 @@ def workflows_of(root: Path) -> dict[str, dict[str, Any]]:
     return {p.name: YAML(typ="safe").load(p) for p in sorted((root / ".github/workflows").glob("*.yml"))}
 
 
-def test_it_is_adopted_without_a_question(adoption: Adoption) -> None:
+def test_a_package_is_adopted_without_a_question(adoption: Adoption) -> None:
     assert adoption.status == 0, adoption.output
     assert "Next steps:" in adoption.output
 
 
-def test_every_dependency_and_extra_is_in_the_wheel_after(adoption: Adoption) -> None:
+def test_the_wheel_keeps_every_dependency_and_extra(adoption: Adoption) -> None:
     def needs(wheel: Path) -> set[tuple[str, str, str, bool]]:
         found = set()
         metadata = metadata_of(wheel)
@@ -69,7 +69,7 @@ def test_every_dependency_and_extra_is_in_the_wheel_after(adoption: Adoption) ->
     assert extras == {canonicalize_name(e) for e in metadata_of(adoption.before).provides_extra or ()}
 
 
-def test_every_entry_point_is_in_the_wheel_after(adoption: Adoption) -> None:
+def test_the_wheel_keeps_every_entry_point(adoption: Adoption) -> None:
     def entries(wheel: Path) -> dict[str, dict[str, str]]:
         parser = configparser.ConfigParser(delimiters=("=",))
         parser.read_string(entry_points_of(wheel))
@@ -78,7 +78,7 @@ def test_every_entry_point_is_in_the_wheel_after(adoption: Adoption) -> None:
     assert entries(adoption.after) == entries(adoption.before)
 
 
-def test_every_other_field_of_the_metadata_is_in_the_wheel_after(adoption: Adoption) -> None:
+def test_the_wheel_keeps_every_other_field_of_the_metadata(adoption: Adoption) -> None:
     before, after = metadata_of(adoption.before), metadata_of(adoption.after)
     assert canonicalize_name(after.name) == canonicalize_name(before.name)
     assert after.summary == before.summary
@@ -98,7 +98,7 @@ def test_every_other_field_of_the_metadata_is_in_the_wheel_after(adoption: Adopt
     assert (after.description or "").split() == (before.description or "").split()
 
 
-def test_the_wheel_has_the_same_files_and_the_generated_version(adoption: Adoption) -> None:
+def test_the_wheel_keeps_its_files_and_gains_the_generated_version(adoption: Adoption) -> None:
     before, after = contents_of(adoption.before), contents_of(adoption.after)
     generated = PACKAGES[adoption.shape].module.replace(".", "/") + "/_version.py"
     assert set(after) == set(before) | {generated}
@@ -108,7 +108,7 @@ def test_the_wheel_has_the_same_files_and_the_generated_version(adoption: Adopti
 
 
 @pytest.mark.requirement("P3.3", "P3.4")
-def test_the_version_is_the_tags(adoption: Adoption) -> None:
+def test_the_version_is_that_of_the_tag(adoption: Adoption) -> None:
     version = str(metadata_of(adoption.after).version)
     assert Version(version).local is None
     assert version in adoption.output  # the one that it was tagged with in the clone
@@ -121,7 +121,7 @@ def test_the_version_is_the_tags(adoption: Adoption) -> None:
     assert stated == [version]
 
 
-def test_its_own_tests_pass_on_the_wheel_after(adoption: Adoption, tmp_path: Path) -> None:
+def test_its_own_tests_pass_with_the_new_wheel(adoption: Adoption, tmp_path: Path) -> None:
     if not (adoption.project / "tests").is_dir():
         assert adoption.shape == "no-tests"
         return
@@ -142,7 +142,7 @@ def test_its_own_tests_pass_on_the_wheel_after(adoption: Adoption, tmp_path: Pat
 
 
 @pytest.mark.requirement("P2.1", "T2", "T6")
-def test_one_publisher_is_armed_and_no_token_is_left(adoption: Adoption) -> None:
+def test_one_workflow_publishes_and_no_token_is_used(adoption: Adoption) -> None:
     armed = set()
     for name, workflow in workflows_of(adoption.root).items():
         assert "id-token" not in (workflow.get("permissions") or {})
@@ -159,7 +159,7 @@ def test_one_publisher_is_armed_and_no_token_is_left(adoption: Adoption) -> None
     assert {key for _, key, _ in armed} == {"publish-testpypi", "publish-pypi"}
 
 
-def test_what_belongs_to_the_user_is_as_it_was(adoption: Adoption) -> None:
+def test_files_of_the_user_are_unchanged(adoption: Adoption) -> None:
     changed = git(
         adoption.root, "status", "--porcelain", "--untracked-files=all", "--no-renames"
     ).splitlines()
@@ -215,7 +215,7 @@ def test_nothing_is_committed_and_nothing_that_is_needed_is_ignored(adoption: Ad
     assert git(adoption.root, "check-ignore", "--no-index", f"{adoption.project}/{generated}")
 
 
-def test_the_tables_of_other_tools_are_byte_for_byte_as_they_were(adoption: Adoption) -> None:
+def test_tables_of_other_tools_are_unchanged_byte_for_byte(adoption: Adoption) -> None:
     folder = PACKAGES[adoption.shape].folder
     path = f"{folder}/pyproject.toml" if folder else "pyproject.toml"
     if adoption.shape == "setuptools-cfg":
@@ -232,7 +232,7 @@ def test_the_tables_of_other_tools_are_byte_for_byte_as_they_were(adoption: Adop
 
 
 @pytest.mark.requirement("X12")
-def test_no_new_workflow_has_a_finding(adoptions: Adoptions, tmp_path: Path) -> None:
+def test_linters_find_nothing_in_the_release_workflows(adoptions: Adoptions, tmp_path: Path) -> None:
     folder = tmp_path / ".github/workflows"
     folder.mkdir(parents=True)
     for shape in PACKAGES:

@@ -74,7 +74,7 @@ def test_killed_at_any_point_the_tree_is_as_before_or_the_next_run_completes_it(
     assert not apply.unfinished(root)
 
 
-def test_a_file_that_somebody_edited_meanwhile_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_that_was_edited_meanwhile_is_left_alone(tmp_path: Path) -> None:
     root = repository(tmp_path / "demo", FILES, tags=())
     (root / "pyproject.toml").write_text("mine\n")
     before = tree_of(root)

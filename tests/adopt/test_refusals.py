@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.wheels import build_wheel
 from support.rendering import commit_all, git
 
@@ -25,18 +24,18 @@ def refused(root: Path, template: Path, *options: str) -> str:
     """Adopt, see it refused with four lines and nothing changed, and return the first."""
     before = tree_of(root)
     state = git(root, "status", "--porcelain") if (root / ".git").exists() else ""
-    status, said = run_adopt(root, "--yes", "--template", str(template), *options)
+    status, output = run_adopt(root, "--yes", "--template", str(template), *options)
     assert status == 1
     assert tree_of(root) == before
     assert not (root / ".git").exists() or git(root, "status", "--porcelain") == state
-    lines = said.rstrip("\n").split("\n")
-    assert len(lines) == 4, said
-    assert [line.split(":")[0] for line in lines[1:]] == ["Expected", "To mend it", "Read on"]
+    lines = output.rstrip("\n").split("\n")
+    assert len(lines) == 4, output
+    assert [line.split(":")[0] for line in lines[1:]] == ["Expected", "Fix", "See"]
     return lines[0]
 
 
 @pytest.mark.parametrize("shape", REFUSED)
-def test_it_is_refused_with_a_sentence(shape: str, tmp_path: Path, template_repository: Path) -> None:
+def test_a_refusal_says_why(shape: str, tmp_path: Path, template_repository: Path) -> None:
     assert REFUSED[shape][1] in refused(make(shape, tmp_path), template_repository)
 
 
@@ -50,23 +49,23 @@ def test_a_repository_without_a_project_is_refused(tmp_path: Path, template_repo
     assert "holds no Python project" in refused(root, template_repository)
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    status, said = run_adopt(tmp_path / "nowhere", "--yes")
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    status, output = run_adopt(tmp_path / "nowhere", "--yes")
     assert status == 1
-    assert said.startswith("There is no folder")
+    assert output.startswith(f"The folder {tmp_path / 'nowhere'} does not exist")
 
 
-def test_a_repository_elsewhere_is_refused(tmp_path: Path, template_repository: Path) -> None:
+def test_a_repository_that_is_not_on_github_is_refused(tmp_path: Path, template_repository: Path) -> None:
     root = make("nameless", tmp_path)
-    git(root, "remote", "add", "origin", "https://gitlab.com/octo-org/demo-pkg.git")
+    git(root, "remote", "add", "origin", "https://ada:secret@gitlab.com/octo-org/demo-pkg.git")
     assert "its remote is https://gitlab.com" in refused(root, template_repository)
 
 
-def test_a_runbook_of_the_same_name_is_refused(tmp_path: Path, template_repository: Path) -> None:
+def test_a_releasing_page_of_the_users_own_is_refused(tmp_path: Path, template_repository: Path) -> None:
     root = make("target", tmp_path)
     write(root, {"RELEASING.md": "Ours.\n"})
     commit_all(root, "docs: ours")
-    assert "There is a RELEASING.md already" in refused(root, template_repository)
+    assert "The repository has a RELEASING.md" in refused(root, template_repository)
 
 
 def test_a_conversion_that_would_lose_something_is_refused(
@@ -75,13 +74,13 @@ def test_a_conversion_that_would_lose_something_is_refused(
     def lossy(project: Path, out: Path, *, constraints: Path | None = None) -> Wheel:
         wheel = build_wheel(project, out, constraints=constraints)
         if constraints is not None:
-            del wheel.metadata["Requires-Dist"]
+            del wheel.metadata["requires_dist"]
         return wheel
 
     monkeypatch.setattr("copier_pypi_release.adopt.plan.build_wheel", lossy)
-    said = refused(make("no-remote", tmp_path), template_repository)
-    assert "would not be the same" in said
-    assert "would lose" in said
+    problem = refused(make("no-remote", tmp_path), template_repository)
+    assert "would not be the same" in problem
+    assert "would lose" in problem
 
 
 def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repository: Path) -> None:
@@ -89,8 +88,3 @@ def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repos
     git(root, "rm", "--quiet", "-r", "src")
     commit_all(root, "chore: nothing left")
     assert "does not build as it is" in refused(root, template_repository)
-
-
-def test_a_stop_has_four_lines() -> None:
-    stop = AdoptionError("It is wrong", expected="right", fix="mend it")
-    assert len(stop.lines) == 4

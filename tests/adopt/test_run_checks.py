@@ -1,4 +1,4 @@
-"""The step that runs an adopted package's own gate, and what its settings change in other steps."""
+"""The step that runs the CI commands of an adopted package, and what its settings change in other steps."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ def _no_download(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.requirement("S2", "P1.1")
 @pytest.mark.usefixtures("_no_download")
-def test_the_gate_runs_every_command_in_order_in_the_clone(tmp_path: Path) -> None:
+def test_every_ci_command_runs_in_order_in_the_clone(tmp_path: Path) -> None:
     write = f"{sys.executable} -c \"open('log', 'a').write('{{}}')\""
     run_checks.run_in_clone(commands_of(write.format("1"), write.format("2")), tmp_path)
     assert (tmp_path / "log").read_text() == "12"
 
 
 @pytest.mark.usefixtures("_no_download")
-def test_its_programs_come_from_the_fresh_environment_first(tmp_path: Path) -> None:
+def test_programs_come_from_the_fresh_environment_first(tmp_path: Path) -> None:
     run_checks.run_in_clone(
         commands_of("python -c \"import sys; open('prefix', 'w').write(sys.prefix)\""), tmp_path
     )
@@ -63,7 +63,7 @@ def test_its_programs_come_from_the_fresh_environment_first(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("commands", "said"),
+    ("commands", "problem"),
     [
         (("false",), "`false` ended with status 1"),
         (("no-such-program",), "needs no-such-program, which is not installed"),
@@ -71,16 +71,16 @@ def test_its_programs_come_from_the_fresh_environment_first(tmp_path: Path) -> N
     ],
 )
 @pytest.mark.usefixtures("_no_download")
-def test_a_gate_that_fails_or_is_missing_stops_the_release(
-    commands: tuple[str, ...], said: str, tmp_path: Path
+def test_a_ci_command_that_fails_or_is_missing_stops_the_release(
+    commands: tuple[str, ...], problem: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ReleaseError, match=said):
+    with pytest.raises(ReleaseError, match=problem):
         run_checks.run_in_clone(commands_of(*commands), tmp_path)
     assert run_checks.SEE.startswith("RELEASING.md")
 
 
 @pytest.mark.requirement("S2")
-def test_ci_is_asked_for_the_workflow_of_the_settings(
+def test_the_verdict_is_that_of_the_workflow_in_the_settings(
     adoptions: Adoptions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[str] = []
@@ -98,7 +98,7 @@ def test_ci_is_asked_for_the_workflow_of_the_settings(
     monkeypatch.setattr(ci_verdict, "load_settings", lambda: dataclasses.replace(settings, ci_workflow=""))
     ci_verdict.main()
     assert asked == ["checks.yml"]
-    assert capsys.readouterr().out.count("ci: absent") == 2
+    assert capsys.readouterr().out.count("ci=absent") == 2
 
 
 @pytest.mark.requirement("P9.2")
@@ -112,7 +112,7 @@ def test_the_settings_of_every_adopted_package_can_be_read(adoption: Adoption) -
 
 
 @pytest.mark.requirement("P1.1", "S2", "P3.1", "X10")
-def test_the_gate_job_of_an_adopted_package_clones_the_commit_and_asks_for_cis_verdict(
+def test_the_test_job_of_an_adopted_package_clones_the_commit_unless_ci_has_passed(
     target: Adoption,
 ) -> None:
     jobs: dict[str, Any] = YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")["jobs"]
@@ -131,7 +131,7 @@ def test_the_gate_job_of_an_adopted_package_clones_the_commit_and_asks_for_cis_v
     assert jobs["publish-testpypi"]["needs"] == ["build", "test"]
 
 
-def test_a_new_package_gets_nothing_of_this(template: Path, tmp_path: Path) -> None:
+def test_a_new_package_has_none_of_these_settings(template: Path, tmp_path: Path) -> None:
     package = render(template, tmp_path / "demo-pkg")
     assert "conventions" not in tomllib.loads((package / ".github/release/settings.toml").read_text())
     answers = YAML(typ="safe").load(package / ".copier-answers.yml")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import subprocess
 import sys
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,9 +50,9 @@ def test_at_most_ten_lines_of_pyproject_change(target: Adoption) -> None:
 
 
 @pytest.mark.requirement("P9.2")
-def test_its_publisher_is_replaced_under_its_own_file_and_environment(target: Adoption) -> None:
+def test_its_publishing_workflow_is_replaced_in_its_file_and_environment(target: Adoption) -> None:
     files = sorted(p.name for p in (target.root / ".github/workflows").iterdir())
-    assert files == ["ci.yml", "publish.yml", "template-update.yml"]
+    assert files == ["ci.yml", "publish.yml"]
     workflow = YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")
     assert workflow["permissions"] == {}
     assert workflow["jobs"]["publish-pypi"]["environment"] == "pypi"
@@ -84,13 +85,13 @@ def test_its_answers_come_from_the_repository(target: Adoption) -> None:
     assert {key: answers[key] for key in expected} == expected
 
 
-def test_what_it_lacks_is_not_added(target: Adoption) -> None:
+def test_files_that_it_lacks_are_not_added(target: Adoption) -> None:
     for name in ("README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
         assert not (target.root / name).exists()
 
 
 @pytest.mark.requirement("P7.1", "T5")
-def test_its_milestones_are_its_release_notes(adoptions: Adoptions, tmp_path: Path) -> None:
+def test_its_milestones_become_its_release_notes(adoptions: Adoptions, tmp_path: Path) -> None:
     root = adoptions.copy("target", tmp_path).root
     script = root / ".github/release/release_notes.py"
     done = subprocess.run(
@@ -109,13 +110,13 @@ def test_its_milestones_are_its_release_notes(adoptions: Adoptions, tmp_path: Pa
 def test_running_it_again_changes_nothing(shape: str, adoptions: Adoptions, tmp_path: Path) -> None:
     made = adoptions.copy(shape, tmp_path)
     before = tree_of(made.root)
-    status, said = run_adopt(made.root, "--yes", "--template", str(adoptions.template))
+    status, output = run_adopt(made.root, "--yes", "--template", str(adoptions.template))
     assert (status, tree_of(made.root)) == (1, before)  # uncommitted still
-    assert "uncommitted change" in said
+    assert "uncommitted change" in output
     commit_all(made.root, "build: release by tag")
-    status, said = run_adopt(made.project, "--yes", "--template", str(adoptions.template))
+    status, output = run_adopt(made.project, "--yes", "--template", str(adoptions.template))
     assert (status, tree_of(made.root)) == (0, before)
-    assert said.startswith("Nothing to do")
+    assert output.startswith("Nothing to do")
 
 
 @pytest.mark.requirement("B3", "B5")
@@ -139,35 +140,71 @@ def test_an_update_needs_no_trust_and_meets_no_conflict(
     run_update(made.root, defaults=True, overwrite=True, quiet=True, unsafe=False)
     after = tree_of(made.root)
     changed = {n for n in before | after if before.get(n) != after.get(n)}
-    assert changed == {".copier-answers.yml", ".github/release/check_tag.py"}
+    settings = ".github/release/settings.toml"
+    assert changed == {".copier-answers.yml", ".github/release/check_tag.py", settings}
+    now, then = (tomllib.loads(tree[settings].decode()) for tree in (after, before))
+    assert now["template"] == {"url": newer.as_uri(), "commit": git(newer, "rev-parse", "HEAD")}
+    assert now | {"template": then["template"]} == then
     assert not any(b"<<<<<<<" in data or name.endswith(".rej") for name, data in after.items())
 
 
 def test_a_second_package_of_a_repository_is_refused(adoptions: Adoptions, tmp_path: Path) -> None:
     root = adoptions.copy("monorepo", tmp_path).root
     commit_all(root, "build: release by tag")
-    status, said = run_adopt(root / "packages/other", "--yes", "--template", str(adoptions.template))
+    status, output = run_adopt(root / "packages/other", "--yes", "--template", str(adoptions.template))
     assert status == 1
-    assert "belongs to the package in packages/demo" in said
+    assert "belongs to the package in packages/demo" in output
 
 
 def test_a_dry_run_shows_the_change_and_makes_none(adoptions: Adoptions, tmp_path: Path) -> None:
     root = make("target", tmp_path)
     before = tree_of(root)
-    status, said = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
+    status, output = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
     assert status == 0
     assert tree_of(root) == before
     assert git(root, "status", "--porcelain") == ""
-    assert '+tag-pattern = "^v(?P<version>' in said
-    assert "Nothing was changed" in said
+    assert '+tag-pattern = "^v(?P<version>' in output
+    assert "Nothing has changed" in output
 
 
-def test_without_a_terminal_and_without_yes_nothing_happens(adoptions: Adoptions, tmp_path: Path) -> None:
+def test_without_a_terminal_nothing_changes_unless_yes_is_given(adoptions: Adoptions, tmp_path: Path) -> None:
     root = make("target", tmp_path)
     before = tree_of(root)
-    status, said = run_adopt(root, "--template", str(adoptions.template))
+    status, output = run_adopt(root, "--template", str(adoptions.template))
     assert (status, tree_of(root)) == (1, before)
-    assert "There is nobody to ask" in said
+    assert "Nobody can be asked" in output
+
+
+def test_issues_are_opened_only_for_who_asks(target: Adoption, adoptions: Adoptions, tmp_path: Path) -> None:
+    watch = ".github/workflows/release-watch.yml"
+    assert answers_of(target.root)["release_issues"] is False
+    assert not (target.root / watch).exists()
+    assert "report" not in YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")["jobs"]
+    root = make("target", tmp_path)
+    status, output = run_adopt(root, "--yes", "--issues", "--template", str(adoptions.template))
+    assert status == 0
+    assert "opens an issue for a newer" in output
+    assert (root / watch).is_file()
+    assert "report" in YAML(typ="safe").load(root / ".github/workflows/publish.yml")["jobs"]
+
+
+def test_names_with_brackets_and_control_characters_are_shown_as_they_are(
+    adoptions: Adoptions, tmp_path: Path
+) -> None:
+    root = make("target", tmp_path)
+    ci = root / ".github/workflows/ci.yml"
+    ci.write_text(ci.read_text().replace("run: make check", 'run: "make check [/red] [bold]x"'))
+    ignored = root / ".gitignore"
+    ignored.write_text(
+        ignored.read_text().replace("/src/semantic_model_generator/_version.py\n", "\x1b[2J\n")
+    )
+    commit_all(root, "ci: odd")
+    status, output = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
+    assert status == 0, output
+    assert "[/red]" in output
+    assert "[bold]x" in output
+    assert "\x1b" not in output
+    assert " \\x1b[2J" in output
 
 
 @pytest.mark.parametrize("answers", [{}, {"project_name": "demo-pkg", "layout": "flat"}])
@@ -176,8 +213,8 @@ def test_a_plain_copy_over_a_package_replaces_no_file(
     shape: str, answers: dict[str, str], adoptions: Adoptions, tmp_path: Path
 ) -> None:
     root = make(shape, tmp_path)
-    for name in ("RELEASING.md", ".github/workflows/release.yml", ".github/release/step.py"):
-        (root / name).parent.mkdir(exist_ok=True)
+    for name in ("RELEASING.md", ".github/workflows/release.yml", ".github/release/release_lib/step.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("ours\n")
     before = tree_of(root)
     run_copy(str(adoptions.template), root, data=answers, defaults=True, overwrite=True, quiet=True)
@@ -201,7 +238,7 @@ def test_the_tool_finds_the_template_that_it_was_installed_from(tmp_path: Path) 
         "uvx",
         "--quiet",
         "--from",
-        f"git+{origin.as_uri()}",
+        f"copier-pypi-release[adopt] @ git+{origin.as_uri()}",
         "copier-pypi-release",
         "adopt",
         "--yes",

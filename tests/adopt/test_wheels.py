@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from email.message import Message
+import zipfile
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 import pytest
+from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.versions import without_literal
-from copier_pypi_release.adopt.wheels import Wheel, compare, project_table, without_extra
+from copier_pypi_release.adopt.wheels import Wheel, compare, project_table, read_wheel, without_extra
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
+from packaging.metadata import parse_email
+from packaging.version import Version
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ATOMS = ["extra == 'a'", "extra == 'b'", "'a' == extra", "os_name == 'nt'", "python_version < '3.12'"]
 ENVIRONMENTS = [
@@ -36,16 +43,50 @@ def test_a_marker_without_its_extra_means_the_same(text: str, extra: str) -> Non
 
 
 def wheel(*fields: tuple[str, str], files: dict[str, str] | None = None) -> Wheel:
-    metadata = Message()
-    for key, value in (("Name", "demo"), ("Version", "1"), *fields):
-        metadata[key] = value
+    lines = [f"{key}: {value}" for key, value in (("Name", "demo"), ("Version", "1"), *fields)]
+    metadata, unread = parse_email("\n".join(lines))
+    assert not unread
     return Wheel(
         "demo-1-py3-none-any.whl", True, metadata, {}, {"demo/__init__.py": "0"} if files is None else files
     )
 
 
+def written(folder: Path, metadata: str, entry_points: str = "") -> Path:
+    path = folder / "demo-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("demo/__init__.py", "")
+        archive.writestr("demo-1.dist-info/METADATA", metadata)
+        archive.writestr("demo-1.dist-info/entry_points.txt", entry_points)
+    return path
+
+
+def test_text_that_is_not_ascii_is_read_as_it_is_meant(tmp_path: Path) -> None:
+    fields = "Name: demo\nVersion: 1\nSummary: Töne\nAuthor-email: Jörg <j@example.org>"
+    text = f"Metadata-Version: 2.1\n{fields}\n\nÜber.\n"
+    table = project_table(read_wheel(written(tmp_path, text)), "README.md")
+    assert table["description"] == "Töne"
+    assert table["authors"] == [{"name": "Jörg", "email": "j@example.org"}]
+
+
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("fields", "entry_points", "problem"),
+    [
+        ("Version: one\n", "", "Invalid version: 'one'"),
+        ("Version: 1\nRequires-Dist: a (>=1\n", "", "a \\(>=1"),
+        ("Version: 1\nProject-URL: Home, a\nProject-URL: Home, b\n", "", "project-url cannot be understood"),
+        ("Version: 1\n", "[console_scripts", "demo-1-py3-none-any.whl cannot be read"),
+    ],
+)
+def test_a_wheel_that_says_nonsense_is_refused(
+    fields: str, entry_points: str, problem: str, tmp_path: Path
+) -> None:
+    path = written(tmp_path, f"Metadata-Version: 2.1\nName: demo\n{fields}", entry_points)
+    with pytest.raises(AdoptionError, match=problem):
+        read_wheel(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "difference"),
     [
         (wheel(("Requires-Dist", "a>=1")), wheel(), "the dependencies would lose 'a>=1'"),
         (wheel(), wheel(("Requires-Dist", "a")), "the dependencies would gain 'a'"),
@@ -59,8 +100,8 @@ def wheel(*fields: tuple[str, str], files: dict[str, str] | None = None) -> Whee
         (wheel(files={"demo/x": "0"}), wheel(files={"demo/x": "1"}), "demo/x in the wheel would change"),
     ],
 )
-def test_every_difference_is_named(before: Wheel, after: Wheel, said: str) -> None:
-    assert compare(before, after, edited=frozenset(), generated=frozenset()) == [said]
+def test_every_difference_is_named(before: Wheel, after: Wheel, difference: str) -> None:
+    assert compare(before, after, edited=frozenset(), generated=frozenset()) == [difference]
 
 
 def test_entry_points_count() -> None:
@@ -117,4 +158,4 @@ def test_a_requirement_of_two_extras_stands_in_both() -> None:
     ],
 )
 def test_a_version_that_is_written_down_is_imported_instead(code: str, expected: str | None) -> None:
-    assert without_literal(code, PurePosixPath("demo/__init__.py"), "1.0") == expected
+    assert without_literal(code, PurePosixPath("demo/__init__.py"), Version("1.0")) == expected

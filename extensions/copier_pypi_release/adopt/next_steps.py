@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from copier_pypi_release.adopt.answers import Choice
     from copier_pypi_release.adopt.repository import Repository
 
+
 def next_steps(
     repository: Repository, choice: Choice, answers: dict[str, Any], version: Version
 ) -> list[str]:

@@ -12,6 +12,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array, Comment, InlineTable, Item, Null, Table, Whitespace
 
 from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.repository import parse_toml
 from copier_pypi_release.adopt.wheels import project_table
 
 if TYPE_CHECKING:
@@ -28,22 +29,6 @@ REQUIRES = ["hatchling>=1.27", "hatch-vcs>=0.5"]
 VERSION = ("tool", "hatch", "version")
 WHEEL = ("tool", "hatch", "build", "targets", "wheel")
 HOOK = ("tool", "hatch", "build", "hooks", "vcs")
-
-
-def parse_toml(text: str, name: str) -> dict[str, Any]:
-    """Parse TOML.
-
-    Raises:
-        AdoptionError: It is not TOML.
-    """
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise AdoptionError(
-            f"{name} is not TOML: {error}",
-            expected="a file that every build tool can read",
-            fix=f"correct {name} at that place, commit, and run this again",
-        ) from error
 
 
 def lookup(data: Mapping[str, Any], path: Path) -> Any:  # noqa: ANN401  (whatever it is)
@@ -71,7 +56,6 @@ class Pyproject:
     """
 
     def __init__(self, text: str) -> None:
-        self._end = ""
         # tomlkit ends new lines with a line feed.
         self._crlf = "\r\n" in text and "\n" not in text.replace("\r\n", "")
         self._load(text.replace("\r\n", "\n") if self._crlf else text)
@@ -97,9 +81,11 @@ class Pyproject:
         if self.get(*path) == value:
             return
         expected = copy.deepcopy(self.data)
-        parent = expected
+        parent: Any = expected
         for part in path[:-1]:
             parent = parent.setdefault(part, {})
+            if not isinstance(parent, dict):
+                raise _unsafe(path)
         parent[path[-1]] = value
         home = max((p for p in self._tables if p == path[: len(p)] and len(p) < len(path)), key=len)
         inside, rest = self._tables[home], path[len(home) :]
@@ -119,12 +105,13 @@ class Pyproject:
         expected = copy.deepcopy(self.data)
         del lookup(expected, path[:-1])[path[-1]]
         kept = ""
-        for own, header in self._headers:
+        for number, (own, _) in enumerate(self._headers):
             if own[: len(path)] == path:
                 # The comment right above a header goes with it; what stands higher does not.
-                kept += LEADING_COMMENT.sub("", header.trivia.indent)
+                above = LEADING_COMMENT.sub("", self._above[number]) if number else self._above[number]
+                kept = _joined(kept, above)
             else:
-                header.trivia.indent, kept = _joined(kept, header.trivia.indent), ""
+                self._above[number], kept = _joined(kept, self._above[number]), ""
         parents: list[Any] = [self._document]
         try:
             for part in path[:-1]:
@@ -136,7 +123,7 @@ class Pyproject:
                 del parents[depth - 1][path[depth - 1]]
         except (TOMLKitError, KeyError) as error:
             raise _unsafe(path) from error
-        self._end = _joined(kept, self._end) if self._end else kept.removesuffix("\n")
+        self._above[-1] = _joined(kept, self._above[-1]) if self._above[-1] else kept.removesuffix("\n")
         text = self._rendered()
         self._commit(text if self._text.startswith("\n") else text.lstrip("\n"), expected, path)
 
@@ -145,10 +132,12 @@ class Pyproject:
         expected = copy.deepcopy(self.data)
         del lookup(expected, table)[old]
         lookup(expected, table)[new] = value
-        inside: Any = self._document
-        for part in table:
-            inside = inside[part]
+        inside: Any = self._tables.get(table)
         try:
+            if inside is None:  # it is written by dotted keys
+                inside = self._document
+                for part in table:
+                    inside = inside[part]
             inside.value._replace(old, new, _item(value))  # tomlkit has no public way
         except (TOMLKitError, KeyError, AttributeError) as error:
             raise _unsafe(table) from error
@@ -166,30 +155,35 @@ class Pyproject:
     # ---- How it is done ------------------------------------------------------------------------------
 
     def _load(self, text: str) -> None:
-        """Parse a text, and give each header what stands between it and the table before it."""
+        """Parse a text, and put a mark for what stands between two tables into the header of the second."""
         self.data = parse_toml(text, "pyproject.toml")
         self._text, self._document = text, tomlkit.parse(text)
         self._headers: list[tuple[Path, Table]] = []
         self._tables: dict[Path, Any] = {(): self._document}  # those that can be named by a path
+        self._above: list[str] = []
         between: list[tuple[list[Any], int]] = []
         for body, number, path, item in _walk(self._document.body, ()):
-            if isinstance(item, Whitespace | Comment) and self._headers:
+            if isinstance(item, Whitespace | Comment):
                 between.append((body, number))
                 continue
             if isinstance(item, Table):
-                item.trivia.indent = _taken(between) + item.trivia.indent
+                self._above.append(_taken(between) + item.trivia.indent)
+                # Neither a TOML text nor what tomlkit takes for indentation has these characters.
+                item.trivia.indent = f"\0{len(self._headers)}\0\n"
                 self._headers.append((path, item))
                 if not any(own == path[: len(own)] and one.is_aot_element() for own, one in self._headers):
                     self._tables[path] = item
             between = []
-        self._end = _taken(between)  # below the last table
+        self._above.append(_taken(between))  # below the last table
 
     def _insert(self, block: str, place: int, expected: dict[str, Any], path: Path) -> None:
         """Insert a text of whole tables before a header."""
         if place < len(self._headers):
-            trivia = self._headers[place][1].trivia
-            gap = "" if trivia.indent.startswith("\n") else "\n"
-            trivia.indent = ("\n" if place else "") + block + gap + trivia.indent
+            above = self._above[place]
+            # At the top, comments about the file stay there.
+            head = "\n" if place else LEADING_COMMENT.sub("", above) or above
+            rest = above.removeprefix(head)
+            self._above[place] = f"{head}{block}\n{rest}"
             text = self._rendered()
         else:
             text = self._rendered()
@@ -199,7 +193,8 @@ class Pyproject:
 
     def _rendered(self) -> str:
         """The document as text."""
-        return tomlkit.dumps(self._document) + self._end
+        text = re.sub(r"\0(\d+)\0\n", lambda mark: self._above[int(mark[1])], tomlkit.dumps(self._document))
+        return text + self._above[-1]
 
     def _commit(self, text: str, expected: dict[str, Any], path: Path) -> None:
         """Take a text over if it says what is expected."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from packaging.version import InvalidVersion, Version
 
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
-from copier_pypi_release.adopt.pyproject import parse_toml
 from copier_pypi_release.adopt.workflows import (
     Gate,
     Publisher,
@@ -162,6 +162,22 @@ def read_text(path: Path) -> str:
             f"{path.name} is not UTF-8: {error}",
             expected="text in UTF-8",
             fix=f"save {path.name} as UTF-8, commit, and run this again",
+        ) from error
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """Parse TOML.
+
+    Raises:
+        AdoptionError: It is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise AdoptionError(
+            f"{name} is not TOML: {error}",
+            expected="a file that every build tool can read",
+            fix=f"correct {name} at that place, commit, and run this again",
         ) from error
 
 
