@@ -29,7 +29,9 @@ from support.combinations import (
     crossed,
     inspect,
     make_everything,
+    other_tables,
     parse,
+    without_other_tables,
     write,
 )
 from support.documents import dead_links
@@ -45,7 +47,7 @@ CROSSED = crossed(CHOICES)
 SCHEMAS = {
     ".github/workflows/ci.yml": "vendor.github-workflows",
     ".github/workflows/release.yml": "vendor.github-workflows",
-    ".github/workflows/template-update.yml": "vendor.github-workflows",
+    ".github/workflows/release-watch.yml": "vendor.github-workflows",
     ".github/dependabot.yml": "vendor.dependabot",
     "renovate.json": "vendor.renovate",
 }
@@ -77,7 +79,7 @@ def renderer(template: Path) -> Renderer:
             "command_line": True,
             "release_notes": "towncrier",
             "update_bot": "renovate",
-            "failure_issue": False,
+            "release_issues": False,
         },
         {
             "type_checker": "pyright",
@@ -90,13 +92,16 @@ def renderer(template: Path) -> Renderer:
 )
 @pytest.mark.requirement("B6")
 def test_rendering_in_process_gives_the_bytes_of_the_command_line(
-    template: Path, tmp_path: Path, answers: dict[str, Any]
+    template: Path, renderer: Renderer, tmp_path: Path, answers: dict[str, Any]
 ) -> None:
+    """Also after other answers, when much of it is remembered."""
     plain, fast = tmp_path / "plain" / PROJECT, tmp_path / "fast" / PROJECT
     data = [f"--data={name}={value}" for name, value in {**BASE, **answers}.items()]
     command = [program("copier"), "copy", "--quiet", "--defaults", *data, str(template), str(plain)]
     subprocess.run(command, check=True, capture_output=True)
-    Renderer(template).render(fast, answers)
+    for others in CROSSED[:8]:
+        renderer.files(others)
+    renderer.render(fast, answers)
     assert tree(fast) == tree(plain)
 
 
@@ -246,6 +251,24 @@ def test_every_combination_builds_installs_and_imports(
     assert {built.imported for _, built in builds} == {VERSION}
 
 
+def test_a_build_does_not_depend_on_the_other_tables_of_pyproject_toml(
+    everything: Everything, tmp_path: Path
+) -> None:
+    """Every distinct set of them is left out once: names, versions and metadata stay as they are."""
+    first = {other_tables(everything.content(c.files["pyproject.toml"])): c for c in everything.combinations}
+    assert len(first) > 1
+    for number, combination in enumerate(first.values()):
+        source = tmp_path / str(number)
+        files = {path: everything.content(digest) for path, digest in combination.files.items()}
+        write(source, {**files, "pyproject.toml": without_other_tables(files["pyproject.toml"])})
+        commit_all(source, tag=f"v{VERSION}")
+        built, usual = build_and_import(source, IMPORT_NAME), everything.builds[combination.build_key]
+        assert isinstance(usual, Built), usual
+        said, expected = ([m.as_rfc822().as_bytes() for m in b.metadata] for b in (built, usual))
+        assert said == expected
+        assert dataclasses.replace(built, metadata=usual.metadata) == usual
+
+
 @pytest.mark.requirement("P3.3", "P6.1")
 def test_every_place_states_the_version_of_the_tag(builds: list[tuple[Combination, Built]]) -> None:
     names = {(built.sdist, built.wheel) for _, built in builds}
@@ -383,7 +406,9 @@ def test_the_version_pattern_takes_release_tags_only(package: Package) -> None:
     assert matched["version"] == VERSION
     for noise in ("nightly-3", "docs-2026", f"x{prefix}1.2.3", f"{prefix}next", f"{prefix}-1"):
         assert not re.match(version["tag-pattern"], noise), noise
-        assert not fnmatch.fnmatchcase(noise, version["raw-options"]["git_describe_command"][-1]), noise
+        assert not fnmatch.fnmatchcase(noise, version["raw-options"]["scm"]["git"]["describe_command"][-1]), (
+            noise
+        )
 
 
 @pytest.mark.requirement("P4.4", "X8")
@@ -392,7 +417,7 @@ def test_trigger_describe_and_rulesets_name_the_same_tags(package: Package) -> N
     assert fnmatch.fnmatchcase(package.tag, pattern)
     assert package.read(".github/workflows/release.yml")["on"]["push"]["tags"] == [pattern]
     options = package.read("pyproject.toml")["tool"]["hatch"]["version"]["raw-options"]
-    assert options["git_describe_command"][-2:] == ["--match", pattern]
+    assert options["scm"]["git"]["describe_command"][-2:] == ["--match", pattern]
     for name in ("create", "keep"):
         conditions = package.read(f".github/rulesets/release-tags-{name}.json")["conditions"]
         assert conditions == {"ref_name": {"include": [f"refs/tags/{pattern}"], "exclude": []}}

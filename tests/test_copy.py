@@ -14,12 +14,15 @@ import struct
 import subprocess
 import sys
 import termios
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 from copier import run_copy
+from copier._main import Worker
+from packaging.requirements import Requirement
 from packaging.version import Version
 from support.rendering import ROOT, commit_all, copy_template, git, questions_of, render
 
@@ -90,9 +93,45 @@ def test_a_copy_from_a_git_checkout_needs_no_trust(checkout: Path, template: Pat
         yaml.safe_load(copied.pop(".copier-answers.yml")),
         rendered.pop(".copier-answers.yml"),
     )
+    recorded, plain = (template_in(package) for package in (copied, rendered))
     assert copied == rendered
     assert stored.pop("_commit") == "v1.0.0"
     assert stored == {**yaml.safe_load(expected), "_src_path": str(checkout)}
+    assert recorded == {"url": str(checkout), "commit": git(checkout, "rev-parse", "v1.0.0")}
+    assert plain == {"url": str(template), "commit": ""}, "a plain folder has no commit"
+
+
+def template_in(package: dict[str, bytes]) -> dict[str, str]:
+    """What settings.toml says about the template; the rest of the file stays in the package."""
+    path = ".github/release/settings.toml"
+    text = package[path].decode()
+    table: dict[str, str] = tomllib.loads(text)["template"]
+    package[path] = text.partition("[template]")[0].encode()
+    return table
+
+
+@pytest.mark.requirement("B9")
+@pytest.mark.parametrize("tagged", [True, False])
+def test_a_draft_of_the_template_is_not_recorded_as_a_commit(tmp_path: Path, tagged: bool) -> None:
+    """Copier commits what is not committed in a clone of its own: no repository has that commit."""
+    repository = copy_template(tmp_path / "template")
+    commit = commit_all(repository, tag="v1.0.0" if tagged else None)
+    copy = ("copy", "--quiet", "--defaults", "--vcs-ref", "HEAD", repository)
+    copier(*copy, "clean", cwd=tmp_path)
+    (repository / "template/README.md.jinja").write_text("A draft\n", encoding="utf-8")
+    copier(*copy, "draft", cwd=tmp_path)
+    assert (tmp_path / "draft/README.md").read_text(encoding="utf-8") == "A draft\n"
+    assert template_in(files(tmp_path / "clean"))["commit"] == commit
+    assert template_in(files(tmp_path / "draft"))["commit"] == ""
+
+
+def test_a_commit_is_recorded_from_any_kind_of_clone(checkout: Path, tmp_path: Path) -> None:
+    """From a folder whose last commit was made there, from a clone of it, and from an address."""
+    git(tmp_path, "clone", "--quiet", str(checkout), "clone")
+    commit = git(checkout, "rev-parse", "v1.1.0")
+    for number, address in enumerate([str(checkout), str(tmp_path / "clone"), f"git+{checkout.as_uri()}"]):
+        copier("copy", "--quiet", "--defaults", address, str(number), cwd=tmp_path)
+        assert template_in(files(tmp_path / str(number))) == {"url": address, "commit": commit}
 
 
 @pytest.mark.requirement("B5")
@@ -137,7 +176,7 @@ def test_personal_settings_of_copier_give_defaults_and_no_more(checkout: Path, t
     )
     variables = {"COPIER_SETTINGS_PATH": str(settings)}
     refused = copier("copy", "--defaults", checkout, "demo-pkg", cwd=tmp_path, status=1, env=variables)
-    assert refused.stderr.splitlines()[-1].endswith("expected one name, for example Ada or not")
+    assert refused.stderr.splitlines()[-1].endswith("two authors")
     assert [file.name for file in tmp_path.iterdir()] == ["settings.yml"]
     settings.write_text(
         "defaults: {author_name: Ada Lovelace, repository_owner: octo-org}\n", encoding="utf-8"
@@ -167,6 +206,7 @@ def test_pytest_copier_gets_what_a_checkout_gives(
     copied = files(copier.copy(tmp_path / "demo-pkg", **AWKWARD).path)
     rendered = files(render(template, tmp_path / "plain", AWKWARD))
     assert copied.pop(".copier-answers.yml") != rendered.pop(".copier-answers.yml"), "where it came from"
+    assert template_in(copied)["commit"] != template_in(rendered)["commit"]
     assert copied == rendered
 
 
@@ -194,7 +234,7 @@ def test_a_person_is_asked_every_question_with_its_help_and_corrected(checkout: 
                 read_until(keyboard, *question["help"].splitlines())
                 if name == "import_name":
                     os.write(keyboard, b" class\r")
-                    read_until(keyboard, "The import name 'demo_pkg class'", "for example my_package")
+                    read_until(keyboard, "like my_package; the import name 'demo_pkg class'")
                     os.write(keyboard, b"\x15demo_pkg")  # Ctrl-U takes back what was typed
                 os.write(keyboard, b"\r")
             read_until(keyboard, 'RELEASING.md, "Before the first release"')
@@ -250,6 +290,58 @@ def test_the_commands_that_a_copy_ends_with_run_as_printed(checkout: Path, tmp_p
     assert git(tmp_path / folder, "status", "--porcelain") == ""
 
 
+@pytest.mark.requirement("B2")
+def test_a_copy_over_a_package_ends_with_the_command_that_adopts_it(checkout: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "it's a package"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text('[project]\nname = "demo-pkg"\nversion = "1"\n', encoding="utf-8")
+    done = copier("copy", "--defaults", checkout, folder.name, cwd=tmp_path)
+    message = done.stderr[done.stderr.index("This folder had a package in it") :]
+    enter, adopt = (shlex.split(line) for line in message.splitlines() if line.startswith("  "))
+    assert enter == ["cd", folder.name]
+    assert adopt == ["uvx", "--from", f"{checkout.resolve()}[adopt]", "copier-pypi-release", "adopt"]
+
+
+ADDRESSES = {
+    "gh:octo-org/template": "https://github.com/octo-org/template",
+    "gl:octo-org/template": "https://gitlab.com/octo-org/template",
+    "https://git.example.org/template.git": "https://git.example.org/template.git",
+    "git+https://git.example.org/template": "https://git.example.org/template",
+    "git@git.example.org:octo-org/template.git": "ssh://git@git.example.org/octo-org/template.git",
+    "ssh://git@git.example.org/octo-org/template.git": "ssh://git@git.example.org/octo-org/template.git",
+}
+
+
+@pytest.mark.requirement("B2")
+@pytest.mark.parametrize(("address", "expected"), ADDRESSES.items())
+def test_the_tool_comes_from_the_address_and_the_commit_of_the_template(
+    template: Path, tmp_path: Path, address: str, expected: str
+) -> None:
+    environment = Worker(src_path=str(template), dst_path=Path("unused"), quiet=True).jinja_env
+    source = environment.from_string(
+        "{% from pathjoin('extensions', 'rules.jinja') import tool_source %}"
+        "{= tool_source(url, 'adopt', {'src_path': folder, 'vcs_ref_hash': commit}) =}"
+    )
+    told = Requirement(source.render(url=address, folder=tmp_path, commit="a" * 40))
+    assert (told.name, told.extras) == ("copier-pypi-release", {"adopt"})
+    assert told.url == f"git+{expected}@{'a' * 40}"
+    assert Requirement(source.render(url=address, folder=tmp_path, commit=None)).url == f"git+{expected}"
+
+
+@pytest.mark.parametrize("way", ["{}", "./template", "../{parent}/template"])
+def test_the_tool_comes_from_a_folder_however_it_is_named(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = Worker(src_path=str(template), dst_path=Path("unused"), quiet=True).jinja_env
+    source = environment.from_string(
+        "{% from pathjoin('extensions', 'rules.jinja') import tool_source %}"
+        "{= tool_source(url, 'adopt', {'src_path': '/', 'vcs_ref_hash': None}) =}"
+    )
+    address = way.format(tmp_path / "template", parent=tmp_path.name)
+    assert source.render(url=address) == f"{tmp_path / 'template'}[adopt]"
+
+
 # ---- Update -----------------------------------------------------------------------------------------
 
 
@@ -281,7 +373,12 @@ def test_an_update_of_an_untouched_package_equals_a_fresh_one(package: Path, fre
     copier("update", "--quiet", "--defaults", cwd=package)
     assert files(package) == fresh
     changed = git(package, "diff", "--name-only").splitlines()
-    assert changed == [".copier-answers.yml", "RELEASING.md", "pyproject.toml"]
+    assert changed == [
+        ".copier-answers.yml",
+        ".github/release/settings.toml",  # the commit of the template
+        "RELEASING.md",
+        "pyproject.toml",
+    ]
 
 
 @pytest.mark.requirement("B3")

@@ -176,17 +176,20 @@ def distributions(default_package: Path, tmp_path_factory: pytest.TempPathFactor
     root = tmp_path_factory.mktemp("built")
     clone = root / "a clone"
     git(root, "clone", "--quiet", str(default_package), str(clone))
-    run(
-        sys.executable,
-        "-m",
-        "build",
-        "--outdir",
-        root / "dist",
-        clone,
-        cwd=root,
-        SOURCE_DATE_EPOCH="1000000000",
-    )
+    command = (sys.executable, "-m", "build", "--outdir", root / "dist", clone)
+    run(*command, cwd=root, SOURCE_DATE_EPOCH="1000000000")
     return root / "dist"
+
+
+def test_a_build_warns_of_nothing_in_the_package(package: Path, tmp_path: Path) -> None:
+    """Of no deprecated option above all. What build tools say of each other begins with a path of theirs."""
+    done = attempt(UV, "build", "--out-dir", tmp_path, package, cwd=tmp_path, PYTHONWARNINGS="always")
+    assert done.returncode == 0, done.stderr
+    assert "Successfully built" in done.stderr
+    warnings = [line for line in done.stderr.splitlines() if re.search("(?i)warning", line)]
+    assert [line for line in warnings if "site-packages" not in line] == []
+    silent = attempt(UV, "build", "--out-dir", tmp_path, package, cwd=tmp_path)
+    assert not re.search("(?i)warning|deprecat", silent.stdout + silent.stderr)
 
 
 def contents(distribution: Path) -> dict[str, bytes]:
@@ -412,14 +415,14 @@ GUARDS = {
     "tag-pattern": ("pyproject.toml", r"tag-pattern = ", a_date_is_tagged, r"!2026-11-22", r"22"),
     "--match and tag-pattern": (
         "pyproject.toml",
-        r"(git_describe_command = \[$(\n  .*)*\n\]|tag-pattern = )",
+        r"(scm\.git\.describe_command = \[$(\n  .*)*\n\]|tag-pattern = )",
         a_noise_tag_is_newer,
         r"1\.0\.1\.dev1\+g\w+",
         r"3",
     ),
     "--match": (
         "pyproject.toml",
-        r"git_describe_command = \[$(\n  .*)*\n\]",
+        r"scm\.git\.describe_command = \[$(\n  .*)*\n\]",
         a_noise_tag_is_newer,
         r"1\.0\.1\.dev1\+g\w+",
         r"!nightly-3",

@@ -23,6 +23,7 @@ from copier._main import Worker
 from hatchling.build import prepare_metadata_for_build_wheel
 from markdown_it import MarkdownIt
 from packaging.utils import InvalidName, canonicalize_name, is_normalized_name
+from release_lib.distributions import SUPPORTED_PYTHONS
 from ruamel.yaml import YAML
 from support.rendering import ROOT, Renderer, commit_all
 
@@ -36,7 +37,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 }
 ASKED = {name: q for name, q in QUESTIONS.items() if q.get("when") is not False and q.get("ask") is not False}
 FREE_TEXT = [name for name, q in ASKED.items() if q["type"] == "str" and "choices" not in q]
-DESCRIPTION_LIMIT = 512
+COLUMNS = 80  # of a terminal
 
 # What people type, paste or attack with. Every free-text question meets every one of them.
 AWKWARD = {
@@ -110,6 +111,7 @@ TAKES = {
     "repository_owner": {"YAML boolean", "YAML float", "YAML number", "date"},
     "repository_name": {"YAML boolean", "YAML float", "YAML number", "date", "two dots", "leading dash"},
     "tag_prefix": {"empty", "YAML boolean"},
+    "code_owners": {"empty"},
     "release_branches": {"empty", "YAML boolean", "YAML number", "YAML float", "date"}
     | {"leading space", "trailing space"},
 }
@@ -151,6 +153,10 @@ REFUSED = {
         "*", "** main", "release/* main", "main -x", "main a..b", "main x.lock", "main a//b", "main ***",
         "main !x", "main [a]", "main x?", "main\trelease", "main /x", "main x.", "main x/", "x" * 201,
     ],
+    "code_owners": [
+        "octocat", "@", "@octo cat", "@octo-org/", "@octo-org/a/b", "@-a", "@a-", "@a--b", "ada@example", "#",
+        "@octocat # for now", "/docs/ @octocat", "!@octocat", "@octocat\n* @eve", "x@y.z " * 84,
+    ],
     "testpypi_environment": ["_x", "x-", "x ", "a;b", "a,b", "a`b", "a\\b", "x" * 101],
     "pypi_environment": ["testpypi", "TestPyPI", "_x", "x-"],
 }
@@ -180,6 +186,13 @@ ACCEPTED = {
         "develop *.x",
         "main feature-",
         "  main  2.x  ",
+    ],
+    "code_owners": [
+        "@octocat",
+        "@octo-org/release_team-2",
+        "@ada_acme",
+        "ada.lovelace+py@mail.example.org",
+        "  @octocat   @octo-org/releases ada@example.org ",
     ],
     "testpypi_environment": ["testpypi", "Test PyPI (index)", "a/b", "test:pypi@org+1"],
     "pypi_environment": ["pypi", "PyPI (production)", "release/pypi", "3"],
@@ -211,7 +224,13 @@ def test_a_question_explains_itself_in_three_lines(name: str) -> None:
     assert what.endswith((".", "?"))
     assert the_rule.endswith(".")
     assert re.fullmatch(r"Example: \S.*", example)
-    assert max(map(len, (what, the_rule, example))) <= 120, "a terminal shows one line for each"
+    before, behind = (
+        len("🎤 ") + 1,
+        len(" [press Enter]"),
+    )  # what Copier puts around the lines; 🎤 is two columns wide
+    assert len(what) <= COLUMNS - before
+    assert len(the_rule) <= COLUMNS
+    assert len(example) <= COLUMNS - behind
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -280,10 +299,9 @@ def test_a_bad_answer_is_refused_with_its_value_and_an_example_that_passes(
     rule: Callable[[str, str], str], question: str, answer: str
 ) -> None:
     sentence = rule(question, answer)
-    wrong, expected, example = re.fullmatch(r"(.+?); expected (.+), for example (.+)", sentence).groups()  # type: ignore[union-attr]
-    assert wrong.startswith("The ")
+    expected, example, wrong = re.fullmatch(r"(Enter .+?), like (.+?); (the .+)", sentence).groups()  # type: ignore[union-attr]
+    assert len(f"{expected}, like ") <= 70 - len("my-package"), "a terminal shows the rule and an example"
     assert wrong.split()[1] in {*question.split("_"), "first"}
-    assert expected
     assert any(
         text in wrong for text in (f"'{answer}'", json.dumps(answer), answer[:63], *quoted_words(answer))
     )
@@ -460,6 +478,16 @@ def test_any_folder_gives_a_good_project_name(
     assert default_answers(tmp_path / folder)["project_name"] == name
 
 
+def test_the_pythons_are_those_that_the_release_scripts_know(
+    default_answers: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    choices = QUESTIONS["lowest_python"]["choices"]
+    assert tuple(choices) == SUPPORTED_PYTHONS[: len(choices)]
+    for number, lowest in enumerate(choices):
+        answers = default_answers(tmp_path / "new", lowest_python=lowest)
+        assert tuple(answers["python_versions"]) == SUPPORTED_PYTHONS[number:]
+
+
 @pytest.mark.parametrize("way", [".", "./", "../My Package", "../My Package/"])
 def test_the_folder_is_known_however_it_is_named(
     default_answers: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
@@ -503,7 +531,7 @@ CHOICES: list[dict[str, Any]] = [
         "type_checker": "none",
         "license": "BSD-3-Clause",
     },
-    {"release_notes": "git-cliff", "command_line": True, "lowest_python": "3.14", "failure_issue": False},
+    {"release_notes": "git-cliff", "command_line": True, "lowest_python": "3.14", "release_issues": False},
 ]
 
 
@@ -532,8 +560,8 @@ def test_awkward_answers_are_found_again_exactly(
 ) -> None:
     typed, package = awkward(number)
     found = read_back(package)
-    assert found.pop("release_branches") == typed["release_branches"].split()
-    assert found == {**{key: value for key, value in typed.items() if key != "release_branches"}}
+    lists = ("release_branches", "code_owners")
+    assert found == {key: value.split() if key in lists else value for key, value in typed.items()}
 
 
 def read_back(package: Path) -> dict[str, Any]:
@@ -546,8 +574,12 @@ def read_back(package: Path) -> dict[str, Any]:
     title, description = readme(package / "README.md")
     owner, repository = settings["repository"].split("/")
     prefix = settings["tag-prefix"]
-    environments = {name: job["environment"] for name, job in release["jobs"].items() if "environment" in job}
+    environments = {
+        name: job["environment"]["name"] for name, job in release["jobs"].items() if "environment" in job
+    }
     module = next(path.parent.name for path in package.glob("**/__init__.py"))
+    rules = [line.split() for line in files.get(".github/CODEOWNERS", "").splitlines() if line[:1] != "#"]
+    assert [rule[0] for rule in rules] == ["/.github/"] * len(rules)
     said: dict[str, list[Any]] = {
         "project_name": [project["name"], settings["distribution"], stored["project_name"], title],
         "import_name": [settings["import-name"], module, stored["import_name"]],
@@ -555,6 +587,7 @@ def read_back(package: Path) -> dict[str, Any]:
         "author_name": [project["authors"][0]["name"], stored["author_name"]],
         "repository_owner": [owner, stored["repository_owner"]],
         "repository_name": [repository, stored["repository_name"]],
+        "code_owners": [[owner for rule in rules for owner in rule[1:]], stored["code_owners"].split()],
         "tag_prefix": [prefix, stored["tag_prefix"]],
         "release_branches": [settings["release-branches"], stored["release_branches"].split()],
         "testpypi_environment": [environments["publish-testpypi"], stored["testpypi_environment"]],

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 import build_distributions
 import pytest
 import verify_index
+from emulator.fixtures import once
 from release_lib import index, step
 from release_lib.settings import Settings, load_settings
+from support.archives import hashes_of, write_checksums
+from support.clones import Repository
 from support.rendering import git
 
-from release.kit import Outcome, Repository, hashes_of, write_checksums
 from release.local_index import LocalIndex, serving
+from release.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,8 +108,9 @@ def package_clone(default_package: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def built(package_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with both distributions of the default package, 0.1.0; not to be changed."""
-    folder = tmp_path_factory.mktemp("built") / "dist"
-    build_distributions.build_distributions(package_clone, folder)
+    with once(tmp_path_factory, "built") as (folder, missing):
+        if missing:
+            build_distributions.build_distributions(package_clone, folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""build_distributions.py: the same commit gives the same bytes, from an unchanged tree."""
+"""build_distributions.py: the same commit gives the same files, from an unchanged tree."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import build_distributions
 import pytest
 from release_lib.settings import PATH
+from support.archives import hashes_of
 from support.rendering import commit_all, git
 
-from release.kit import WHEN_IT_STOPS, hashes_of, mend, shell
+from release.outcomes import WHEN_IT_STOPS, fix_command, recovery, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import RunStep
 
+SEE = recovery("build")
 RANDOM_FILE = """
 import os
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
@@ -48,7 +50,7 @@ def test_both_distributions_are_built_and_listed(built: Path) -> None:
 
 
 @pytest.mark.requirement("P5.5", "P5.2")
-def test_another_clone_at_another_place_and_time_gives_the_same_bytes(
+def test_another_clone_at_another_place_and_time_gives_the_same_files(
     built: Path, clone: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for path in clone.rglob("*"):
@@ -66,7 +68,7 @@ def test_another_clone_at_another_place_and_time_gives_the_same_bytes(
 
 
 @pytest.mark.requirement("P5.5", "B4")
-def test_a_package_that_builds_other_bytes_each_time_is_caught(clone: Path, run_step: RunStep) -> None:
+def test_a_package_that_builds_other_files_each_time_is_caught(clone: Path, run_step: RunStep) -> None:
     (clone / "hatch_build.py").write_text(RANDOM_FILE)
     with (clone / "pyproject.toml").open("a") as pyproject:
         pyproject.write('\n[tool.hatch.build.hooks.custom]\n[tool.hatch.build]\nartifacts = ["noise.txt"]\n')
@@ -74,28 +76,28 @@ def test_a_package_that_builds_other_bytes_each_time_is_caught(clone: Path, run_
         ignored.write("noise.txt\n")
     commit_all(clone)
     done = run_step(build_distributions, "--out", "../dist", "--twice")
-    assert (done.status, *done.sentences) == (
+    assert (done.status, *done.lines) == (
         1,
         "Two builds of one commit differ: "
         + ", ".join(path.name for path in sorted((clone.parent / "dist").glob("demo*"))),
-        "Expected: the same bytes, or a re-run of a release could never finish it",
+        "Expected: the same files, or a re-run could never finish a release",
         "Fix: take what changes between builds (times, random order, paths) out of the build",
         "See: https://reproducible-builds.org/docs/",
     )
 
 
 @pytest.mark.requirement("P1.4", "P5.5")
-def test_a_folder_with_files_is_refused_and_can_be_mended(clone: Path, run_step: RunStep) -> None:
+def test_a_folder_with_files_is_refused_and_can_be_fixed(clone: Path, run_step: RunStep) -> None:
     (clone.parent / "dist").mkdir()
     (clone.parent / "dist/demo_pkg-0.0.9.tar.gz").touch()
     done = run_step(build_distributions, "--out", "../dist")
-    assert done.sentences == (
+    assert done.lines == (
         "The folder ../dist already has files in it",
         "Expected: an empty folder, so that only this build's files are published",
         "Fix: rm -r ../dist",
-        WHEN_IT_STOPS,
+        SEE,
     )
-    shell(mend(done.sentences), clone)
+    shell(fix_command(done.lines), clone)
     (clone.parent / "dist").mkdir()
     (clone.parent / "dist/.gitignore").write_text("*")  # what uv leaves there is no file of an earlier build
     assert run_step(build_distributions, "--out", "../dist", "--twice").status == 0
@@ -111,7 +113,7 @@ def test_a_changed_tree_is_not_built(
         monkeypatch.setenv("TAG", tag)
     (clone / "src/demo_pkg/forgotten.py").touch()
     done = run_step(build_distributions)
-    assert done.sentences[0] == "The tree differs from its commit in 1 file(s): src/demo_pkg/forgotten.py"
+    assert done.lines[0] == "The tree differs from its commit in 1 file(s): src/demo_pkg/forgotten.py"
     assert not (clone / "dist").exists()
 
 
@@ -125,7 +127,7 @@ def test_a_shallow_clone_is_not_built(
     if git(shallow, "rev-parse", "--is-shallow-repository") == "false":  # one commit is the whole history
         (shallow / ".git/shallow").write_text(git(shallow, "rev-parse", "HEAD") + "\n")
     monkeypatch.chdir(shallow)
-    assert run_step(build_distributions).sentences[0].startswith("This clone is shallow: ")
+    assert run_step(build_distributions).lines[0].startswith("This clone is shallow: ")
 
 
 @pytest.mark.requirement("P3.2", "P3.6")
@@ -135,13 +137,13 @@ def test_another_commit_than_the_gates_is_not_built(
     monkeypatch.setenv("TAG", "v0.1.0")
     monkeypatch.setenv("COMMIT", "c0ffee" * 6 + "c0ff")
     head = git(clone, "rev-parse", "HEAD")
-    assert run_step(build_distributions).sentences[0] == (
-        f"The tag v0.1.0 has moved: this run was started for c0ffeec0ffee, now it is {head[:12]}"
+    assert run_step(build_distributions).lines[0] == (
+        f"The tag v0.1.0 has moved: this run was started for c0ffeec0ffee, now it is on {head[:12]}"
     )
 
 
 @pytest.mark.requirement("X11")
-def test_a_backend_with_other_bytes_than_pinned_is_refused(
+def test_a_backend_with_another_hash_than_pinned_is_refused(
     clone: Path, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = (PATH.parent / "build-constraints.txt").read_text().splitlines()
@@ -149,14 +151,14 @@ def test_a_backend_with_other_bytes_than_pinned_is_refused(
     (tmp_path / "build-constraints.txt").write_text(
         "\n".join(line for number, line in enumerate(pinned) if number == 0 or line != pinned[number - 1])
     )
-    monkeypatch.setattr(build_distributions, "HERE", tmp_path)
+    monkeypatch.setattr(build_distributions, "PATH", tmp_path / "settings.toml")
     done = run_step(build_distributions)
     assert done.status == 1
-    assert done.sentences[0].startswith("`uv build --build-constraint ")
-    assert "sha256:" + "0" * 64 in done.sentences[0]
-    assert done.sentences[1:] == (
+    assert done.lines[0].startswith("`uv build --build-constraint ")
+    assert "sha256:" + "0" * 64 in done.lines[0]
+    assert done.lines[1:] == (
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
+        "Fix: read the output above, then run this again",
         WHEN_IT_STOPS,
     )
     assert not list(clone.glob("dist/demo*"))
@@ -169,7 +171,7 @@ def test_a_backend_that_is_not_pinned_is_refused(clone: Path, run_step: RunStep)
     commit_all(clone)
     done = run_step(build_distributions)
     assert done.status == 1
-    assert "flit-core" in done.sentences[0]
+    assert "flit-core" in done.lines[0]
 
 
 @pytest.mark.requirement("P6.3")
@@ -181,14 +183,14 @@ def test_a_backend_that_is_not_pinned_is_refused(clone: Path, run_step: RunStep)
         ('[build-system]\nrequires = []\nbuild-backend = "nothing"\n', "nothing"),
     ],
 )
-def test_a_broken_pyproject_ends_in_a_sentence(text: str, said: str, clone: Path, run_step: RunStep) -> None:
+def test_a_broken_pyproject_ends_in_four_lines(text: str, said: str, clone: Path, run_step: RunStep) -> None:
     (clone / "pyproject.toml").write_text(text)
     commit_all(clone)
     done = run_step(build_distributions)
     assert done.status == 1
-    assert done.sentences[0].startswith("`uv build --build-constraint ")
-    assert said in done.sentences[0]
-    assert len(done.sentences) == 4
+    assert done.lines[0].startswith("`uv build --build-constraint ")
+    assert said in done.lines[0]
+    assert len(done.lines) == 4
 
 
 @pytest.mark.requirement("P3.3")

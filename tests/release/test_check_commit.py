@@ -10,15 +10,17 @@ import check_commit
 import pytest
 from support.rendering import git
 
-from release.kit import VERSION_TAGS, WHEN_IT_STOPS, Repository, mend, refusal, shell
+from release.outcomes import VERSION_TAGS, WHEN_IT_STOPS, fix_command, recovery, refusal, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from release_lib.settings import Settings
+    from support.clones import Repository
 
     from release.conftest import RunStep
 
+SEE = recovery("gate")
 ANNOTATED = ("--annotate", "--message", "the release")
 
 
@@ -43,7 +45,7 @@ def test_a_detached_checkout_of_an_older_tag_passes(repository: Repository, run_
 
 
 @pytest.mark.requirement("P3.1", "P3.10")
-def test_a_shallow_clone_is_refused_and_can_be_mended(
+def test_a_shallow_clone_is_refused_and_can_be_fixed(
     repository: Repository, tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.commit()
@@ -53,49 +55,49 @@ def test_a_shallow_clone_is_refused_and_can_be_mended(
     git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository.origin}", str(shallow))
     monkeypatch.chdir(shallow)
     done = run_step(check_commit, "v1.0.0")
-    assert done.sentences == (
+    assert done.lines == (
         "This clone is shallow: it lacks the history that a version is counted from",
         "Expected: the full history and every tag (actions/checkout: fetch-depth: 0)",
         "Fix: git fetch --unshallow --tags",
         "See: CONTRIBUTING.md, 'Set up'",
     )
-    shell(mend(done.sentences), shallow)
+    shell(fix_command(done.lines), shallow)
     assert run_step(check_commit, "v1.0.0").status == 0
 
 
 @pytest.mark.requirement("P3.2")
-def test_a_tag_that_is_not_fetched_is_refused_and_can_be_mended(
+def test_a_tag_that_is_not_fetched_is_refused_and_can_be_fixed(
     repository: Repository, run_step: RunStep
 ) -> None:
     repository.tag("v1.0.0")
     repository.git("tag", "--delete", "v1.0.0")
     done = run_step(check_commit, "v1.0.0")
-    assert done.sentences == (
+    assert done.lines == (
         "The tag v1.0.0 is not in this clone",
         "Expected: every tag of the repository",
         "Fix: git fetch --tags",
-        WHEN_IT_STOPS,
+        SEE,
     )
-    shell(mend(done.sentences), repository.folder)
+    shell(fix_command(done.lines), repository.folder)
     assert run_step(check_commit, "v1.0.0").status == 0
 
 
 @pytest.mark.requirement("P3.2", "P3.6")
 @pytest.mark.parametrize("options", [(), ANNOTATED], ids=["lightweight", "annotated"])
-def test_a_newer_commit_than_the_tags_is_refused_and_can_be_mended(
+def test_a_newer_commit_than_the_tags_is_refused_and_can_be_fixed(
     options: tuple[str, ...], repository: Repository, run_step: RunStep
 ) -> None:
     repository.tag("v1.0.0", *options)
     tagged = repository.git("rev-parse", "HEAD")
     head = repository.commit()
     done = run_step(check_commit, "v1.0.0")
-    assert done.sentences == (
+    assert done.lines == (
         f"The tag v1.0.0 stands on {tagged[:12]}, but {head[:12]} is checked out",
         "Expected: the commit that v1.0.0 stands on",
         "Fix: git checkout v1.0.0",
-        WHEN_IT_STOPS,
+        SEE,
     )
-    shell(mend(done.sentences), repository.folder)
+    shell(fix_command(done.lines), repository.folder)
     assert run_step(check_commit, "v1.0.0").outputs == {"commit": tagged}
 
 
@@ -115,13 +117,13 @@ def test_a_tag_that_moved_since_the_run_began_is_refused_and_can_be_put_back(
     else:
         monkeypatch.setenv("COMMIT", pushed)
     done = run_step(check_commit, "v1.0.0")
-    assert done.sentences == (
-        f"The tag v1.0.0 has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
-        "Expected: a tag that stays on its commit for ever",
+    assert done.lines == (
+        f"The tag v1.0.0 has moved: this run was started for {pushed[:12]}, now it is on {head[:12]}",
+        "Expected: a tag that stays on its commit",
         f"Fix: git tag -f v1.0.0 {pushed} && git push -f origin v1.0.0, or release a new version",
-        WHEN_IT_STOPS,
+        SEE,
     )
-    shell(mend(done.sentences), repository.folder)
+    shell(fix_command(done.lines), repository.folder)
     shell("git checkout v1.0.0", repository.folder)
     assert run_step(check_commit, "v1.0.0").status == 0
 
@@ -141,23 +143,23 @@ def test_a_start_by_hand_does_not_compare_the_branch_it_was_started_from(
     ("rivals", "named"),
     [(("v1.0.1",), "v1.0.1"), (("v1.0.0rc1",), "v1.0.0rc1"), (("v2", "v1.0.0-1"), "v1.0.0-1, v2")],
 )
-def test_a_second_version_tag_on_the_commit_is_refused_and_can_be_mended(
+def test_a_second_version_tag_on_the_commit_is_refused_and_can_be_fixed(
     rivals: tuple[str, ...], named: str, repository: Repository, run_step: RunStep
 ) -> None:
     for tag in (*rivals, "v1.0.0"):
         repository.tag(tag)
     done = run_step(check_commit, "v1.0.0")
     head = repository.git("rev-parse", "HEAD")
-    assert done.sentences == (
+    assert done.lines == (
         f"The commit {head[:12]} has more than one version tag: v1.0.0 and {named}",
-        "Expected: one version tag on a commit; with two, the version is a lottery",
+        "Expected: one version tag on a commit; with two, either may be taken",
         (
             "Fix: git push --delete origin v1.0.0 && git tag -d v1.0.0, then git commit --allow-empty "
             "-m 'Release v1.0.0', push, and tag that commit"
         ),
-        "See: RELEASING.md, 'Making a tag again'",
+        "See: .github/release/RECOVERY.md, 'Making a tag again'",
     )
-    shell(mend(done.sentences), repository.folder)
+    shell(fix_command(done.lines), repository.folder)
     shell("git commit --allow-empty -m 'Release v1.0.0' && git push", repository.folder)
     repository.tag("v1.0.0")
     assert run_step(check_commit, "v1.0.0").status == 0
@@ -211,13 +213,13 @@ def test_a_version_that_was_tagged_before_under_another_spelling_is_refused(
     repository.git("push", "--quiet", "origin", "main")
     repository.tag(new)
     done = run_step(check_commit, new)
-    assert done.sentences == (
+    assert done.lines == (
         f"The version of {new} has another tag already: {old}",
         "Expected: one tag for a version, because PEP 440 reads both as the same number",
         f"Fix: git push --delete origin {new} && git tag -d {new}, then tag the next version",
         VERSION_TAGS,
     )
-    shell(mend(done.sentences), repository.folder)
+    shell(fix_command(done.lines), repository.folder)
     repository.tag("v1.3.0")
     assert run_step(check_commit, "v1.3.0").status == 0
 
@@ -234,21 +236,21 @@ def test_an_older_tag_in_a_spelling_that_was_never_released_does_not_count(
 
 
 @pytest.mark.requirement("P3.9")
-def test_a_commit_that_is_not_pushed_to_a_release_branch_is_refused_and_can_be_mended(
+def test_a_commit_that_is_not_pushed_to_a_release_branch_is_refused_and_can_be_fixed(
     repository: Repository, run_step: RunStep
 ) -> None:
     repository.git("checkout", "--quiet", "-b", "feature")
     repository.commit()
     repository.tag("v1.0.0")
     done = run_step(check_commit, "v1.0.0")
-    assert done.sentences == (
+    assert done.lines == (
         "The tagged commit is on no branch, not on a release branch",
         "Expected: a commit of main that is pushed",
         "Fix: merge it into main and push that branch first",
-        WHEN_IT_STOPS,
+        SEE,
     )
     repository.git("push", "--quiet", "origin", "feature")
-    assert run_step(check_commit, "v1.0.0").sentences[0] == (
+    assert run_step(check_commit, "v1.0.0").lines[0] == (
         "The tagged commit is on feature, not on a release branch"
     )
     shell("git checkout main && git merge --ff-only feature && git push", repository.folder)
@@ -312,7 +314,7 @@ def test_the_remotes_default_branch_pointer_is_no_branch(
     monkeypatch.setattr(check_commit, "load_settings", lambda: chosen)
     repository.git("remote", "set-head", "origin", "main")
     repository.tag("v1.0.0")
-    assert run_step(check_commit, "v1.0.0").sentences[0] == (
+    assert run_step(check_commit, "v1.0.0").lines[0] == (
         "The tagged commit is on main, not on a release branch"
     )
 
@@ -321,7 +323,7 @@ def test_the_remotes_default_branch_pointer_is_no_branch(
 @pytest.mark.parametrize(
     "change", ["changed", "staged", "untracked", "untracked in a folder", "deleted", "renamed"]
 )
-def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_mended(
+def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_fixed(
     change: str, repository: Repository, run_step: RunStep
 ) -> None:
     repository.tag("v1.0.0")
@@ -341,13 +343,13 @@ def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_mende
     if change == "staged":
         repository.git("add", "--all")
     done = run_step(check_commit, "v1.0.0")
-    assert done.sentences == (
+    assert done.lines == (
         f"The tree differs from its commit in 1 file(s): {named}",
         "Expected: exactly the files of the commit",
         "Fix: git stash --include-untracked (or commit the changes and tag that commit)",
-        WHEN_IT_STOPS,
+        SEE,
     )
-    shell(mend(done.sentences).partition(" (")[0], repository.folder)
+    shell(fix_command(done.lines).partition(" (")[0], repository.folder)
     assert run_step(check_commit, "v1.0.0").status == 0
 
 
@@ -359,7 +361,7 @@ def test_many_changed_files_are_counted_and_the_first_ones_named(
     for number in range(25):
         (repository.folder / f"file{number:02}").touch()
     names = ", ".join(f"file{number:02}" for number in range(20))
-    assert run_step(check_commit, "v1.0.0").sentences[0] == (
+    assert run_step(check_commit, "v1.0.0").lines[0] == (
         f"The tree differs from its commit in 25 file(s): {names} and 5 more"
     )
 
@@ -382,30 +384,30 @@ def test_ignored_files_do_not_count(repository: Repository, run_step: RunStep) -
     assert run_step(check_commit, "v1.0.0").status == 0
 
 
-def test_a_folder_that_is_no_repository_ends_in_a_sentence(
+def test_a_folder_that_is_no_repository_ends_in_four_lines(
     tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", os.fspath(tmp_path.parent))
     done = run_step(check_commit, "v1.0.0")
-    assert done.sentences[0].startswith(
+    assert done.lines[0].startswith(
         "`git rev-parse --is-shallow-repository` failed with status 128: fatal: not a git repository"
     )
-    assert done.sentences[1:] == (
+    assert done.lines[1:] == (
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
+        "Fix: read the output above, then run this again",
         WHEN_IT_STOPS,
     )
 
 
-def test_a_repository_without_a_commit_ends_in_a_sentence(
+def test_a_repository_without_a_commit_ends_in_four_lines(
     tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     git(tmp_path, "init", "--quiet", "empty")
     monkeypatch.chdir(tmp_path / "empty")
-    assert run_step(check_commit, "v1.0.0").sentences[1:] == (
+    assert run_step(check_commit, "v1.0.0").lines[1:] == (
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
+        "Fix: read the output above, then run this again",
         WHEN_IT_STOPS,
     )
 

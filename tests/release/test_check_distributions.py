@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import check_distributions
 import pytest
+from markdown_it import MarkdownIt
 from packaging.version import Version
 from release_lib.distributions import find_distributions
+from support.archives import hashes_of, make_wheel, member, rewrite_sdist, rewrite_wheel
 
-from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, member, refusal, rewrite_sdist, rewrite_wheel
+from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +25,10 @@ if TYPE_CHECKING:
     from release_lib.settings import Settings
 
     from release.conftest import RunStep
-    from release.kit import Outcome
+    from release.outcomes import Outcome
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
+SEE = recovery("build")
 VERSION_FILE = "src/demo_pkg/_version.py"
 BUILD_AGAIN = "Fix: uv run .github/release/build_distributions.py"
 PLACES = (
@@ -41,6 +45,18 @@ PLACES = (
 def _tag(monkeypatch: pytest.MonkeyPatch) -> None:
     """Release v0.1.0."""
     monkeypatch.setenv("TAG", "v0.1.0")
+
+
+@pytest.fixture(autouse=True)
+def _findings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run check-wheel-contents only where a test asks for it, because it takes a second."""
+    if "check_wheel_contents" not in request.fixturenames:
+        monkeypatch.setattr(check_distributions, "findings_in", lambda _: "OK")
+
+
+@pytest.fixture
+def check_wheel_contents() -> None:
+    """Let the real check-wheel-contents run."""
 
 
 def tamper(
@@ -69,12 +85,73 @@ def test_what_was_built_is_listed_and_handed_on(dist: Path, tmp_path: Path, run_
     done = run_step(check_distributions, dist, "--checksums", tmp_path / "checksums/SHA256SUMS")
     assert done.status == 0, done.errors
     pythons = ["3.11", "3.12", "3.13", "3.14", "3.15"]
-    assert done.outputs == {"version": "0.1.0", "pythons": json.dumps(pythons), "newest": "3.15"}
+    assert done.outputs == {"pythons": json.dumps(pythons), "newest": "3.15"}
     hashes = hashes_of(dist / WHEEL, dist / SDIST)
     listing = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
     assert (tmp_path / "checksums/SHA256SUMS").read_bytes() == listing.encode()
-    assert done.summary == f"## Built demo-pkg 0.1.0\n\n```\n{listing}```\n\n"
+    assert done.summary.startswith(f"## Built demo-pkg 0.1.0\n\n```\n{listing}```\n\n<details>")
     subprocess.run(["sha256sum", "--check", "--strict", "../checksums/SHA256SUMS"], cwd=dist, check=True)
+
+
+@pytest.mark.usefixtures("check_wheel_contents")
+def test_the_summary_shows_what_is_in_both_distributions(dist: Path, run_step: RunStep) -> None:
+    """Files with their sizes, the metadata, and what check-wheel-contents finds, which stops nothing."""
+    record = member(dist / WHEEL, ".dist-info/RECORD") + b"demo_pkg/old.pyc,sha256=47DEQpj8HBSa,0\n"
+    tamper(dist, WHEEL, {"demo_pkg/old.pyc": b"", ".dist-info/RECORD": record})
+    done = run_step(check_distributions, dist)
+    assert done.status == 0
+    wheel, sdist = (folded(done.summary, name) for name in (WHEEL, SDIST))
+    files, metadata, findings = (text.splitlines() for text in blocks(wheel))
+    size = len(member(dist / WHEEL, "demo_pkg/__init__.py"))
+    assert f"{size:,}  demo_pkg/__init__.py" in [line.strip() for line in files]
+    assert {"Name: demo-pkg", "Version: 0.1.0"} <= set(metadata)
+    assert any(line.startswith("W001: Wheel contains .pyc/.pyo files") for line in findings)
+    files, metadata = (text.splitlines() for text in blocks(sdist))
+    assert "demo_pkg-0.1.0/pyproject.toml" in [line.split()[-1] for line in files]
+    assert "Version: 0.1.0" in metadata
+
+
+@pytest.mark.usefixtures("check_wheel_contents")
+def test_a_sound_wheel_is_found_to_be_so(dist: Path, run_step: RunStep) -> None:
+    assert blocks(folded(run_step(check_distributions, dist).summary, WHEEL))[-1] == "OK"
+
+
+@pytest.mark.requirement("X10", "X17")
+def test_names_and_metadata_cannot_become_markup_or_commands(
+    dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    path, text = metadata_of(dist, WHEEL)
+    evil = "```\n</details>\n::error::gotcha\n\x1b[31m\u202e.py"
+    summary = b"\nSummary: ```` </details> <img src=x>\n"
+    tamper(dist, WHEEL, {evil: b"", path: re.sub(rb"\nSummary: .*\n", summary, text)})
+    done = run_step(check_distributions, dist)
+    assert done.status == 0, done.errors
+    tokens = MarkdownIt().parse(done.summary)
+    html = [token.content.strip() for token in tokens if token.type == "html_block"]
+    assert [h for h in html if not h.startswith("<details><summary>demo_pkg-0.1.0")] == ["</details>"] * 2
+    assert len(html) == 4
+    assert [t.content for t in tokens if t.type == "inline" and "gotcha" in t.content] == []
+    commands = [line for line in done.printed.splitlines() if line.startswith("::")]
+    assert [line.partition("::stop-commands::")[0] for line in commands[::2]] == [""] * 3
+    assert "\x1b" not in done.printed
+    assert "\u202e" not in done.printed
+
+
+def test_a_long_list_of_files_is_cut(dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_distributions, "SHOWN_FILES", 2)
+    done = run_step(check_distributions, dist)
+    assert blocks(folded(done.summary, WHEEL))[0].splitlines()[2].startswith("and ")
+
+
+def folded(summary: str, name: str) -> str:
+    """The part of a job summary that is about a distribution."""
+    return summary.partition(f"<details><summary>{name}: ")[2].partition("</details>")[0]
+
+
+def blocks(markdown: str) -> list[str]:
+    """The code blocks of a text."""
+    return [t.content.rstrip("\n") for t in MarkdownIt().parse(markdown) if t.type == "fence"]
 
 
 @pytest.mark.requirement("P3.3", "P3.5")
@@ -82,9 +159,9 @@ def test_without_a_tag_it_is_enough_that_all_places_agree(
     dist: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TAG")
-    assert run_step(check_distributions, dist).outputs["version"] == "0.1.0"
+    assert run_step(check_distributions, dist).summary.startswith("## Built demo-pkg 0.1.0\n")
     tamper(dist, WHEEL, {place(WHEEL): b"__version__ = '0.1.1'\n"})
-    assert run_step(check_distributions, dist).sentences[0] == (
+    assert run_step(check_distributions, dist).lines[0] == (
         f"The built version is not 0.1.0: {VERSION_FILE} in {WHEEL} says 0.1.1"
     )
 
@@ -95,11 +172,11 @@ def test_another_tag_than_the_built_version_is_refused_at_every_place(
 ) -> None:
     monkeypatch.setenv("TAG", "v0.2.0")
     done = run_step(check_distributions, dist)
-    assert done.sentences == (
+    assert done.lines == (
         f"The built version is not 0.2.0: {'; '.join(f'{p} says 0.1.0' for p in PLACES)}",
         "Expected: 0.2.0 in all 6 places",
         "Fix: git describe --tags --long (shows what the version was made from)",
-        WHEN_IT_STOPS,
+        SEE,
     )
     assert done.outputs == {}
 
@@ -131,11 +208,11 @@ def test_one_place_with_another_version_is_refused_by_name(
         (dist / SDIST).unlink()
         place_named = f"the file name {renamed}"
     done = run_step(check_distributions, dist)
-    assert done.sentences == (
+    assert done.lines == (
         f"The built version is not 0.1.0: {place_named} says {wrong}",
         "Expected: 0.1.0 in all 6 places",
         "Fix: git describe --tags --long (shows what the version was made from)",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -154,11 +231,11 @@ def test_a_distribution_without_its_version_file_or_metadata_is_refused(
 ) -> None:
     tamper(dist, name, {place(name) if missing == "version file" else metadata_of(dist, name)[0]: None})
     done = run_step(check_distributions, dist)
-    assert done.sentences[0].startswith(f"{name} cannot be read as a distribution: ")
-    assert done.sentences[1:] == (
-        f"Expected: metadata, and the generated {VERSION_FILE}",
+    assert done.lines[0].startswith(f"{name} cannot be read as a distribution: ")
+    assert done.lines[1:] == (
+        f"Expected: valid metadata, and {VERSION_FILE}",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -178,11 +255,11 @@ def test_a_distribution_without_its_version_file_or_metadata_is_refused(
 )
 def test_a_version_file_that_states_no_version_is_refused(code: bytes, dist: Path, run_step: RunStep) -> None:
     tamper(dist, WHEEL, {place(WHEEL): code})
-    assert run_step(check_distributions, dist).sentences == (
+    assert run_step(check_distributions, dist).lines == (
         f"{VERSION_FILE} in {WHEEL} does not set __version__ to a version",
         "Expected: the file that hatch-vcs writes",
         f"Fix: git rm --cached --ignore-unmatch {VERSION_FILE}",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -197,11 +274,11 @@ def test_a_distribution_of_another_project_is_refused(
         changes[path] = text.replace(b"\nName: demo-pkg\n", b"\nName: other\n")
     named = WHEEL.replace("demo_pkg", "other") if file else WHEEL
     tamper(dist, WHEEL, changes, new_name=named)
-    assert run_step(check_distributions, dist).sentences == (
+    assert run_step(check_distributions, dist).lines == (
         f"{named} is a distribution of {'other' if file and metadata else 'demo-pkg, other'}",
         "Expected: the project demo-pkg",
         "Fix: make the name in pyproject.toml and in .github/release/settings.toml the same",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -231,18 +308,18 @@ def test_anything_but_wheels_and_one_sdist_is_refused(
         (dist / name).touch()
     for name in remove:
         (dist / name).unlink()
-    assert run_step(check_distributions, dist).sentences == (
-        f"The folder {dist} has {listed} in it",
+    assert run_step(check_distributions, dist).lines == (
+        f"The folder {dist} contains {listed}",
         "Expected: at least one wheel, exactly one sdist (.tar.gz), and nothing else",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
 @pytest.mark.requirement("P1.4")
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(lambda: find_distributions(tmp_path / "none"))[0] == (
-        f"The folder {tmp_path / 'none'} has nothing in it"
+        f"The folder {tmp_path / 'none'} contains nothing"
     )
 
 
@@ -252,7 +329,7 @@ def test_wheels_of_several_platforms_are_checked_each(dist: Path, run_step: RunS
     shutil.copy(dist / WHEEL, dist / native)
     assert run_step(check_distributions, dist).status == 0
     tamper(dist, native, {place(native): b"__version__ = '9'\n"})
-    assert run_step(check_distributions, dist).sentences[0] == (
+    assert run_step(check_distributions, dist).lines[0] == (
         f"The built version is not 0.1.0: {VERSION_FILE} in {native} says 9"
     )
 
@@ -260,7 +337,7 @@ def test_wheels_of_several_platforms_are_checked_each(dist: Path, run_step: RunS
 @pytest.mark.requirement("P3.3")
 @pytest.mark.parametrize("name", [WHEEL, SDIST])
 @pytest.mark.parametrize("garbage", ["empty", "text", "binary", "cut", "changed inside", "folder"])
-def test_a_broken_archive_ends_in_a_sentence(garbage: str, name: str, dist: Path, run_step: RunStep) -> None:
+def test_a_broken_archive_ends_in_four_lines(garbage: str, name: str, dist: Path, run_step: RunStep) -> None:
     path = dist / name
     data = path.read_bytes()
     middle = len(data) // 3
@@ -278,11 +355,11 @@ def test_a_broken_archive_ends_in_a_sentence(garbage: str, name: str, dist: Path
     else:
         path.write_bytes(broken)
     done = run_step(check_distributions, dist)
-    assert done.sentences[0].startswith(f"{name} cannot be read as a distribution: "), done.errors
-    assert done.sentences[1:] == (
-        f"Expected: metadata, and the generated {VERSION_FILE}",
+    assert done.lines[0].startswith(f"{name} cannot be read as a distribution: "), done.errors
+    assert done.lines[1:] == (
+        f"Expected: valid metadata, and {VERSION_FILE}",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -299,19 +376,19 @@ def test_a_broken_archive_ends_in_a_sentence(garbage: str, name: str, dist: Path
 def test_a_file_name_that_no_index_accepts_is_refused(named: str, dist: Path, run_step: RunStep) -> None:
     (dist / WHEEL).rename(dist / named)
     done = run_step(check_distributions, dist)
-    assert done.sentences[0].startswith(f"{named} is not a file name that an index accepts: ")
-    assert done.sentences[1:] == (
+    assert done.lines[0].startswith(f"{named} is not a file name that an index accepts")
+    assert done.lines[1:] == (
         "Expected: a name as the build backend gives it",
         BUILD_AGAIN,
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
 def say(done: Outcome) -> str:
     """The first line of a refusal."""
     assert done.status == 1
-    assert len(done.sentences) == 4
-    return done.sentences[0]
+    assert len(done.lines) == 4
+    return done.lines[0]
 
 
 @pytest.mark.requirement("P3.3")
@@ -401,7 +478,7 @@ def test_a_wheel_that_no_python_can_be_tested_on_is_refused(dist: Path, settings
         f"{WHEEL} supports no Python: it requires <3.10",
         "Expected: a requires-python that admits one of 3.11, 3.12, 3.13, 3.14, 3.15",
         "Fix: correct requires-python and the classifiers in pyproject.toml",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import check_index
 import pytest
-
-from release.kit import make_wheel
+from support.archives import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +31,7 @@ def test_nothing_there_goes_on(
     assert done.status == 0
     assert done.summary == (
         f"**demo-pkg 0.1.0 on {indexes[name].index.title}: absent** - "
-        "nothing is there yet; all files will be uploaded\n\n"
+        "no file is there yet; all files will be uploaded\n\n"
     )
     assert [len(local.asked) for local in indexes.values()] == [name == "testpypi", name == "pypi"]
 
@@ -55,20 +54,20 @@ def test_a_part_of_a_release_older_than_14_days_is_refused(
 ) -> None:
     indexes["pypi"].add(sdist, uploaded=OLD.isoformat())
     done = run_step(check_index, "pypi", "--checksums", checksums)
-    assert done.sentences == (
+    assert done.lines == (
         (
             f"PyPI has only a part of 0.1.0, lacks {WHEEL}, and takes no new files on a release older than "
             "14 days"
         ),
         "Expected: an interrupted upload to be finished within 14 days",
         "Fix: yank this version on the web, with the reason 'incomplete', and release the next one",
-        "See: RELEASING.md, 'A part of the files is there'",
+        "See: .github/release/RECOVERY.md, 'A part of the files is there'",
     )
 
 
 @pytest.mark.requirement("P5.3", "P5.6", "R8")
 @pytest.mark.parametrize("uploaded", [OLD, YOUNG])
-def test_the_same_bytes_go_on_whatever_their_age(
+def test_the_same_files_go_on_whatever_their_age(
     *,
     uploaded: dt.datetime,
     indexes: dict[str, LocalIndex],
@@ -80,23 +79,22 @@ def test_the_same_bytes_go_on_whatever_their_age(
     indexes["pypi"].add(wheel, sdist, uploaded=uploaded.isoformat())
     done = run_step(check_index, "pypi", "--checksums", checksums)
     assert done.summary == (
-        "**demo-pkg 0.1.0 on PyPI: identical** - "
-        "all files are there with the same bytes; the upload will skip them\n\n"
+        "**demo-pkg 0.1.0 on PyPI: identical** - all files are there, as built; the upload will skip them\n\n"
     )
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "R8")
-def test_other_bytes_are_refused(
+def test_other_contents_are_refused(
     indexes: dict[str, LocalIndex], checksums: Path, wheel: Path, sdist: Path, run_step: RunStep
 ) -> None:
     indexes["testpypi"].add(wheel, sdist)
     indexes["testpypi"].files[SDIST] += b"!"
     done = run_step(check_index, "testpypi", "--checksums", checksums)
-    assert done.sentences == (
+    assert done.lines == (
         f"TestPyPI already has other files for demo-pkg 0.1.0: {SDIST}",
-        "Expected: nothing of this version there, or exactly the bytes that were built",
-        "Fix: release the next version: a file name is never free again, not even after deletion",
-        "See: RELEASING.md, 'The version is there with other bytes'",
+        "Expected: no file of this version there, or exactly the files that were built",
+        "Fix: release the next version: a file name cannot be reused, not even after deletion",
+        "See: .github/release/RECOVERY.md, 'The version is there with other contents'",
     )
     assert done.status == 1
 
@@ -122,7 +120,7 @@ def test_an_index_that_does_not_answer_is_no_empty_one(
 ) -> None:
     indexes["pypi"].failures = [503] * 9
     done = run_step(check_index, "pypi", "--checksums", checksums)
-    assert (done.status, done.sentences[0].partition(":")[0]) == (1, "PyPI did not answer 5 times")
+    assert (done.status, done.lines[0].partition(":")[0]) == (1, "PyPI did not answer 5 times")
 
 
 @pytest.mark.requirement("P5.6")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import ci_verdict
 import pytest
 
 if TYPE_CHECKING:
+    from release_lib.settings import Settings
+
     from release.conftest import Gh, RunStep
 
 COMMIT = "a" * 40
@@ -116,13 +119,15 @@ def test_a_missing_gh_lets_the_suite_run(run_step: RunStep, monkeypatch: pytest.
     assert "The program gh is not installed" in done.errors
 
 
-def test_the_repository_of_the_run_and_another_workflow_can_be_asked(
-    gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+def test_the_repository_of_the_run_and_the_workflow_of_the_settings_are_asked(
+    gh: Gh, run_step: RunStep, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    other = dataclasses.replace(settings, ci_workflow="tests.yml")
+    monkeypatch.setattr(ci_verdict, "load_settings", lambda: other)
     monkeypatch.setenv("GITHUB_REPOSITORY", "renamed/demo")
     monkeypatch.setenv("COMMIT", COMMIT)
     gh.answers(**{f"api_{asked('renamed/demo', 'tests.yml')}": {"workflow_runs": [ci_run()]}})
-    assert run_step(ci_verdict, "--workflow", "tests.yml").outputs == {"ci": "passed"}
+    assert run_step(ci_verdict).outputs == {"ci": "passed"}
 
 
 def test_in_a_workflow_the_verdict_is_an_annotation(
@@ -131,5 +136,5 @@ def test_in_a_workflow_the_verdict_is_an_annotation(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     gh.answers(**{f"api_{asked()}": {"workflow_runs": []}})
     assert run_step(ci_verdict, COMMIT).printed == (
-        "::notice title=CI verdict::No passed CI run of this commit: the whole suite runs now\nci: absent\n"
+        "::notice title=CI verdict::No passed CI run of this commit: the whole suite runs now\nci=absent\n"
     )

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 import draft_release
 import pytest
-
-from release.kit import hashes_of, write_checksums
+from support.archives import hashes_of, write_checksums
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import Gh, RunStep
-    from release.kit import Outcome
+    from release.outcomes import Outcome
 
 WHEEL, SDIST, SUMS = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz", "SHA256SUMS"
-SEE = "See: RELEASING.md, 'github-release'"
+SEE = "See: .github/release/RECOVERY.md, 'github-release'"
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ def test_a_published_release_that_lacks_files_is_refused(
 ) -> None:
     gh.has_release("v0.1.0", draft=False, assets=(dist / WHEEL,))
     done = draft(run_step, dist, notes)
-    assert done.sentences == (
+    assert done.lines == (
         f"The GitHub Release of v0.1.0 is published, and lacks or changes {SDIST}, {SUMS}",
         "Expected: a draft, or a published release that is complete",
         "Fix: gh release download v0.1.0 --dir released (shows what is there)",
@@ -141,7 +140,7 @@ def test_a_file_too_many_is_refused(
 ) -> None:
     (tmp_path / "extra.exe").write_bytes(b"from somebody")
     gh.has_release("v0.1.0", draft=True, assets=(tmp_path / "extra.exe",))
-    assert draft(run_step, dist, notes).sentences == (
+    assert draft(run_step, dist, notes).lines == (
         "The GitHub Release of v0.1.0 does not serve what was built: extra.exe",
         "Expected: every built file with the hash of SHA256SUMS, and no other file",
         "Fix: gh release delete-asset v0.1.0 extra.exe, then `gh run rerun --failed` this run",
@@ -150,14 +149,14 @@ def test_a_file_too_many_is_refused(
 
 
 @pytest.mark.requirement("P8.7")
-def test_other_bytes_than_the_build_listed_are_refused(
+def test_other_contents_than_the_build_listed_are_refused(
     gh: Gh, dist: Path, notes: Path, run_step: RunStep
 ) -> None:
     sums = write_checksums(dist.parent / SUMS, hashes_of(*dist.iterdir()))
     (dist / SDIST).write_bytes(b"changed on the way")
     done = run_step(draft_release, "v0.1.0", "--dist", dist, "--checksums", sums, "--notes", notes)
     assert done.status == 1
-    assert done.sentences[0] == f"The GitHub Release of v0.1.0 does not serve what was built: {SDIST}"
+    assert done.lines[0] == f"The GitHub Release of v0.1.0 does not serve what was built: {SDIST}"
     assert gh.calls
 
 
@@ -170,15 +169,15 @@ def test_a_release_of_another_tag_does_not_count(gh: Gh, dist: Path, notes: Path
 
 @pytest.mark.requirement("P8.8", "P8.3")
 @pytest.mark.parametrize("command", ["release list", "release create", "release upload", "release download"])
-def test_whatever_gh_cannot_do_ends_in_a_sentence(
+def test_whatever_gh_cannot_do_ends_in_four_lines(
     command: str, gh: Gh, dist: Path, notes: Path, run_step: RunStep
 ) -> None:
     gh.fails(command, "HTTP 502: Server Error\ntry again")
     done = draft(run_step, dist, notes)
     assert done.status == 1
-    assert done.sentences[0].startswith(f"`gh {command}")
-    assert done.sentences[0].endswith(" failed with status 1: HTTP 502: Server Error | try again")
-    assert len(done.sentences) == 4
+    assert done.lines[0].startswith(f"`gh {command}")
+    assert done.lines[0].endswith(" failed with status 1: HTTP 502: Server Error | try again")
+    assert len(done.lines) == 4
 
 
 @pytest.mark.requirement("P4.2")
@@ -194,7 +193,7 @@ def test_a_missing_file_is_never_reported_done(gh: Gh, dist: Path, notes: Path, 
     sums = write_checksums(dist.parent / SUMS, hashes_of(dist / WHEEL, dist / SDIST))
     shutil.rmtree(dist)
     done = run_step(draft_release, "v0.1.0", "--dist", dist, "--checksums", sums, "--notes", notes)
-    assert done.sentences == (
+    assert done.lines == (
         f"The folder {dist} lacks {WHEEL}, {SDIST}",
         "Expected: the files that SHA256SUMS lists",
         f"Fix: gh run download --name distributions --dir {dist}",

@@ -10,8 +10,9 @@ from packaging.version import Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from release_lib import index
 from release_lib.index import State
+from support.archives import hashes_of, make_wheel
 
-from release.kit import WHEN_IT_STOPS, hashes_of, make_wheel, refusal
+from release.outcomes import WHEN_IT_STOPS, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +80,7 @@ def test_a_page_for_people_is_no_answer(
     local = indexes["pypi"]
     monkeypatch.setattr(local, "answer", lambda _: (200, "text/html", page))
     lines = refusal(lambda: index.published(local.index, "demo-pkg", V))
-    assert lines[0] == "PyPI did not answer 5 times: the answer is no list of files (PEP 691)"
+    assert lines[0] == "PyPI did not answer 5 times: the answer is not a list of files (PEP 691)"
     assert len(clock.pauses) == 4
 
 
@@ -102,7 +103,7 @@ def test_an_index_that_stays_down_is_given_up(indexes: dict[str, LocalIndex], cl
 
 
 @pytest.mark.requirement("P5.6", "P8.2")
-def test_an_index_that_cannot_be_reached_ends_in_a_sentence(clock: Clock) -> None:
+def test_an_index_that_cannot_be_reached_ends_in_four_lines(clock: Clock) -> None:
     assert clock.now
     nowhere = index.Index("PyPI", "http://127.0.0.1:9/simple/")
     lines = refusal(lambda: index.published(nowhere, "demo-pkg", V))
@@ -112,7 +113,7 @@ def test_an_index_that_cannot_be_reached_ends_in_a_sentence(clock: Clock) -> Non
 
 @pytest.mark.requirement("P5.6")
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"meta": {}}', b"\xff"])
-def test_an_answer_that_is_no_list_ends_in_a_sentence_of_four_lines(
+def test_an_answer_that_is_no_list_ends_in_four_lines_of_four_lines(
     body: bytes, indexes: dict[str, LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local = indexes["pypi"]

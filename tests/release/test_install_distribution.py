@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import install_distribution
 import pytest
+from emulator.wheelhouse import write_wheel
+from install_distribution import fresh_environment
+from support.archives import make_wheel, member, rewrite_sdist, rewrite_wheel
 
-from release.kit import WHEN_IT_STOPS, make_wheel, member, refusal, rewrite_sdist, rewrite_wheel
+from release.outcomes import WHEN_IT_STOPS, recovery, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from release.conftest import RunStep
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"
+SEE = recovery("test")
 # A build hook that fails where a program or repository of git could be found.
 NO_GIT = """
 import os, pathlib, shutil
@@ -63,10 +67,10 @@ def test_an_sdist_that_needs_git_is_refused(dist: Path, run_step: RunStep) -> No
     change(dist, SDIST, {"pyproject.toml": pyproject, "hatch_build.py": needs.encode()})
     done = run_step(install_distribution, "--sdist", dist)
     assert done.status == 1
-    assert "git is needed" in done.sentences[0]
-    assert done.sentences[1:] == (
+    assert "git is needed" in done.lines[0]
+    assert done.lines[1:] == (
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
+        "Fix: read the output above, then run this again",
         WHEN_IT_STOPS,
     )
 
@@ -92,18 +96,18 @@ def test_an_sdist_that_needs_git_is_refused(dist: Path, run_step: RunStep) -> No
             "__version__ = '9.9'\n",
             "AssertionError: demo_pkg.__version__ is 9.9, not 0.1.0",
         ),
-        ("demo_pkg/__init__.py", "import sys; sys.exit(3)\n", "nothing"),
+        ("demo_pkg/__init__.py", "import sys; sys.exit(3)\n", "no output"),
     ],
 )
 def test_a_package_that_does_not_work_is_refused(
     path: str, code: str, said: str, dist: Path, run_step: RunStep
 ) -> None:
     change(dist, WHEEL, {path: code.encode()})
-    assert run_step(install_distribution, dist).sentences == (
+    assert run_step(install_distribution, dist).lines == (
         f"demo-pkg 0.1.0 does not work where it is installed: {said}",
         "Expected: `import demo_pkg` to work and to state version 0.1.0",
-        "Fix: mend the package and release the next version",
-        WHEN_IT_STOPS,
+        "Fix: fix the package and release the next version",
+        SEE,
     )
 
 
@@ -122,7 +126,7 @@ def test_a_command_that_does_not_load_is_refused(
 ) -> None:
     info = "demo_pkg-0.1.0.dist-info/entry_points.txt"
     change(dist, WHEEL, {info: f"[{group}]\ndemo = {target}\n".encode()})
-    assert run_step(install_distribution, dist).sentences[0] == (
+    assert run_step(install_distribution, dist).lines[0] == (
         f"demo-pkg 0.1.0 does not work where it is installed: {said}"
     )
 
@@ -144,7 +148,7 @@ def test_a_dependency_that_does_not_exist_is_refused(
     change(dist, WHEEL, {".dist-info/METADATA": needy})
     done = run_step(install_distribution, dist)
     assert done.status == 1
-    assert "demo-nowhere" in done.sentences[0]
+    assert "demo-nowhere" in done.lines[0]
 
 
 @pytest.mark.requirement("P1.3")
@@ -167,7 +171,7 @@ def test_the_wheel_that_fits_here_is_taken(tmp_path: Path) -> None:
         f"No wheel fits this Python and system: {other.name}",
         "Expected: a wheel for each system that the workflow tests on",
         "Fix: take the system out of the matrix, or build a wheel for it",
-        WHEN_IT_STOPS,
+        SEE,
     )
 
 
@@ -193,3 +197,80 @@ def test_the_environment_is_removed_afterwards(
     (tmp_path / "temporary").mkdir()
     install_distribution.try_distribution(dist / WHEEL, settings)
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.requirement("P1.3")
+def test_it_is_empty_of_this_pythons_version_and_removed_afterwards() -> None:
+    code = "import importlib.metadata, sys; print(sys.version, *importlib.metadata.distributions())"
+    with fresh_environment() as environment:
+        said = subprocess.run(
+            [environment.python, "-I", "-c", code], check=True, capture_output=True, text=True
+        ).stdout
+        folder = environment.python.parents[2]
+        assert folder.is_dir()
+    assert said.strip() == sys.version
+    assert not folder.exists()
+
+
+@pytest.mark.requirement("P1.3")
+def test_it_is_removed_when_the_step_stops() -> None:
+    folders: list[Path] = []
+
+    def broken() -> None:
+        with fresh_environment() as environment:
+            folders.append(environment.python.parents[2])
+            environment.install("--no-index", "demo-nowhere")
+
+    assert "demo-nowhere" in refusal(broken)[0]
+    assert not folders[0].exists()
+
+
+@pytest.mark.requirement("P1.3", "P10.1")
+@pytest.mark.parametrize("where", ["project", "user"])
+def test_settings_of_a_project_or_user_do_not_change_what_is_installed(
+    where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, version in (("good", "1.0"), ("bad", "2.0")):
+        (tmp_path / folder).mkdir()
+        make_wheel(tmp_path / folder, "demo-pkg", version)
+    config = tmp_path / ("config/uv" if where == "user" else "")
+    config.mkdir(parents=True, exist_ok=True)
+    (config / "uv.toml").write_text(f'find-links = ["{tmp_path}/bad"]\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    with fresh_environment() as environment:
+        environment.install("--no-index", "--find-links", tmp_path / "good", "demo-pkg")
+        environment.smoke_test("demo-pkg", "demo_pkg", "1.0")
+
+
+@pytest.mark.requirement("P6.2")
+@pytest.mark.parametrize("hidden", [True, False])
+def test_programs_can_be_hidden(*, hidden: bool) -> None:
+    code = "import shutil; print(shutil.which('git'))"
+    with fresh_environment(hide_programs=hidden) as environment:
+        path = environment.variables.get("PATH")
+        env = {"PATH": path} if path else None
+        said = subprocess.run(
+            [environment.python, "-c", code], check=True, capture_output=True, text=True, env=env
+        )
+    assert (said.stdout.strip() == "None") is hidden
+
+
+@pytest.mark.requirement("P1.3", "B2")
+def test_a_single_module_is_imported(tmp_path: Path) -> None:
+    wheel = write_wheel(tmp_path, "demo-pkg", "1.0", code='__version__ = "1.0"\n')
+    with fresh_environment() as environment:
+        environment.install("--no-index", wheel)
+        environment.smoke_test("demo-pkg", "demo_pkg", "1.0")
+
+
+@pytest.mark.requirement("P3.3")
+def test_the_installed_version_is_compared(tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "demo-pkg", "1.0")
+    with fresh_environment() as environment:
+        environment.install("--no-index", wheel)
+        lines = refusal(lambda: environment.smoke_test("demo-pkg", "demo_pkg", "1.1"))
+    assert lines[0] == (
+        "demo-pkg 1.1 does not work where it is installed: "
+        "AssertionError: the installed version is 1.0, not 1.1"
+    )

@@ -15,13 +15,14 @@ import release_notes
 from packaging.version import Version
 from support.rendering import commit_all, git, render
 
-from release.kit import Repository, mend, shell
+from release.outcomes import fix_command, shell
 
 if TYPE_CHECKING:
     from release_lib.settings import Settings
+    from support.clones import Repository
 
     from release.conftest import RunStep
-    from release.kit import Outcome
+    from release.outcomes import Outcome
 
 SEE = "See: CONTRIBUTING.md, 'Release notes'"
 ALL_SECTIONS = """\
@@ -240,7 +241,7 @@ def test_a_version_without_a_section_is_refused(
     if changelog:
         (tmp_path / "CHANGELOG.md").write_text(changelog)
     done = run_step(release_notes, "v1.2.3", "--output", "notes.md")
-    assert done.sentences == (
+    assert done.lines == (
         "There are no release notes for 1.2.3",
         "Expected: a section '## 1.2.3' in CHANGELOG.md with at least one entry",
         "Fix: write a section '## 1.2.3' in CHANGELOG.md, commit, make the tag again",
@@ -251,7 +252,7 @@ def test_a_version_without_a_section_is_refused(
 
 @pytest.mark.requirement("P4.2")
 def test_a_tag_that_is_no_canonical_version_has_no_notes(run_step: RunStep) -> None:
-    assert run_step(release_notes, "v1.2-rc1").sentences[1] == "Expected: the canonical spelling, v1.2rc1"
+    assert run_step(release_notes, "v1.2-rc1").lines[1] == "Expected: the canonical spelling, v1.2rc1"
 
 
 # ---- towncrier ----------------------------------------------------------------------------------
@@ -285,7 +286,7 @@ def test_fragments_that_are_not_joined_are_refused_and_can_be_joined(
 ) -> None:
     done = run_step(release_notes, "v1.2.3")
     names = ", ".join(f"+one.{k}.md" for k in ("breaking", "feature", "fix", "known-issue", "migration"))
-    assert done.sentences == (
+    assert done.lines == (
         f"5 news fragment(s) are not in CHANGELOG.md yet: {names}",
         "Expected: an empty changelog.d/; towncrier joins files named ISSUE.KIND.md and no others",
         (
@@ -295,7 +296,7 @@ def test_fragments_that_are_not_joined_are_refused_and_can_be_joined(
         SEE,
     )
     # The same towncrier as in the package, without the rest of its tools.
-    shell(mend(done.sentences).replace("uv run", "uv run --only-group notes"), fragments)
+    shell(fix_command(done.lines).replace("uv run", "uv run --only-group notes"), fragments)
     assert git(fragments, "status", "--porcelain") == ""
     done = run_step(release_notes, "v1.2.3")
     assert done.summary == (
@@ -318,7 +319,7 @@ def test_whatever_waits_among_the_fragments_is_named(name: str, fragments: Path,
         path.mkdir()
     else:
         path.write_text("Something.\n")
-    assert run_step(release_notes, "v0.1.0").sentences[0] == (
+    assert run_step(release_notes, "v0.1.0").lines[0] == (
         f"1 news fragment(s) are not in CHANGELOG.md yet: {name}"
     )
 
@@ -338,7 +339,7 @@ def test_the_folders_own_files_are_no_fragments(fragments: Path, run_step: RunSt
 def test_without_fragments_and_without_a_section_it_is_refused(fragments: Path, run_step: RunStep) -> None:
     for path in fragments.glob("changelog.d/+*"):
         path.unlink()
-    assert run_step(release_notes, "v1.2.3").sentences == (
+    assert run_step(release_notes, "v1.2.3").lines == (
         "There are no release notes for 1.2.3",
         "Expected: a section '## 1.2.3' in CHANGELOG.md with at least one entry",
         (
@@ -427,19 +428,19 @@ def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, 
 
 @pytest.mark.requirement("P7.3", "T5")
 @pytest.mark.parametrize("messages", [(), ("chore: nothing", "docs: nothing", "whatever")])
-def test_commits_that_users_do_not_notice_are_refused_and_can_be_mended(
+def test_commits_that_users_do_not_notice_are_refused_and_can_be_fixed(
     messages: tuple[str, ...], commits: Repository, run_step: RunStep
 ) -> None:
     for message in messages:
         commits.commit(message)
     done = run_step(release_notes, "v0.2.0")
-    assert done.sentences == (
+    assert done.lines == (
         "There are no release notes for 0.2.0",
         "Expected: at least one feat:, fix:, migration: or known-issue: commit since the tag before v0.2.0",
         "Fix: git commit --allow-empty -m 'fix: what users notice', and make the tag again",
         SEE,
     )
-    shell(mend(done.sentences), commits.folder)
+    shell(fix_command(done.lines), commits.folder)
     assert notes(run_step(release_notes, "v0.2.0")) == "### Fixes\n\n- What users notice"
 
 
@@ -481,13 +482,13 @@ def test_a_maintenance_release_tells_what_is_new_on_its_own_branch(
 
 
 @pytest.mark.requirement("T5")
-def test_a_broken_git_cliff_configuration_ends_in_a_sentence(commits: Repository, run_step: RunStep) -> None:
+def test_a_broken_git_cliff_configuration_ends_in_four_lines(commits: Repository, run_step: RunStep) -> None:
     (commits.folder / "cliff.toml").write_text("[[[")
     done = run_step(release_notes, "v0.1.0")
-    assert "failed with status 1: " in done.sentences[0]
-    assert "TOML parse error" in done.sentences[0]
+    assert "failed with status 1: " in done.lines[0]
+    assert "TOML parse error" in done.lines[0]
     assert "\x1b" not in done.errors
-    assert len(done.sentences) == 4
+    assert len(done.lines) == 4
 
 
 def test_importing_it_needs_no_tool() -> None:

@@ -1,4 +1,4 @@
-"""report_outcome.py: a release that stopped opens one issue a tag, and one that went through closes it."""
+"""report_outcome.py: a release that stopped opens one issue per tag, and one that went through closes it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from release.conftest import Gh, RunStep
-    from release.kit import Outcome
     from release.local_index import LocalIndex
+    from release.outcomes import Outcome
 
 RUN = "https://github.example/runs/7"
 
@@ -40,7 +40,7 @@ def stopped(job: str, how: str = "failure") -> dict[str, str]:
     return {job: how} | dict.fromkeys(STAGES[STAGES.index(job) + 1 :], "skipped")
 
 
-def body(stage: str, testpypi: str = "nothing of this version", pypi: str = "nothing of this version") -> str:
+def body(stage: str, testpypi: str = "no file of this version", pypi: str = "no file of this version") -> str:
     """The text of the issue; for a publishing job with the values that its trusted publisher must have."""
     values = {
         f"publish-{index}": f"""\
@@ -60,7 +60,7 @@ State of the indexes:
 - TestPyPI: {testpypi}
 - PyPI: {pypi}
 
-{values.get(stage, "")}What to do: [{stage} in the runbook](https://github.com/demo-pkg/demo-pkg/blob/HEAD/RELEASING.md#{stage}).
+{values.get(stage, "")}What to do: [{stage} in RECOVERY.md](https://github.com/demo-pkg/demo-pkg/blob/HEAD/.github/release/RECOVERY.md#{stage}).
 Do not upload by hand, and do not delete the tag once a file is on PyPI."""
 
 
@@ -148,16 +148,16 @@ def test_the_stage_is_the_first_that_failed_else_was_cancelled_else_skipped(
 
 
 @pytest.mark.requirement("B7")
-def test_a_refusal_of_github_ends_in_a_sentence(
+def test_a_refusal_of_github_ends_in_four_lines(
     gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gh.answers(issue_list=[])
     gh.fails("issue create", "the 'demo-pkg/demo-pkg' repository has disabled issues")
     done = report(run_step, monkeypatch, stopped("gate"))
     assert done.status == 1
-    assert done.sentences[0].endswith("the 'demo-pkg/demo-pkg' repository has disabled issues")
-    assert done.sentences[0].startswith("`gh issue create --title Release v0.1.0 stopped at gate ")
-    assert len(done.sentences) == 4
+    assert done.lines[0].endswith("the 'demo-pkg/demo-pkg' repository has disabled issues")
+    assert done.lines[0].startswith("`gh issue create --title Release v0.1.0 stopped at gate ")
+    assert len(done.lines) == 4
 
 
 @pytest.mark.requirement("B7")

@@ -1,27 +1,19 @@
-"""step.py: settings, programs, outputs, annotations, and how every step stops with a sentence."""
+"""release_lib.step: programs, outputs, annotations, and how every step stops with four lines."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from packaging.version import Version
 from release_lib import step
-from release_lib.settings import Settings, load_settings
 
-from release.kit import NOTHING_MADE_FOR, WHEN_IT_STOPS, refusal
+from release.outcomes import WHEN_IT_STOPS, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-KEYS = (
-    "checks, distribution, environments, import-name, patience, release-branches, release-notes, repository, "
-    "tag-prefix, version-file"
-)
 
 
 @pytest.fixture
@@ -41,92 +33,6 @@ def stop() -> None:
     )
 
 
-def test_the_settings_of_a_rendered_package_are_read(settings: Settings) -> None:
-    assert dataclasses.asdict(settings) == {
-        "distribution": "demo-pkg",
-        "import_name": "demo_pkg",
-        "repository": "demo-pkg/demo-pkg",
-        "tag_prefix": "v",
-        "release_branches": ("main",),
-        "release_notes": "changelog",
-        "version_file": "src/demo_pkg/_version.py",
-        "environments": {"testpypi": "testpypi", "pypi": "pypi"},
-        "patience": 1800,
-        "checks": {"lint": ["ruff check", "ruff format --check"], "types": ["mypy"], "test": ["pytest"]},
-        "release_workflow": "release.yml",
-        "ci_workflow": "ci.yml",
-        "changelog": "CHANGELOG.md",
-        "conventions": "CONTRIBUTING.md",
-        "pythons": (),
-        "folder": "",
-    }
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        None,
-        b"",
-        b"[",
-        b"\xff\xfe",
-        b'distribution = "demo-pkg"\n',
-        b"release-branches = 3\n",
-    ],
-)
-def test_settings_that_cannot_be_used_end_in_a_sentence(data: bytes | None, tmp_path: Path) -> None:
-    path = tmp_path / "settings.toml"
-    if data is not None:
-        path.write_bytes(data)
-    lines = refusal(lambda: load_settings(path))
-    assert lines[0].startswith(f"The settings in {path} cannot be used: ")
-    assert lines[1:] == (
-        f"Expected: a TOML file with the keys {KEYS}",
-        "Fix: copier update --defaults (renders the file again)",
-        "See: RELEASING.md, 'The release scripts'",
-    )
-
-
-def test_settings_may_have_more_keys_than_this_script_knows(default_package: Path, tmp_path: Path) -> None:
-    old = (default_package / ".github/release/settings.toml").read_text()
-    path = tmp_path / "settings.toml"
-    path.write_text('of-a-later-template = "x"\n' + old)
-    assert load_settings(path).distribution == "demo-pkg"
-
-
-@pytest.mark.requirement("P3.7", "P4.4")
-@pytest.mark.parametrize(
-    ("prefix", "tag", "version"),
-    [
-        ("v", "v1.2", "1.2"),
-        ("v", "v1.2-beta1", "1.2b1"),
-        ("v", "1.2", None),
-        ("v", "vv1.2", None),
-        ("v", "vnext", None),
-        ("v", "v1.x", None),
-        ("v", "v٣.1", None),
-        ("v", "v1.2\u0663", None),
-        ("", "1.2", "1.2"),
-        ("", "v1.2", None),
-        ("", "nightly-3", None),
-        ("my-package/v", "my-package/v1!2.0", "1!2.0"),
-        ("my-package/v", "other/v1.0", None),
-    ],
-)
-def test_a_tag_stands_for_a_version_or_for_none(
-    prefix: str, tag: str, version: str | None, settings: Settings
-) -> None:
-    chosen = dataclasses.replace(settings, tag_prefix=prefix)
-    assert chosen.tagged_version(tag) == (Version(version) if version else None)
-    if version:
-        assert chosen.tag(Version(version)).startswith(prefix)
-
-
-@pytest.mark.requirement("P3.7")
-@pytest.mark.parametrize("tag", ["v\u0663", "v1\u0663", "v", "v-1", "release-1"])
-def test_a_tag_without_a_plain_digit_after_its_prefix_starts_nothing(tag: str, settings: Settings) -> None:
-    assert settings.tagged_version(tag) is None
-
-
 def test_a_program_gives_what_it_printed(tmp_path: Path) -> None:
     code = "import os; print(os.environ['WORD'], os.getcwd())"
     assert step.run(sys.executable, "-c", code, cwd=tmp_path, env={"WORD": "hello"}) == f"hello {tmp_path}"
@@ -136,7 +42,7 @@ def test_a_missing_program_is_named() -> None:
     assert refusal(lambda: step.run("a-program-of-nobody", "--strict")) == (
         "The program a-program-of-nobody is not installed",
         "Expected: a-program-of-nobody on PATH",
-        "Fix: install a-program-of-nobody and run this step again",
+        "Fix: install a-program-of-nobody and run this again",
         "See: RELEASING.md, 'What you need'",
     )
 
@@ -146,7 +52,7 @@ def test_a_missing_program_is_named() -> None:
     [
         ("import sys; print('out'); sys.exit('\\n  one\\ntwo\\n')", "one | two"),
         ("print('only out'); raise SystemExit(1)", "only out"),
-        ("raise SystemExit(1)", "nothing"),
+        ("raise SystemExit(1)", "no output"),
         ("import sys; sys.exit('\\n'.join(map(str, range(20))))", " | ".join(map(str, range(8, 20)))),
         ("import sys; sys.exit('\\x1b[1;31mred\\x1b[0m and \\x1b[32mgreen')", "red and green"),
         ("import sys; sys.stderr.buffer.write(b'\\xff\\xfe'); sys.exit(1)", "\ufffd\ufffd"),
@@ -156,7 +62,7 @@ def test_a_failing_program_is_quoted(code: str, said: str) -> None:
     assert refusal(lambda: step.run(sys.executable, "-c", code)) == (
         " | ".join(f"`{sys.executable} -c {code}` failed with status 1: {said}".splitlines()),
         "Expected: status 0",
-        "Fix: read the lines above, then run this step again",
+        "Fix: read the output above, then run this again",
         WHEN_IT_STOPS,
     )
 
@@ -167,7 +73,7 @@ def test_outputs_go_to_the_workflow_and_to_the_reader(
     step.output(ci="passed", has_two="words")
     step.output(version="1.0")
     assert (in_workflow / "output").read_text() == "ci=passed\nhas-two=words\nversion=1.0\n"
-    assert capsys.readouterr().out == "ci: passed\nhas-two: words\nversion: 1.0\n"
+    assert capsys.readouterr().out == "ci=passed\nhas-two=words\nversion=1.0\n"
 
 
 def test_a_summary_goes_to_the_workflow_and_to_the_reader(
@@ -196,7 +102,7 @@ def test_outside_a_workflow_everything_is_only_shown(capsys: pytest.CaptureFixtu
     step.output(version="1.0")
     step.summary("words")
     step.annotate("notice", "Title", "text\nmore")
-    assert capsys.readouterr() == ("version: 1.0\nwords\n", "notice: text\nmore\n")
+    assert capsys.readouterr() == ("version=1.0\nwords\n", "notice: text\nmore\n")
 
 
 def test_a_step_that_stops_is_an_annotation_of_four_lines_and_a_summary(
@@ -227,7 +133,7 @@ def test_outside_a_workflow_a_step_stops_with_four_lines(
     )
 
 
-def test_what_nobody_thought_of_ends_in_a_sentence_with_its_place(
+def test_what_nobody_thought_of_ends_in_four_lines_with_its_place(
     in_workflow: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def surprise() -> None:
@@ -240,8 +146,9 @@ def test_what_nobody_thought_of_ends_in_a_sentence_with_its_place(
     assert end.value.code == 1
     line = surprise.__code__.co_firstlineno + 2
     assert capsys.readouterr().out == (
-        f"::error title=Check the thing::{NOTHING_MADE_FOR}: KeyError: 'nothing' (at test_step.py:{line})%0A"
-        "Fix: run the job again; if it stays, report these lines to the template's issue tracker.%0A"
+        f"::error title=Check the thing::Unexpected KeyError at test_step.py:{line}: 'nothing'%0A"
+        "Expected: no error, or one that is explained here%0A"
+        "Fix: run this again; if it stays, report these lines to the template's issue tracker%0A"
         "See: RELEASING.md, 'When it stops'\n"
     )
 

@@ -1,23 +1,17 @@
-"""verify_index.py: an index serves the bytes that were built, and installing from it works."""
+"""verify_index.py: an index serves what was built, and installing from it works."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 import verify_index
 from packaging.version import Version
 from release_lib.distributions import sha256_of
+from support.archives import hashes_of, make_wheel, member, rewrite_wheel, write_checksums
 
-from release.kit import (
-    WHEN_IT_STOPS,
-    hashes_of,
-    make_wheel,
-    member,
-    refusal,
-    rewrite_wheel,
-    write_checksums,
-)
+from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,18 +78,31 @@ def test_a_file_that_is_listed_late_is_waited_for(
     ]
 
 
+def patient(seconds: float, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the settings say how long to wait."""
+    other = dataclasses.replace(settings, patience=seconds)
+    monkeypatch.setattr(verify_index, "load_settings", lambda: other)
+
+
 @pytest.mark.requirement("P8.2", "R5")
 def test_patience_has_an_end_that_is_said(
-    served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+    *,
+    served: dict[str, LocalIndex],
+    checksums: Path,
+    clock: Clock,
+    settings: Settings,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    patient(1000, settings, monkeypatch)
     served["pypi"].hidden = {SDIST: 9999}
     began = clock.now
-    done = run_step(verify_index, "pypi", "--checksums", checksums, "--patience", "1000")
-    assert done.sentences == (
+    done = run_step(verify_index, "pypi", "--checksums", checksums)
+    assert done.lines == (
         f"demo-pkg 0.1.0 was uploaded to PyPI, but {SDIST} is not listed after 1000 seconds",
         "Expected: every file to be listed within minutes",
         f"Fix: {RERUN}",
-        "See: RELEASING.md, 'Uploaded but not listed'",
+        "See: .github/release/RECOVERY.md, 'Uploaded but not listed'",
     )
     assert clock.now - began == pytest.approx(1000)
     assert max(clock.pauses) == 60
@@ -107,49 +114,56 @@ def test_the_settings_say_how_long_the_patience_is(
 ) -> None:
     served["pypi"].hidden = {SDIST: 9999}
     done = run_step(verify_index, "pypi", "--checksums", checksums)
-    assert done.sentences[0].endswith(f" is not listed after {settings.patience:.0f} seconds")
+    assert done.lines[0].endswith(f" is not listed after {settings.patience:.0f} seconds")
     assert settings.patience >= 30 * 60  # the longest that PyPI has needed
 
 
 @pytest.mark.requirement("P8.2")
 def test_without_patience_it_is_asked_once(
-    served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
+    *,
+    served: dict[str, LocalIndex],
+    checksums: Path,
+    clock: Clock,
+    settings: Settings,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    patient(0, settings, monkeypatch)
     served["pypi"].files.clear()
-    done = run_step(verify_index, "pypi", "--checksums", checksums, "--patience", "0")
-    assert done.sentences[0] == (
+    done = run_step(verify_index, "pypi", "--checksums", checksums)
+    assert done.lines[0] == (
         f"demo-pkg 0.1.0 was uploaded to PyPI, but {WHEEL}, {SDIST} is not listed after 0 seconds"
     )
     assert clock.pauses == []
 
 
 @pytest.mark.requirement("P5.2", "P8.7")
-def test_other_bytes_are_refused_without_waiting(
+def test_other_contents_are_refused_without_waiting(
     served: dict[str, LocalIndex], checksums: Path, clock: Clock, run_step: RunStep
 ) -> None:
     served["pypi"].files[WHEEL] += b"!"
     served["pypi"].hidden = {SDIST: 9999}
     done = run_step(verify_index, "pypi", "--checksums", checksums)
-    assert done.sentences == (
+    assert done.lines == (
         f"PyPI already has other files for demo-pkg 0.1.0: {WHEEL}",
-        "Expected: nothing of this version there, or exactly the bytes that were built",
-        "Fix: release the next version: a file name is never free again, not even after deletion",
-        "See: RELEASING.md, 'The version is there with other bytes'",
+        "Expected: no file of this version there, or exactly the files that were built",
+        "Fix: release the next version: a file name cannot be reused, not even after deletion",
+        "See: .github/release/RECOVERY.md, 'The version is there with other contents'",
     )
     assert clock.pauses == []
 
 
 @pytest.mark.requirement("P8.7", "P8.2")
-def test_bytes_that_differ_from_the_listed_hash_are_refused(
+def test_a_file_that_differs_from_its_listed_hash_are_refused(
     served: dict[str, LocalIndex], checksums: Path, sdist: Path, run_step: RunStep
 ) -> None:
     served["testpypi"].delivered[SDIST] = b"something else"
     done = run_step(verify_index, "testpypi", "--checksums", checksums)
-    assert done.sentences == (
+    assert done.lines == (
         f"TestPyPI delivers {SDIST} with SHA-256 {sha256_of(b'something else')}",
-        f"Expected: the bytes that were built and tested, SHA-256 {hashes_of(sdist)[SDIST]}",
+        f"Expected: the file that was built and tested, SHA-256 {hashes_of(sdist)[SDIST]}",
         f"Fix: {RERUN}; if it stays, yank the version and report it to the index",
-        "See: RELEASING.md, 'The version is there with other bytes'",
+        "See: .github/release/RECOVERY.md, 'The version is there with other contents'",
     )
 
 
@@ -163,7 +177,7 @@ def test_a_file_that_does_not_arrive_is_not_called_a_wrong_one(
     local.failures = [status]
     lines = refusal(lambda: verify_index.download(local.index, listed, hashes, tmp_path))
     assert lines[0].startswith(f"PyPI lists {WHEEL} but does not deliver it: {status} ")
-    assert lines[1:] == ("Expected: the file", f"Fix: {RERUN}", WHEN_IT_STOPS)
+    assert lines[1:] == ("Expected: the file", f"Fix: {RERUN}", recovery("Uploaded but not listed"))
     assert not (tmp_path / WHEEL).exists()
 
 
@@ -220,7 +234,7 @@ def test_a_package_that_lacks_a_dependency_is_refused_on_pypi(
     done = run_step(
         verify_index, "pypi", "--checksums", write_checksums(tmp_path / "SUMS", hashes_of(needy, sdist))
     )
-    assert done.sentences[0] == (
+    assert done.lines[0] == (
         "demo-pkg 0.1.0 does not work where it is installed: "
         "ModuleNotFoundError: No module named 'helper_lib'"
     )

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 import tomllib
@@ -20,18 +21,20 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tomlkit
 import yaml
 from allpairspy import AllPairs  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from support.building import Built, build_and_import
-from support.rendering import BASE, Lookups, Renderer, choices_of, commit_all, product_of, questions_of
+from support.rendering import BASE, Lookups, Renderer, choices_of, commit_all, git, product_of, questions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Answers = dict[str, Any]
+BuildKey = frozenset[tuple[str, str]]
 VERSION = "1.2.3"
 IMPORT_NAME = BASE["project_name"].replace("-", "_")
 CHUNK = 40  # combinations that a process renders at a time
@@ -45,6 +48,7 @@ FREE_TEXT: dict[str, list[Any]] = {
         {"testpypi_environment": "test pypi/2", "pypi_environment": "PyPI (production)"},
         {"testpypi_environment": "0", "pypi_environment": "null"},
     ],
+    "code_owners": ["", "@octocat @octo-org/release-team ada@example.org"],
     "names": [
         {"project_name": "demo-pkg", "repository_owner": "octo-org", "repository_name": "demo"},
         {"project_name": "Demo.Pkg_2", "import_name": "Demo2", "repository_name": "demo.pkg_2"},
@@ -61,6 +65,9 @@ NOT_BUILT = re.compile(
     r"[.]github/.*|[.]copier-answers[.]yml|[.]pre-commit-config[.]yaml|changelog[.]d/.*|cliff[.]toml"
     r"|renovate[.]json|(?:CONTRIBUTING|RELEASING|SECURITY)[.]md"
 )
+# What a build packs without a look at it, and the tables of pyproject.toml that it does read; tested too.
+PACKED = frozenset({"CHANGELOG.md"})
+TABLES = frozenset({"build-system", "project", "hatch"})
 # Delimiters of copier.yml's _envops. Blocks are left out: in cliff.toml they are Tera's.
 DELIMITERS = ("{= ", " =}", "{## ", " ##}")
 # What a rendered file must never have left in it: a blank that was to be filled in.
@@ -71,15 +78,15 @@ PLACEHOLDER = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Combination:
-    """One rendered combination: its answers, and the hash of each file's content, by path."""
+    """One rendered combination: its answers, and the hash of each file's content, by path.
+
+    `build_key` is all that its build can depend on: see `build_key_of`.
+    """
 
     answers: Answers
     files: dict[str, str]
 
-    @property
-    def build_key(self) -> frozenset[tuple[str, str]]:
-        """All that its build can depend on: paths and contents."""
-        return frozenset((p, digest) for p, digest in self.files.items() if not NOT_BUILT.fullmatch(p))
+    build_key: BuildKey = frozenset()
 
 
 @dataclasses.dataclass
@@ -99,7 +106,7 @@ class Everything:
     lookups: Lookups
     combinations: list[Combination] = dataclasses.field(default_factory=list)
     problems: dict[tuple[str, str], list[str]] = dataclasses.field(default_factory=dict)
-    builds: dict[frozenset[tuple[str, str]], Built | str] = dataclasses.field(default_factory=dict)
+    builds: dict[BuildKey, Built | str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
     def content(self, digest: str) -> bytes:
@@ -131,8 +138,11 @@ def make_everything(template: Path, store: Path) -> Everything:
     everything = Everything(store, Lookups(questions_of(template)))
     answers = product_of(choices_of(template))
     chunks = [answers[i : i + CHUNK] for i in range(0, len(answers), CHUNK)]
+    empty = store / "empty"
+    empty.mkdir()
+    git(empty, "init", "--quiet", "--template=", "--initial-branch", "main")
     with concurrent.futures.ProcessPoolExecutor(
-        os.cpu_count(), initializer=_start, initargs=(template, store)
+        os.cpu_count(), initializer=_start, initargs=(template, store, empty)
     ) as pool:
         building = {}
         for chunk in concurrent.futures.as_completed([pool.submit(_render_chunk, c) for c in chunks]):
@@ -173,10 +183,12 @@ class _Process:
     renderer: Renderer
     store: Path
     seen: set[tuple[str, str]]
+    empty: Path  # a repository without a commit; copying it is quicker than git
 
 
-def _start(template: Path, store: Path) -> None:
+def _start(template: Path, store: Path, empty: Path) -> None:
     _Process.renderer = Renderer(template)
+    _Process.empty = empty
     _Process.store = store
     _Process.seen = set()
 
@@ -196,15 +208,44 @@ def _render_chunk(
                 (_Process.store / digest).write_bytes(content)
                 if found := list(inspect(path, content)):
                     problems[path, digest] = found
-        rendered.append(Combination(answers, files))
+        rendered.append(Combination(answers, files, build_key_of(files, _Process.store)))
     return rendered, problems, _Process.renderer.lookups
+
+
+def build_key_of(files: Mapping[str, str], store: Path) -> BuildKey:
+    """Paths and hashes of what a build reads; of pyproject.toml, only the tables that it reads count."""
+    key = {p: "" if p in PACKED else digest for p, digest in files.items() if not NOT_BUILT.fullmatch(p)}
+    key["pyproject.toml"] = _tables((store / files["pyproject.toml"]).read_bytes(), read=True)
+    return frozenset(key.items())
+
+
+@functools.cache
+def _tables(content: bytes, *, read: bool) -> str:
+    """The tables of a pyproject.toml that a build reads, or the other ones, as text to compare."""
+    project = tomllib.loads(content.decode())
+    tables = {**project.pop("tool"), **project}
+    return json.dumps({name: table for name, table in tables.items() if (name in TABLES) is read})
+
+
+def other_tables(content: bytes) -> str:
+    """The tables of a pyproject.toml that no build reads."""
+    return _tables(content, read=False)
+
+
+def without_other_tables(content: bytes) -> bytes:
+    """A pyproject.toml with the tables that a build reads, and no other."""
+    project = tomlkit.parse(content.decode())
+    for container in (project, project["tool"]):
+        for name in [name for name in container if name not in TABLES | {"tool"}]:
+            del container[name]
+    return tomlkit.dumps(project).encode()
 
 
 def _build(combination: Combination) -> Built | str:
     """Build one combination from a git history with the tag v1.2.3; a traceback if that fails."""
     try:
         with tempfile.TemporaryDirectory() as folder:
-            source = Path(folder) / BASE["project_name"]
+            source = Path(shutil.copytree(_Process.empty, Path(folder) / BASE["project_name"]))
             contents = {path: _Process.store / digest for path, digest in combination.files.items()}
             write(source, {path: content.read_bytes() for path, content in contents.items()})
             commit_all(source, tag=f"v{VERSION}")

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from copier import run_copy
 from copier._main import Worker
+from jinja2 import Template
 from jinja2.runtime import Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from jinja2 import Template as JinjaTemplate
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("copier.yml", "extensions", "template")
@@ -119,6 +118,27 @@ class RecordedWorker(Worker):
         """Nothing: this starts git for every file, and what is rendered into here is no repository."""
 
 
+class CollectingWorker(RecordedWorker):
+    """The same worker, which keeps the rendered files instead of writing them."""
+
+    contents: dict[str, bytes]
+
+    def _render_folder(self, dst_relpath: Path) -> None:
+        """Nothing: git does not keep empty folders either."""
+
+    def _render_file(
+        self, src_relpath: Path, dst_relpath: Path, extra_context: dict[str, Any] | None = None
+    ) -> None:
+        path = src_relpath.as_posix()
+        self.sources[dst_relpath.as_posix()] = path
+        if path.endswith(self.template.templates_suffix):
+            context = {**self._render_context(), **(extra_context or {})}
+            content = self.jinja_env.get_template(path).render(**context).encode()
+        else:
+            content = (self.template.local_abspath / src_relpath).read_bytes()
+        self.contents[dst_relpath.as_posix()] = content
+
+
 @dataclasses.dataclass
 class Lookups:
     """Which names templates looked up while they were rendered.
@@ -127,11 +147,13 @@ class Lookups:
         questions: The questions of copier.yml.
         names: Looked-up names by path of the template; for a template in a string, by that string.
         sources: Path of the template, by path of the rendered file.
+        current: Names in the order in which the template that is being rendered looks them up.
     """
 
     questions: dict[str, dict[str, Any]]
     names: defaultdict[str, set[str]] = dataclasses.field(default_factory=lambda: defaultdict(set))
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
+    current: dict[str, None] = dataclasses.field(default_factory=dict)
 
     def merge(self, other: Lookups) -> None:
         """Take over what another one has recorded."""
@@ -165,7 +187,8 @@ class Renderer:
     """Renders one template many times, some ten times faster than `render` does, to the same bytes.
 
     Copier's own worker does it. Only what is the same for every copy is done once: copier.yml is read
-    once, each template is compiled once. While it renders it records what templates look up.
+    once, each template is compiled once. While it renders it records what templates look up; `files` renders
+    a template once for all that it has looked up.
 
     Args:
         template: Folder of the template.
@@ -176,31 +199,43 @@ class Renderer:
         self.lookups = Lookups(questions_of(template))
         self._rendered: dict[str, dict[str, bytes]] = {}
         self._source = str(template)
+        self._root = template
         worker = RecordedWorker(src_path=self._source)
         self._template = worker.template
         self._environment = worker.jinja_env
         self._environment.auto_reload = False
         self._environment.context_class = recording_context(self.lookups)
+        self._environment.template_class = remembering_template(self.lookups)
         self._environment.from_string = remembered(self._environment.from_string)  # type: ignore[assignment,method-assign]
 
     def render(self, destination: Path, answers: Mapping[str, Any] | None = None) -> Path:
-        """Render with some answers, the rest by default, and return the folder."""
-        data = {**BASE, **(answers or {})}
-        with RecordedWorker(
-            src_path=self._source, dst_path=destination, data=data, defaults=True, quiet=True
-        ) as worker:
-            worker.template = self._template
-            worker.jinja_env = self._environment
-            worker.sources = self.lookups.sources
-            worker.run_copy()
+        """Render with some answers, the rest by default, into a new folder, and return it."""
+        for path, content in self.files(answers).items():
+            target = destination / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            target.chmod((self._root / self.lookups.sources[path]).stat().st_mode)
         return destination
 
     def files(self, answers: Mapping[str, Any] | None = None) -> dict[str, bytes]:
         """The rendered files, by path."""
-        with tempfile.TemporaryDirectory() as folder:
-            root = self.render(Path(folder) / BASE["project_name"], answers)
-            paths = (Path(parent, name) for parent, _, names in os.walk(root) for name in names)
-            return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        data = {**BASE, **(answers or {})}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            CollectingWorker(
+                src_path=self._source,
+                dst_path=Path(folder) / BASE["project_name"],
+                data=data,
+                defaults=True,
+                quiet=True,
+            ) as worker,
+        ):
+            worker.template = self._template
+            worker.jinja_env = self._environment
+            worker.sources = self.lookups.sources
+            worker.contents = {}
+            worker.run_copy()
+            return worker.contents
 
     def variants(self, path: str) -> list[tuple[dict[str, Any], dict[str, bytes]]]:
         """Answers and files that show every content that a rendered path can have.
@@ -230,16 +265,69 @@ def recording_context(lookups: Lookups) -> type[Context]:
     class RecordingContext(Context):
         def resolve_or_missing(self, key: str) -> Any:  # noqa: ANN401  (as in Jinja)
             lookups.names[self.name or ""].add(key)
+            lookups.current[key] = None
             return super().resolve_or_missing(key)
 
     return RecordingContext
 
 
-def remembered(compile_string: Callable[[str], JinjaTemplate]) -> Callable[[str], JinjaTemplate]:
+@dataclasses.dataclass
+class Known:
+    """What is known of a template that has looked up some names: the next name, or the result."""
+
+    name: str = ""
+    after: dict[str, Known] = dataclasses.field(default_factory=dict)
+    result: str | None = None
+
+
+def remembering_template(lookups: Lookups) -> type[Template]:
+    """A template that is rendered once for all values that it looks up.
+
+    What a template renders, and the name that it looks up next, follow from the values that it has looked up
+    before. All copies go into a new folder of the same name.
+    """
+
+    class RememberingTemplate(Template):
+        known: Known
+
+        def render(self, *args: Any, **context: Any) -> str:  # noqa: ANN401  (as in Jinja)
+            if args:
+                context = dict(*args, **context)
+            place = self.__dict__.setdefault("known", Known())
+            while place.name:
+                place = place.after.setdefault(fingerprint(place.name, context), Known())
+            if place.result is None:
+                outer, lookups.current = lookups.current, {}  # Copier renders while it gives a value
+                result = super().render(**context)
+                names, lookups.current = lookups.current, outer
+                place = self.known
+                for name in names:
+                    if (
+                        place.name != name
+                    ):  # as the first time, when a template that is imported looked up its own
+                        place.name, place.after = name, {}
+                    place = place.after.setdefault(fingerprint(name, context), Known())
+                place.result = result
+            return place.result
+
+    return RememberingTemplate
+
+
+def fingerprint(name: str, context: Mapping[str, Any]) -> str:
+    """A text that is the same for equal values of a name; none for what the environment defines."""
+    if name not in context:
+        return ""
+    value = context[name]
+    if name == "_copier_conf":  # of the rest, templates use what is the same for every copy
+        return repr([str(value[key]) for key in ("src_path", "vcs_ref_hash", "answers_file")])
+    return repr(value)
+
+
+def remembered(compile_string: Callable[[str], Template]) -> Callable[[str], Template]:
     """Compile each string once, and give the template its source as the name that lookups are recorded by."""
 
     @functools.cache
-    def from_string(source: str) -> JinjaTemplate:
+    def from_string(source: str) -> Template:
         compiled = compile_string(source)
         compiled.name = source
         return compiled

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
-from release_lib.distributions import BROKEN_ARCHIVE, metadata_in, sha256_of
+from release_lib.distributions import BROKEN, metadata_name, sha256_of
 from release_lib.step import run
 
 from copier_pypi_release.adopt.programs import AdoptionError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from packaging.metadata import RawMetadata
 
 MAY_GROW = {"license files", "license", "author", "maintainer"}  # what no installer acts on
-BROKEN = (*BROKEN_ARCHIVE, KeyError, StopIteration, ValueError, configparser.Error)
+UNREADABLE = (*BROKEN, ValueError, configparser.Error)
 # The fields that a conversion carries over.
 FIELDS = {
     *("name", "version", "summary", "description", "requires-python", "requires-dist", "provides-extra"),
@@ -80,9 +80,10 @@ def read_wheel(path: Path) -> Wheel:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            metadata, others = parse_email(metadata_in(archive))
             names = [name for name in archive.namelist() if not name.endswith("/")]
-            info = next(n.split("/")[0] for n in names if n.endswith(".dist-info/METADATA"))
+            inside = metadata_name(names)
+            info = inside.partition("/")[0]
+            metadata, others = parse_email(archive.read(inside))
             entries = _CaseKept(delimiters=("=",), interpolation=None)
             if f"{info}/entry_points.txt" in names:
                 entries.read_string(archive.read(f"{info}/entry_points.txt").decode())
@@ -99,7 +100,7 @@ def read_wheel(path: Path) -> Wheel:
                 files={n: sha256_of(archive.read(n)) for n in names if not n.startswith(f"{info}/")},
                 licenses=frozenset(n.split("/")[-1] for n in names if n.startswith(f"{info}/licenses/")),
             )
-    except BROKEN as error:
+    except UNREADABLE as error:
         raise AdoptionError(
             f"The wheel {path.name} cannot be read: {error}",
             expected="a wheel with metadata that an index accepts",

@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Check that the checked-out commit is the one that the tag releases, and that git says so clearly.
 
@@ -17,16 +19,12 @@ import re
 from release_lib.settings import Settings, add_tag_argument, load_settings, untag
 from release_lib.step import ReleaseError, git, output, step
 
-SEE = "RELEASING.md, 'When it stops'"
+SEE = ".github/release/RECOVERY.md, 'gate'"
 NAMED = 20  # changed files that a message names; more would hide the message
 
 
 def check_complete(settings: Settings) -> None:
-    """Check that the clone has its whole history.
-
-    Raises:
-        ReleaseError: The clone is shallow: the version of its commits cannot be known.
-    """
+    """Check that the clone has its whole history."""
     if git("rev-parse", "--is-shallow-repository") != "false":
         raise ReleaseError(
             "This clone is shallow: it lacks the history that a version is counted from",
@@ -37,11 +35,7 @@ def check_complete(settings: Settings) -> None:
 
 
 def check_clean() -> None:
-    """Check that the tree is the commit, with nothing changed or added.
-
-    Raises:
-        ReleaseError: Files differ from the commit, or are neither committed nor ignored; they are named.
-    """
+    """Check that the tree is the commit, with nothing changed or added."""
     changed = git("status", "--porcelain", "--untracked-files=all").splitlines()
     if changed:
         names = ", ".join(line[3:] for line in changed[:NAMED])
@@ -55,19 +49,9 @@ def check_clean() -> None:
 
 
 def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
-    """Check that the tag stands on the checked-out commit, alone, and has not moved.
+    """Check that the tag stands on the checked-out commit, alone, and has not moved; return the commit.
 
-    Args:
-        tag: Name of the tag.
-        settings: The project's settings.
-        pushed: Full id of the commit that the run was started for, if known.
-
-    Returns:
-        The full id of the commit.
-
-    Raises:
-        ReleaseError: The tag is missing here, stands elsewhere, has moved since the run began, has a second
-            version tag beside it, or its version was tagged before under another spelling.
+    `pushed` is the commit that the run was started for, if that is known.
     """
     head = git("rev-parse", "HEAD^{commit}")
     here = git("for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
@@ -87,8 +71,8 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
         )
     if pushed and pushed != head:
         raise ReleaseError(
-            f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is {head[:12]}",
-            expected="a tag that stays on its commit for ever",
+            f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is on {head[:12]}",
+            expected="a tag that stays on its commit",
             fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
             see=SEE,
         )
@@ -99,16 +83,12 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
             f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",
             expected="one version tag on a commit; with two, either may be taken",
             fix=f"{untag(tag)}, then git commit --allow-empty -m 'Release {tag}', push, and tag that commit",
-            see="RELEASING.md, 'Making a tag again'",
+            see=".github/release/RECOVERY.md, 'Making a tag again'",
         )
     version = settings.tagged_version(tag)
     # Only a canonical spelling can have been released (check_tag.py), like v1.2 before v1.2.0.
-    same = [
-        name
-        for name in git("tag").splitlines()
-        if name != tag and version and settings.tagged_version(name) == version
-        if name == settings.tag(str(settings.tagged_version(name)))
-    ]
+    others = {name: settings.tagged_version(name) for name in git("tag").splitlines() if name != tag}
+    same = [name for name, v in others.items() if v and v == version and name == settings.tag(v)]
     if same:
         raise ReleaseError(
             f"The version of {tag} has another tag already: {', '.join(same)}",
@@ -120,11 +100,7 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
 
 
 def check_branch(settings: Settings) -> None:
-    """Check that the commit is part of a release branch of the remote.
-
-    Raises:
-        ReleaseError: No release branch has the commit.
-    """
+    """Check that the commit is part of a release branch of the remote."""
     if not settings.release_branches:
         return
     names = git("branch", "--remotes", "--format=%(refname:lstrip=3)", "--contains", "HEAD")
@@ -145,7 +121,7 @@ def branch_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def check_commit(tag: str, settings: Settings, pushed: str | None = None) -> str:
-    """All of the above, in the order in which one hides the next. Returns the commit's full id."""
+    """All of the above, in the order in which one hides the next; return the commit's full id."""
     check_complete(settings)
     commit = check_tagged(tag, settings, pushed)
     check_branch(settings)

@@ -1,13 +1,14 @@
 # /// script
 # requires-python = ">=3.11.5"
-# dependencies = ["packaging==26.3", "twine==7.0.0"]
+# dependencies = ["check-wheel-contents==0.6.3", "packaging==26.3", "twine==7.0.0"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Check that every place in the built distributions that names a version names the tag's, and list hashes.
 
 The places: both file names, the core metadata of wheel and sdist, and the generated version file in each.
-The hashes become SHA256SUMS, the one list that every later stage is compared with.
+The hashes become SHA256SUMS, the one list that every later stage is compared with. The job summary shows what
+is in both distributions, for whoever approves the upload.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import html
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,23 +36,16 @@ from release_lib.distributions import (
     listed,
     name_and_version,
     read_distribution,
-    read_metadata,
     write_checksums,
 )
 from release_lib.settings import Settings, load_settings, read_tag
 from release_lib.step import ReleaseError, output, run, step, summary
 
+SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
+
 
 def versions_of(path: Path, settings: Settings) -> dict[str, str]:
-    """Every version that a distribution names, by the place that names it.
-
-    Args:
-        path: A wheel or an sdist.
-        settings: The project's settings.
-
-    Raises:
-        ReleaseError: The file name, the metadata or the version file is missing, or of another project.
-    """
+    """Every version that a distribution names, by the place that names it."""
     found = name_and_version(path.name)
     if found is None:
         raise ReleaseError(
@@ -59,8 +55,8 @@ def versions_of(path: Path, settings: Settings) -> dict[str, str]:
             see=SEE,
         )
     name, version = found
-    metadata, code = read_distribution(path, settings.version_file)
-    names = {canonicalize_name(metadata.name), name}
+    distribution = read_distribution(path, settings.version_file)
+    names = {canonicalize_name(distribution.metadata.name), name}
     if names != {canonicalize_name(settings.distribution)}:
         raise ReleaseError(
             f"{path.name} is a distribution of {', '.join(sorted(names))}",
@@ -70,8 +66,8 @@ def versions_of(path: Path, settings: Settings) -> dict[str, str]:
         )
     return {
         f"the file name {path.name}": str(version),
-        f"the metadata of {path.name}": str(metadata.version),
-        f"{settings.version_file} in {path.name}": version_in(code, path.name, settings),
+        f"the metadata of {path.name}": str(distribution.metadata.version),
+        f"{settings.version_file} in {path.name}": version_in(distribution.member, path.name, settings),
     }
 
 
@@ -82,7 +78,7 @@ def version_in(code: bytes, name: str, settings: Settings) -> str:
             targets = statement.targets if isinstance(statement, ast.Assign) else ()
             if any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets):
                 text: str = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
-                Version(text)  # or the sentence below
+                Version(text)  # or the message below
                 return text
     raise ReleaseError(
         f"{settings.version_file} in {name} does not set __version__ to a version",
@@ -93,15 +89,7 @@ def version_in(code: bytes, name: str, settings: Settings) -> str:
 
 
 def check_versions(found: dict[str, str], expected: Version | None) -> Version:
-    """Check that all places agree, by PEP 440 equality, and agree with the tag.
-
-    Args:
-        found: Versions by the place that names them.
-        expected: The tag's version; without a tag it is enough that all places agree.
-
-    Raises:
-        ReleaseError: Some place names another version; every such place is named.
-    """
+    """Check that all places agree, by PEP 440 equality, and agree with the tag if there is one."""
     wanted = expected if expected is not None else Version(next(iter(found.values())))
     wrong = [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]
     if wrong:
@@ -118,13 +106,10 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
     """The Python versions that a wheel says it supports, oldest first.
 
     Taken from the settings; if they name none, from its classifiers; without any, from Requires-Python.
-
-    Raises:
-        ReleaseError: It supports none, so there is nothing to test it on.
     """
     if settings.pythons:
         return sorted(settings.pythons, key=Version)
-    metadata = read_metadata(wheel)
+    metadata = read_distribution(wheel).metadata
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
     named = [m[1] for c in metadata.classifiers or () if (m := pattern.fullmatch(c))]
     allowed = metadata.requires_python or SpecifierSet()
@@ -139,26 +124,60 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
     return sorted(found, key=Version)
 
 
+def description_of(path: Path) -> str:
+    """What is in a distribution, as a part of the job summary that is folded up."""
+    found = read_distribution(path)
+    files = [f"{size:>11,}  {visible(name)}" for name, size in sorted(found.files.items())]
+    if len(files) > SHOWN_FILES:
+        files[SHOWN_FILES:] = [f"and {len(files) - SHOWN_FILES} more"]
+    title = html.escape(
+        f"{path.name}: {len(found.files)} files, {sum(found.files.values()):,} bytes unpacked"
+    )
+    parts = [f"<details><summary>{visible(title)}</summary>", fenced("\n".join(files)), fenced(found.header)]
+    if path.suffix == ".whl":
+        parts += ["check-wheel-contents says:", fenced(findings_in(path))]
+    return "\n\n".join([*parts, "</details>"])
+
+
+def findings_in(wheel: Path) -> str:
+    """What check-wheel-contents says of a wheel; it is for people to judge, and stops nothing."""
+    command = [sys.executable, "-I", "-m", "check_wheel_contents", "--no-config", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return (done.stdout or done.stderr).replace(f"{wheel}: ", "").strip()
+
+
+def fenced(text: str) -> str:
+    """A code block in Markdown that nothing in the text can end."""
+    fence = "`" * (max([2, *map(len, re.findall("`+", text))]) + 1)
+    return "\n".join([fence, *map(visible, text.splitlines()), fence])
+
+
+def visible(text: str) -> str:
+    """A text with escape sequences in place of characters that are not visible as themselves."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def main() -> None:
     """Check the distributions in a folder; with $TAG, against its version."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("dist"), help="default: dist")
     parser.add_argument("--checksums", type=Path, help="file to write the list of hashes to")
     options = parser.parse_args()
-    settings = load_settings()
-    tag = os.environ.get("TAG")
+    settings, tag = load_settings(), os.environ.get("TAG")
     wheels, sdist = find_distributions(options.folder)
     found = {k: v for path in (*wheels, sdist) for k, v in versions_of(path, settings).items()}
     version = check_versions(found, read_tag(tag, settings) if tag else None)
     # An index takes a project without a README; twine would warn of nothing else then.
-    strict = ["--strict"] if read_metadata(wheels[0]).description else []
-    run(sys.executable, "-m", "twine", "check", *strict, *wheels, sdist)
+    strict = ["--strict"] if read_distribution(wheels[0]).metadata.description else []
+    run(sys.executable, "-I", "-m", "twine", "check", *strict, *wheels, sdist)
     hashes = hashes_of([*wheels, sdist])
     if options.checksums:
         write_checksums(options.checksums, hashes)
     pythons = pythons_of(wheels[0], settings)
     output(pythons=json.dumps(pythons), newest=pythons[-1])
-    summary(f"## Built {settings.distribution} {version}\n\n```\n{listed(hashes)}```")
+    summary(f"## Built {settings.distribution} {version}\n\n{fenced(listed(hashes).strip())}")
+    for path in (*wheels, sdist):
+        summary(description_of(path))
 
 
 if __name__ == "__main__":

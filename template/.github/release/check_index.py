@@ -6,8 +6,8 @@
 # ///
 """Ask indexes what they have of the built version, before anything is uploaded to them.
 
-Uploads skip files that are there already, by name and without a look at the bytes. So the bytes are
-compared here first: absent, partial and identical go on; a conflict stops the release.
+Uploads skip files that are there already, by name, whatever is in them. So digests are compared here first:
+absent, partial and identical go on; a conflict stops the release.
 """
 
 from __future__ import annotations
@@ -18,41 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from release_lib.distributions import read_checksums
-from release_lib.index import (
-    INDEXES,
-    OPEN_FOR,
-    Comparison,
-    Index,
-    State,
-    compare,
-    published,
-    refuse_conflict,
-)
+from release_lib.index import INDEXES, OPEN_FOR, Comparison, Index, State, compare, published, refuse_conflict
 from release_lib.settings import load_settings
-from release_lib.step import ReleaseError, step, summary
+from release_lib.step import ReleaseError, output, step, summary
 
 if TYPE_CHECKING:
     from packaging.version import Version
 
 WHAT_FOLLOWS = {
-    State.ABSENT: "nothing is there yet; all files will be uploaded",
+    State.ABSENT: "no file is there yet; all files will be uploaded",
     State.PARTIAL: "an earlier upload was interrupted; the missing files will be uploaded",
-    State.IDENTICAL: "all files are there with the same bytes; the upload will skip them",
+    State.IDENTICAL: "all files are there, as built; the upload will skip them",
 }
 
 
 def refuse_late_upload(index: Index, version: Version, found: Comparison, now: dt.datetime) -> None:
-    """Stop if files are missing on a release that takes no new files any more.
-
-    Args:
-        index: The index.
-        version: The version.
-        found: What the index has of it.
-        now: The time, with a time zone.
-
-    Raises:
-        ReleaseError: The first file is older than 14 days.
-    """
+    """Stop if files are missing on a release that takes no new files any more."""
     late = found.first_upload is not None and now - found.first_upload > OPEN_FOR
     if found.state is State.PARTIAL and late:
         raise ReleaseError(
@@ -60,7 +41,7 @@ def refuse_late_upload(index: Index, version: Version, found: Comparison, now: d
             f"new files on a release older than {OPEN_FOR.days} days",
             expected="an interrupted upload to be finished within 14 days",
             fix="yank this version on the web, with the reason 'incomplete', and release the next one",
-            see="RELEASING.md, 'A part of the files is there'",
+            see=".github/release/RECOVERY.md, 'A part of the files is there'",
         )
 
 
@@ -72,7 +53,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings()
     version, built = read_checksums(options.checksums)
-    for index in (INDEXES[name] for name in options.index):
+    for name in options.index:
+        index = INDEXES[name]
         found = compare(built, published(index, settings.distribution, version))
         refuse_conflict(index, settings.distribution, version, found)
         refuse_late_upload(index, version, found, dt.datetime.now(dt.UTC))
@@ -80,6 +62,7 @@ def main() -> None:
             f"**{settings.distribution} {version} on {index.title}: {found.state.value}** - "
             f"{WHAT_FOLLOWS[found.state]}"
         )
+        output(**{f"{name}_page": index.page(settings.distribution, version)})  # release.yml links to it
 
 
 if __name__ == "__main__":

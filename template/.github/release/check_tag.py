@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Check that a tag is a version, spelled as the index will spell it, and that it may start a release.
 
@@ -20,9 +22,6 @@ def check_trigger(tag: str, settings: Settings) -> None:
     """Check that this run was started by the tag itself, or by hand from the default branch.
 
     A workflow file of any other branch is not the one that was reviewed.
-
-    Raises:
-        ReleaseError: It was started from somewhere else.
     """
     kind = os.environ.get("GITHUB_EVENT_NAME")
     if kind is None:  # by hand, in a clone
@@ -35,7 +34,7 @@ def check_trigger(tag: str, settings: Settings) -> None:
             f"This release was started by {kind!r} from {ref!r}",
             expected=f"a push of the tag {tag}, or a start by hand from the branch {default}",
             fix=f"gh workflow run {settings.release_workflow} --ref {default} -f tag={tag}",
-            see="RELEASING.md, 'When it stops'",
+            see=".github/release/RECOVERY.md, 'gate'",
         )
 
 

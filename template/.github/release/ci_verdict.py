@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Ask GitHub whether CI has passed on a commit, so that the test suite does not run twice for it.
 
@@ -16,22 +18,13 @@ import os
 from urllib.parse import urlencode
 
 from release_lib.settings import load_settings
-from release_lib.step import annotate, output, ReleaseError, run, step
+from release_lib.step import ReleaseError, annotate, output, run, step
 
 COUNTED_EVENTS = {"push", "schedule", "workflow_dispatch"}
 
 
 def ci_verdict(repository: str, workflow: str, commit: str) -> str:
-    """The address of the newest CI run of a commit if that run passed, else an empty text.
-
-    Args:
-        repository: ``owner/name``.
-        workflow: File name of the CI workflow.
-        commit: Full commit id.
-
-    Raises:
-        ReleaseError: GitHub could not be asked.
-    """
+    """The address of the newest CI run of a commit if that run passed, else an empty text."""
     query = urlencode({"head_sha": commit, "per_page": 100})
     answer = run("gh", "api", f"repos/{repository}/actions/workflows/{workflow}/runs?{query}")
     runs = [
@@ -49,24 +42,19 @@ def main() -> None:
     """Say ``passed`` or ``absent``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("commit", nargs="?", default=os.environ.get("COMMIT"), help="default: $COMMIT")
-    parser.add_argument("--workflow", help="file name of the CI workflow; see settings.toml")
     options = parser.parse_args()
     if not options.commit:
         parser.error("name a commit, or set COMMIT")
     settings = load_settings()
     repository = os.environ.get("GITHUB_REPOSITORY") or settings.repository
-    workflow = options.workflow or settings.ci_workflow
     try:
-        passed = ci_verdict(repository, workflow, options.commit) if workflow else ""
+        passed = ci_verdict(repository, settings.ci_workflow, options.commit) if settings.ci_workflow else ""
     except (ReleaseError, ValueError, KeyError, TypeError) as error:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""
-    if passed:
-        annotate(
-            "notice", "CI verdict", f"CI has passed on this commit, so its suite is not run again: {passed}"
-        )
-    else:
-        annotate("notice", "CI verdict", "No passed CI run of this commit: the whole suite runs now")
+    reused = f"CI has passed on this commit, so its suite is not run again: {passed}"
+    missing = "No passed CI run of this commit: the whole suite runs now"
+    annotate("notice", "CI verdict", reused if passed else missing)
     output(ci="passed" if passed else "absent")
 
 

@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Make the GitHub Release of a tag, as a draft that a person edits and publishes.
 
@@ -12,25 +14,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from release_lib.distributions import read_checksums, sha256_of
 from packaging.version import Version
+from release_lib.distributions import hashes_of, read_checksums
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, run, step, summary
 
-SEE = "RELEASING.md, 'github-release'"
+SEE = ".github/release/RECOVERY.md, 'github-release'"
 
 
 def find_release(tag: str) -> dict[str, Any] | None:
-    """The release of a tag, draft or published, or None.
-
-    Raises:
-        ReleaseError: GitHub could not be asked.
-    """
+    """The release of a tag, draft or published, or None."""
     listed = json.loads(run("gh", "release", "list", "--limit", "1000", "--json", "tagName"))
     if not any(item["tagName"] == tag for item in listed):
         return None
@@ -39,49 +36,34 @@ def find_release(tag: str) -> dict[str, Any] | None:
 
 
 def create_draft(tag: str, version: Version, title: str, notes: Path) -> None:
-    """Create the draft; pre-releases (PEP 440) are marked and never become "latest".
-
-    Raises:
-        ReleaseError: GitHub refused, or the tag is gone.
-    """
+    """Create the draft; pre-releases (PEP 440) are marked and never become "latest"."""
     options = ["--draft", "--verify-tag", "--title", title, "--notes-file", str(notes)]
     if version.is_prerelease:
         options += ["--prerelease", "--latest=false"]
     run("gh", "release", "create", tag, *options)
 
 
-def upload_missing(tag: str, release: dict[str, Any], folder: Path, hashes: dict[str, str]) -> list[str]:
-    """Upload the files that the release lacks or has with other bytes.
-
-    Returns:
-        Names of the uploaded files.
-
-    Raises:
-        ReleaseError: The release is published already and therefore must not be changed.
-    """
-    there = {asset["name"]: asset for asset in release["assets"]}
-    wanted = [n for n, sha256 in hashes.items() if there.get(n, {}).get("digest") != f"sha256:{sha256}"]
+def upload_missing(tag: str, release: dict[str, Any], files: list[Path], hashes: dict[str, str]) -> None:
+    """Upload the files that the release lacks or has with other contents, unless it is published already."""
+    there = {asset["name"]: asset.get("digest") for asset in release["assets"]}
+    wanted = [path for path in files if there.get(path.name) != f"sha256:{hashes[path.name]}"]
     if wanted and not release["isDraft"]:
         raise ReleaseError(
-            f"The GitHub Release of {tag} is published, and lacks or changes {', '.join(wanted)}",
+            f"The GitHub Release of {tag} is published, and lacks or changes "
+            f"{', '.join(path.name for path in wanted)}",
             expected="a draft, or a published release that is complete",
             fix=f"gh release download {tag} --dir released (shows what is there)",
             see=SEE,
         )
-    for name in wanted:
-        run("gh", "release", "upload", tag, folder / name, "--clobber")
-    return wanted
+    for path in wanted:
+        run("gh", "release", "upload", tag, path, "--clobber")
 
 
 def check_assets(tag: str, hashes: dict[str, str]) -> None:
-    """Download every file of the release and compare the bytes.
-
-    Raises:
-        ReleaseError: A file is missing, is more than was built, or has other bytes.
-    """
+    """Download every file of the release and compare it with what was built."""
     with tempfile.TemporaryDirectory() as folder:
         run("gh", "release", "download", tag, "--dir", folder)
-        found = {p.name: sha256_of(p.read_bytes()) for p in Path(folder).iterdir()}
+        found = hashes_of(list(Path(folder).iterdir()))
     wrong = sorted(n for n in hashes | found if hashes.get(n) != found.get(n))
     if wrong:
         raise ReleaseError(
@@ -102,8 +84,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings()
     version = read_tag(options.tag, settings)
-    _, hashes = read_checksums(options.checksums)
-    missing = [name for name in hashes if not (options.dist / name).is_file()]
+    _, built = read_checksums(options.checksums)
+    missing = [name for name in built if not (options.dist / name).is_file()]
     if missing:
         raise ReleaseError(
             f"The folder {options.dist} lacks {', '.join(missing)}",
@@ -111,16 +93,12 @@ def main() -> None:
             fix=f"gh run download --name distributions --dir {options.dist}",
             see=SEE,
         )
-    with tempfile.TemporaryDirectory() as folder:
-        for name in hashes:
-            (Path(folder) / name).write_bytes((options.dist / name).read_bytes())
-        (Path(folder) / "SHA256SUMS").write_bytes(options.checksums.read_bytes())
-        hashes["SHA256SUMS"] = sha256_of(options.checksums.read_bytes())
-        release = find_release(options.tag)
-        if release is None:
-            create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes)
-            release = find_release(options.tag) or {"assets": [], "isDraft": True, "url": ""}
-        upload_missing(options.tag, release, Path(folder), hashes)
+    release = find_release(options.tag)
+    if release is None:
+        create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes)
+        release = find_release(options.tag) or {"assets": [], "isDraft": True, "url": ""}
+    hashes = built | hashes_of([options.checksums])
+    upload_missing(options.tag, release, [*(options.dist / n for n in built), options.checksums], hashes)
     check_assets(options.tag, hashes)
     if release["isDraft"]:
         summary(

@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Install a built distribution into a fresh environment and test what was installed.
 
@@ -31,6 +33,7 @@ from release_lib.step import ReleaseError, run, step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SEE = ".github/release/RECOVERY.md, 'test'"
 # Runs inside the fresh environment, isolated from the folder it is started in. It imports the package,
 # compares both versions that it states with the expected one, and loads its commands.
 SMOKE_TEST = """
@@ -51,33 +54,22 @@ print(f"{distribution} {installed} was installed and imported")
 
 
 class Environment:
-    """A virtual environment.
-
-    Args:
-        path: Folder of the environment.
-        variables: What its programs see besides the inherited variables.
-    """
+    """A virtual environment, and what its programs see besides the inherited variables."""
 
     def __init__(self, path: Path, variables: dict[str, str]) -> None:
-        bin_dir = path / ("Scripts" if os.name == "nt" else "bin")
-        self.python = bin_dir / ("python.exe" if os.name == "nt" else "python")
-        self.scripts = bin_dir
+        self.scripts = path / ("Scripts" if os.name == "nt" else "bin")
+        self.python = self.scripts / ("python.exe" if os.name == "nt" else "python")
         self.variables = variables
 
     def install(self, *arguments: str | Path) -> None:
         """Install with ``uv pip install``; files of no project and no user change what it does."""
-        uv = os.environ.get("UV") or shutil.which("uv") or "uv"
-        run(uv, "pip", "install", "--no-config", "--python", self.python, *arguments, env=self.variables)
+        command = (uv(), "pip", "install", "--no-config", "--python", self.python)
+        run(*command, *arguments, env=self.variables)
 
     def run_command(self, command: str, folder: Path) -> int | None:
-        """Run a command as in an activated environment, whose programs go first.
+        """Run a command, without a shell, as in an activated environment, whose programs go first.
 
-        Args:
-            command: A program and its arguments; there is no shell.
-            folder: Where to run it.
-
-        Returns:
-            Its status, or None if there is no such program.
+        Return its status, or None if there is no such program.
         """
         path = os.pathsep.join([str(self.scripts), os.environ.get("PATH", "")])
         words = shlex.split(command)
@@ -89,53 +81,40 @@ class Environment:
         return subprocess.run([program, *words[1:]], cwd=folder, env=variables, check=False).returncode
 
     def smoke_test(self, distribution: str, module: str, version: str) -> None:
-        """Import the package and compare the versions that it states.
-
-        Raises:
-            ReleaseError: The import fails, or a version differs.
-        """
+        """Import the package and compare the versions that it states."""
         command = [str(self.python), "-I", "-c", SMOKE_TEST, distribution, module, version]
-        done = subprocess.run(
-            command,
-            env={**os.environ, **self.variables},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        env = {**os.environ, **self.variables}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             last = (done.stderr.strip() or "no output").splitlines()[-1]
             raise ReleaseError(
                 f"{distribution} {version} does not work where it is installed: {last}",
                 expected=f"`import {module}` to work and to state version {version}",
                 fix="fix the package and release the next version",
-                see="RELEASING.md, 'When it stops'",
+                see=SEE,
             )
         print(done.stdout.strip())
+
+
+def uv() -> str:
+    """The path of uv, for environments that do not see it."""
+    return os.environ.get("UV") or shutil.which("uv") or "uv"
 
 
 @contextmanager
 def fresh_environment(*, hide_programs: bool = False) -> Iterator[Environment]:
     """A new virtual environment with this Python, removed afterwards.
 
-    Args:
-        hide_programs: Give its programs a PATH with nothing on it: no git, above all.
+    With `hide_programs` its programs have a PATH with nothing on it: no git, above all.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "environment"
-        uv = os.environ.get("UV") or shutil.which("uv") or "uv"
-        run(uv, "venv", "--no-config", "--quiet", "--python", sys.executable, path)
-        nothing = Path(folder) / "nothing"
-        nothing.mkdir()
-        yield Environment(path, {"PATH": str(nothing)} if hide_programs else {})
+        run(uv(), "venv", "--no-config", "--quiet", "--python", sys.executable, path)
+        yield Environment(path, {"PATH": str(Path(folder) / "nothing")} if hide_programs else {})
 
 
 def wheel_for_here(wheels: list[Path]) -> Path:
-    """The wheel that fits this Python and this system.
-
-    Raises:
-        ReleaseError: None fits.
-    """
+    """The wheel that fits this Python and this system."""
     tags = set(sys_tags())
     for wheel in wheels:
         if tags & parse_wheel_filename(wheel.name)[3]:
@@ -144,20 +123,12 @@ def wheel_for_here(wheels: list[Path]) -> Path:
         f"No wheel fits this Python and system: {', '.join(w.name for w in wheels)}",
         expected="a wheel for each system that the workflow tests on",
         fix="take the system out of the matrix, or build a wheel for it",
-        see="RELEASING.md, 'When it stops'",
+        see=SEE,
     )
 
 
 def try_distribution(path: Path, settings: Settings) -> None:
-    """Install one distribution with its dependencies, and import it.
-
-    Args:
-        path: A wheel or an sdist.
-        settings: The project's settings.
-
-    Raises:
-        ReleaseError: It does not install, or does not work.
-    """
+    """Install a wheel or an sdist with its dependencies, and import it."""
     version = next(iter(versions_of(path, settings).values()))
     with fresh_environment(hide_programs=path.suffix != ".whl") as environment:
         environment.install(path)

@@ -13,7 +13,6 @@ git-cliff, as settings.toml says. No notes, no release. Run it from the root of 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from packaging.version import InvalidVersion, Version
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
-from release_lib.step import git, ReleaseError, run, step, summary
+from release_lib.step import ReleaseError, git, run, step, summary
 
 GIT_CLIFF = "git-cliff==2.14.2"
 SECTIONS = ("Breaking changes", "Migration", "Features", "Fixes", "Known issues")
@@ -29,29 +28,18 @@ FRAGMENTS = Path("changelog.d")
 
 
 def release_notes(tag: str, version: Version, settings: Settings) -> str:
-    """The notes of a version, in Markdown, empty sections left out.
-
-    Args:
-        tag: The release tag, for the tools that read commits.
-        version: The version.
-        settings: The project's settings.
-
-    Raises:
-        ReleaseError: There is nothing to say about the version, or fragments are still waiting to be joined.
-    """
+    """The notes of a version, in Markdown, empty sections left out."""
     if settings.release_notes == "git-cliff":
         text = from_commits(tag, version, settings)
         fix = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
         wanted = f"at least one feat:, fix:, migration: or known-issue: commit since the tag before {tag}"
     else:
+        section = f"a section '## {version}' in {settings.changelog}"
+        fix = f"write {section}, commit, make the tag again"
         if settings.release_notes == "towncrier":
             check_fragments(version, settings)
+            fix = join_fragments(version)
         text = from_changelog(Path(settings.changelog), version)
-        section = f"a section '## {version}' in {settings.changelog}"
-        fix = {
-            "towncrier": join_fragments(version),
-            "changelog": f"write {section}, commit, make the tag again",
-        }[settings.release_notes]
         wanted = f"{section} with at least one entry"
     notes = arrange(text)
     if not notes:
@@ -65,11 +53,7 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
 
 
 def check_fragments(version: Version, settings: Settings) -> None:
-    """Check that towncrier has joined every news fragment.
-
-    Raises:
-        ReleaseError: Fragments are left; they are named.
-    """
+    """Check that towncrier has joined every news fragment."""
     waiting = sorted(p.name for p in FRAGMENTS.glob("*") if not p.name.startswith(("_", ".", "README")))
     if waiting:
         raise ReleaseError(

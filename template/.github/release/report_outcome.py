@@ -4,9 +4,9 @@
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
-"""Open an issue when a release stopped: where, the state of each index, and the runbook's row.
+"""Open an issue when a release stopped: where, the state of each index, and what to do.
 
-One issue a tag: a second failure adds a comment to it, and a run that ends well closes it.
+One issue per tag: a second failure adds a comment to it, and a run that ends well closes it.
 """
 
 from __future__ import annotations
@@ -23,22 +23,21 @@ from release_lib.step import ReleaseError, run, step
 
 def stopped_at(needs: dict[str, Any]) -> str | None:
     """The first job, in the workflow's order, that did not succeed; None if all did."""
-    results = {job: fact["result"] for job, fact in needs.items()}
     for verdict in ("failure", "cancelled", "skipped"):
-        for job, result in results.items():
-            if result == verdict:
+        for job, fact in needs.items():
+            if fact["result"] == verdict:
                 return job
     return None
 
 
 def index_states(settings: Settings, tag: str) -> list[str]:
-    """One line an index: how many files of the version it serves."""
+    """One line per index: the files of the version that it serves."""
     version = settings.tagged_version(tag)
     lines = []
     for index in INDEXES.values():
         try:
             files = published(index, settings.distribution, version) if version else {}
-            state = ", ".join(sorted(files)) or "nothing of this version"
+            state = ", ".join(sorted(files)) or "no file of this version"
         except ReleaseError as stop:
             state = f"unknown ({stop})"
         lines.append(f"- {index.title}: {state}")
@@ -46,7 +45,7 @@ def index_states(settings: Settings, tag: str) -> list[str]:
 
 
 def publisher_values(stage: str, settings: Settings) -> list[str]:
-    """What the trusted publisher has to say, if it was a publishing job that failed."""
+    """The values of the trusted publisher, if it was a publishing job that failed."""
     key = stage.removeprefix("publish-")
     if key not in INDEXES:
         return []
@@ -63,7 +62,7 @@ def publisher_values(stage: str, settings: Settings) -> list[str]:
 
 def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
     """The text of the issue, in Markdown."""
-    runbook = f"https://github.com/{settings.repository}/blob/HEAD/RELEASING.md#{stage}"
+    recovery = f"https://github.com/{settings.repository}/blob/HEAD/.github/release/RECOVERY.md#{stage}"
     return "\n".join(
         [
             f"The release `{tag}` stopped at **{stage}**: {run_url}",
@@ -72,7 +71,7 @@ def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
             *index_states(settings, tag),
             "",
             *publisher_values(stage, settings),
-            f"What to do: [{stage} in the runbook]({runbook}).",
+            f"What to do: [{stage} in RECOVERY.md]({recovery}).",
             "Do not upload by hand, and do not delete the tag once a file is on PyPI.",
         ]
     )
@@ -86,17 +85,7 @@ def find_issue(tag: str) -> str | None:
 
 
 def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) -> None:
-    """Open, add to, or close the issue about a tag.
-
-    Args:
-        needs: The workflow's ``needs`` context: result of each job, in order.
-        tag: The release tag.
-        settings: The project's settings.
-        run_url: Address of the workflow run.
-
-    Raises:
-        ReleaseError: GitHub refused.
-    """
+    """Open, add to, or close the issue about a tag; `needs` has the result of each job, in order."""
     stage, number = stopped_at(needs), find_issue(tag)
     if stage is None:
         if number:

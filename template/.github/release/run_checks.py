@@ -1,6 +1,8 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Run the project's checks, as settings.toml names them: lint, types, tests.
 
@@ -12,25 +14,19 @@ clone, as this project's own CI runs them.
 from __future__ import annotations
 
 import argparse
-import tarfile
 import tempfile
 from pathlib import Path
 
-from install_distribution import Environment, fresh_environment, wheel_for_here
-from release_lib.distributions import BROKEN_ARCHIVE, BUILD, find_distributions
+from install_distribution import SEE, Environment, fresh_environment, wheel_for_here
+from release_lib.distributions import find_distributions, unpack
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, step
 
 PIP = "pip==26.3"  # some projects install with it
-SEE = "RELEASING.md, 'When it stops'"
 
 
 def run_commands(check: str, commands: tuple[str, ...], environment: Environment, folder: Path) -> None:
-    """Run the commands of one check in a folder.
-
-    Raises:
-        ReleaseError: A program is missing, or a command fails.
-    """
+    """Run the commands of one check in a folder."""
     for command in commands:
         status = environment.run_command(command, folder)
         if status is None:
@@ -51,11 +47,7 @@ def run_commands(check: str, commands: tuple[str, ...], environment: Environment
 
 
 def run_in_clone(settings: Settings, clone: Path) -> None:
-    """Run every check in a clone.
-
-    Raises:
-        ReleaseError: There is no command, or one fails: nothing is released untested.
-    """
+    """Run every check in a clone; without any, the release stops, because nothing is released untested."""
     if not any(settings.checks.values()):
         raise ReleaseError(
             "This project has no command that tests it, and CI has not passed on this commit",
@@ -70,39 +62,10 @@ def run_in_clone(settings: Settings, clone: Path) -> None:
 
 
 def run_on_distributions(check: str, settings: Settings, wheel: Path, source: Path) -> None:
-    """Run one check in the unpacked sdist, where the wheel and the dependency group of its name are installed.
-
-    Args:
-        check: Its name.
-        settings: The project's settings.
-        wheel: The built wheel.
-        source: The unpacked sdist.
-
-    Raises:
-        ReleaseError: A command is missing or fails.
-    """
+    """Run one check in the unpacked sdist, with the wheel and the dependency group of its name installed."""
     with fresh_environment() as environment:
         environment.install("--quiet", wheel, "--group", f"{source / 'pyproject.toml'}:{check}")
         run_commands(check, settings.checks[check], environment, source)
-
-
-def unpack(sdist: Path, folder: Path) -> Path:
-    """Unpack an sdist and return the folder with its contents.
-
-    Raises:
-        ReleaseError: It is broken, or would write outside the folder.
-    """
-    try:
-        with tarfile.open(sdist, "r:gz") as archive:
-            archive.extractall(folder, filter="data")
-    except BROKEN_ARCHIVE as error:
-        raise ReleaseError(
-            f"{sdist.name} cannot be unpacked: {error}",
-            expected="an sdist as the build backend makes it",
-            fix=BUILD,
-            see=SEE,
-        ) from error
-    return folder / sdist.name.removesuffix(".tar.gz")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
-"""Verify that an index serves exactly the bytes that were built, and that installing from it works.
+"""Verify that an index serves exactly what was built, and that installing from it works.
 
 It waits, with growing pauses and a stated end, until every file is listed; downloads each one and
 compares its hash with the build's list; then installs from the index and imports the package.
@@ -20,16 +20,9 @@ from typing import TYPE_CHECKING
 
 import requests
 from install_distribution import fresh_environment
-from release_lib.distributions import find_distributions, read_checksums, read_metadata, sha256_of
-from release_lib.index import (
-    INDEXES,
-    Index,
-    State,
-    compare,
-    published,
-    refuse_conflict,
-)
-from release_lib.settings import load_settings, Settings
+from release_lib.distributions import find_distributions, read_checksums, read_distribution, sha256_of
+from release_lib.index import INDEXES, Index, State, compare, published, refuse_conflict
+from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, step, summary
 
 if TYPE_CHECKING:
@@ -43,18 +36,7 @@ LONGEST_PAUSE = 60.0
 def wait_until_listed(
     index: Index, project: str, version: Version, built: dict[str, str], patience: float
 ) -> dict[str, DistributionPackage]:
-    """Wait until an index lists every built file.
-
-    Args:
-        index: The index.
-        project: Name of the project.
-        version: The version.
-        built: SHA-256 of the built files, by file name.
-        patience: How long to wait, in seconds.
-
-    Raises:
-        ReleaseError: Time is up, or the index lists other bytes.
-    """
+    """Wait until an index lists every built file, at most for `patience` seconds."""
     end, pause = time.monotonic() + patience, 1.0
     while True:
         served = published(index, project, version)
@@ -69,7 +51,7 @@ def wait_until_listed(
                 f"not listed after {patience:.0f} seconds",
                 expected="every file to be listed within minutes",
                 fix=RERUN,
-                see="RELEASING.md, 'Uploaded but not listed'",
+                see=".github/release/RECOVERY.md, 'Uploaded but not listed'",
             )
         print(f"{index.title} does not list {', '.join(found.missing)} yet; asking again in {pause:.0f} s")
         time.sleep(min(pause, left))
@@ -77,11 +59,7 @@ def wait_until_listed(
 
 
 def download(index: Index, served: dict[str, DistributionPackage], built: dict[str, str], to: Path) -> None:
-    """Download every file and compare the bytes that arrive with the build's hashes.
-
-    Raises:
-        ReleaseError: A file does not arrive, or arrives with other bytes.
-    """
+    """Download every file and compare what arrives with the build's hashes."""
     for name, package in sorted(served.items()):
         try:
             answer = requests.get(package.url, timeout=60.0)
@@ -91,22 +69,22 @@ def download(index: Index, served: dict[str, DistributionPackage], built: dict[s
                 f"{index.title} lists {name} but does not deliver it: {error}",
                 expected="the file",
                 fix=RERUN,
-                see="RELEASING.md, 'When it stops'",
+                see=".github/release/RECOVERY.md, 'Uploaded but not listed'",
             ) from error
         data = answer.content
         if sha256_of(data) != built[name]:
             raise ReleaseError(
                 f"{index.title} delivers {name} with SHA-256 {sha256_of(data)}",
-                expected=f"the bytes that were built and tested, SHA-256 {built[name]}",
+                expected=f"the file that was built and tested, SHA-256 {built[name]}",
                 fix=RERUN + "; if it stays, yank the version and report it to the index",
-                see="RELEASING.md, 'The version is there with other bytes'",
+                see=".github/release/RECOVERY.md, 'The version is there with other contents'",
             )
         (to / name).write_bytes(data)
 
 
 def runtime_dependencies(wheel: Path) -> list[str]:
     """What the wheel itself says that it needs, extras left out."""
-    required = read_metadata(wheel).requires_dist or ()
+    required = read_distribution(wheel).metadata.requires_dist or ()
     return [str(r) for r in required if not (r.marker and "extra ==" in str(r.marker))]
 
 
@@ -115,15 +93,6 @@ def install_from(index: Index, settings: Settings, version: Version, folder: Pat
 
     From TestPyPI comes this package alone (--no-deps): anybody can register a name there that is a
     dependency's name here. The dependencies come from PyPI, as the wheel's own metadata lists them.
-
-    Args:
-        index: The index.
-        settings: The project's settings.
-        version: The version.
-        folder: Where the downloaded distributions are.
-
-    Raises:
-        ReleaseError: It does not install, or does not work.
     """
     wheels, _ = find_distributions(folder)
     requirement = f"{settings.distribution}=={version}"
@@ -143,14 +112,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("index", choices=sorted(INDEXES))
     parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
-    parser.add_argument(
-        "--patience", type=float, help="seconds to wait for the files to be listed; see settings.toml"
-    )
     options = parser.parse_args()
     index, settings = INDEXES[options.index], load_settings()
     version, built = read_checksums(options.checksums)
-    patience = options.patience if options.patience is not None else settings.patience
-    served = wait_until_listed(index, settings.distribution, version, built, patience)
+    served = wait_until_listed(index, settings.distribution, version, built, settings.patience)
     with tempfile.TemporaryDirectory() as folder:
         download(index, served, built, Path(folder))
         install_from(index, settings, version, Path(folder))

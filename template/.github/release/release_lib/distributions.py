@@ -5,6 +5,8 @@ SHA256SUMS is the one list of hashes, made by the build, that every later stage 
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import hashlib
 import re
 import tarfile
@@ -13,38 +15,40 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from packaging import utils
 from packaging.metadata import Metadata
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from packaging.version import Version
 
 # The Pythons of CPython's calendar at the time of this template: https://devguide.python.org/versions/
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
-SEE = "RELEASING.md, 'When it stops'"
+SEE = ".github/release/RECOVERY.md, 'build'"
 BUILD = "uv run .github/release/build_distributions.py"
-BROKEN_ARCHIVE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError)
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, KeyError, ExceptionGroup)
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """What is in a wheel or an sdist."""
+
+    files: dict[str, int]  # sizes, by path
+    metadata: Metadata
+    header: str  # the metadata as they are written, without the description
+    member: bytes  # contents of the file that was asked for
 
 
 def find_distributions(folder: Path) -> tuple[list[Path], Path]:
-    """The wheels and the sdist in a folder.
-
-    Raises:
-        ReleaseError: There is no wheel, not exactly one sdist, or something else besides.
-    """
+    """The wheels and the sdist in a folder, which must have nothing else in it."""
     files = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
     wheels = [p for p in files if p.suffix == ".whl"]
     sdists = [p for p in files if p.name.endswith(".tar.gz")]
     if not wheels or len(sdists) != 1 or len(files) != len(wheels) + 1:
         raise ReleaseError(
-            f"The folder {folder} has {', '.join(p.name for p in files) or 'nothing'} in it",
+            f"The folder {folder} contains {', '.join(p.name for p in files) or 'nothing'}",
             expected="at least one wheel, exactly one sdist (.tar.gz), and nothing else",
             fix=BUILD,
             see=SEE,
@@ -54,14 +58,11 @@ def find_distributions(folder: Path) -> tuple[list[Path], Path]:
 
 def name_and_version(filename: str) -> tuple[str, Version] | None:
     """The normalized name and the version in a file name; None for names that no index accepts today."""
-    try:
-        return parse_wheel_filename(filename)[:2]
-    except InvalidWheelFilename:
-        pass
-    try:
-        return parse_sdist_filename(filename)
-    except InvalidSdistFilename:
-        return None
+    with contextlib.suppress(utils.InvalidWheelFilename):
+        return utils.parse_wheel_filename(filename)[:2]
+    with contextlib.suppress(utils.InvalidSdistFilename):
+        return utils.parse_sdist_filename(filename)
+    return None
 
 
 def version_of(filename: str) -> Version | None:
@@ -70,55 +71,64 @@ def version_of(filename: str) -> Version | None:
     return found[1] if found else None
 
 
-def metadata_in(wheel: zipfile.ZipFile) -> bytes:
-    """The core metadata of a wheel, as they are written."""
-    return wheel.read(next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")))
+def metadata_name(files: Iterable[str]) -> str:
+    """Path of the core metadata in a wheel; one that is not there if it has none."""
+    return next((name for name in files if name.endswith(".dist-info/METADATA")), "METADATA")
 
 
-def read_metadata(path: Path) -> Metadata:
-    """The core metadata of a wheel or an sdist.
-
-    Raises:
-        ReleaseError: The file is broken, or has no valid metadata.
-    """
-    return read_distribution(path)[0]
-
-
-def read_distribution(path: Path, member: str = "") -> tuple[Metadata, bytes]:
-    """The core metadata of a wheel or an sdist, and the contents of one file in it.
+def read_distribution(path: Path, member: str = "") -> Distribution:
+    """Read a wheel or an sdist.
 
     Args:
         path: The distribution.
-        member: Path of the file from the root of the source; a wheel has it without the folder that the
-            sources are in, often src.
-
-    Raises:
-        ReleaseError: The distribution is broken, or lacks the metadata or the file.
+        member: A file to read, by its path from the root of the source; a wheel has it without the folder
+            that the sources are in, often src.
     """
-    try:
+    wanted = f"valid metadata{f', and {member}' if member else ''}"
+    with readable(path, wanted):
         if path.suffix == ".whl":
             with zipfile.ZipFile(path) as wheel:
-                metadata = Metadata.from_email(metadata_in(wheel))
-                inside = [n for n in wheel.namelist() if member and f"/{PurePosixPath(member)}".endswith(f"/{n}")]
-                return metadata, wheel.read(max(inside, key=len, default=member)) if member else b""
-        with tarfile.open(path, "r:gz") as sdist:
+                files = {info.filename: info.file_size for info in wheel.infolist() if not info.is_dir()}
+                inside = [name for name in files if f"/{PurePosixPath(member)}".endswith(f"/{name}")]
+                names = [metadata_name(files)]
+                names += [max(inside, key=len, default=member)] if member else []
+                contents = [wheel.read(name) for name in names]
+        else:
             root = path.name.removesuffix(".tar.gz")
-            found = [sdist.extractfile(f"{root}/{n}") for n in ("PKG-INFO", *([member] if member else []))]
-            contents = [file.read() if file else b"" for file in found]  # None stands for a folder
-            return Metadata.from_email(contents[0]), contents[-1] if member else b""
-    except (*BROKEN_ARCHIVE, KeyError, StopIteration, ExceptionGroup) as error:
+            with tarfile.open(path, "r:gz") as sdist:
+                files = {info.name: info.size for info in sdist.getmembers() if not info.isdir()}
+                names = [f"{root}/{name}" for name in ("PKG-INFO", member) if name]
+                found = [sdist.extractfile(name) for name in names]
+                contents = [file.read() if file else b"" for file in found]  # None stands for a folder
+        header = re.split(rb"\r?\n\r?\n", contents[0])[0].decode(errors="replace")
+        metadata = Metadata.from_email(contents[0])
+    return Distribution(files, metadata, header, contents[1] if member else b"")
+
+
+def unpack(sdist: Path, folder: Path) -> Path:
+    """Unpack an sdist and return the folder with its contents."""
+    with readable(sdist, "an sdist as the build backend makes it"), tarfile.open(sdist, "r:gz") as archive:
+        archive.extractall(folder, filter="data")  # refuses what would be written outside the folder
+    return folder / sdist.name.removesuffix(".tar.gz")
+
+
+@contextlib.contextmanager
+def readable(path: Path, expected: str) -> Iterator[None]:
+    """Stop with a message if a distribution turns out to be broken."""
+    try:
+        yield
+    except BROKEN as error:
         reasons = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
         raise ReleaseError(
-            f"{path.name} cannot be read as a distribution: "
-            f"{'; '.join(map(str, reasons)) or 'it has no metadata'}",
-            expected=f"valid metadata{f', and {member}' if member else ''}",
+            f"{path.name} cannot be read as a distribution: {'; '.join(map(str, reasons))}",
+            expected=expected,
             fix=BUILD,
             see=SEE,
         ) from error
 
 
 def sha256_of(data: bytes) -> str:
-    """SHA-256 of some bytes, in hexadecimal."""
+    """SHA-256, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -139,11 +149,7 @@ def write_checksums(path: Path, hashes: dict[str, str]) -> None:
 
 
 def read_checksums(path: Path) -> tuple[Version, dict[str, str]]:
-    """The version that was built, and the hashes that the build listed, by file name.
-
-    Raises:
-        ReleaseError: See `parse_checksums`.
-    """
+    """The version that was built, and the hashes that the build listed, by file name."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -152,11 +158,7 @@ def read_checksums(path: Path) -> tuple[Version, dict[str, str]]:
 
 
 def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[str, str]]:
-    """The version and the hashes in the text of SHA256SUMS.
-
-    Raises:
-        ReleaseError: It is no list of SHA-256 hashes of one version's distributions.
-    """
+    """The version and the hashes in the text of SHA256SUMS, which lists one version's distributions."""
     lines = text.splitlines()
     pairs = [re.fullmatch(r"([0-9a-f]{64})  ([^\s/\\]+)", line) for line in lines]
     hashes = {pair[2]: pair[1] for pair in pairs if pair}

@@ -1,4 +1,4 @@
-"""What the release steps know about an index: its address, and the state of one version on it.
+"""An index: its address, and the state of one version on it.
 
 Indexes are read the way installers read them, through the simple API in JSON (PEP 691, PEP 700).
 """
@@ -10,12 +10,13 @@ import datetime as dt
 import enum
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin
 
 import requests
+from packaging.utils import canonicalize_name
 from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
-
 from release_lib.distributions import version_of
-from release_lib.step import ReleaseError
+from release_lib.step import WHEN_IT_STOPS, ReleaseError
 
 if TYPE_CHECKING:
     from packaging.version import Version
@@ -28,15 +29,14 @@ ATTEMPTS = 5
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """An index.
-
-    Attributes:
-        title: Its name, for people.
-        simple: Address of its simple API.
-    """
+    """An index: its name, for people, and the address of its simple API."""
 
     title: str
     simple: str
+
+    def page(self, project: str, version: Version) -> str:
+        """Address of the page, for people, of one version of a project."""
+        return urljoin(self.simple, f"/project/{canonicalize_name(project)}/{quote(str(version))}/")
 
 
 INDEXES = {
@@ -56,50 +56,28 @@ class State(enum.Enum):
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """A version on an index beside the built distributions.
-
-    Attributes:
-        state: The verdict.
-        missing: Built files that the index does not have.
-        differing: Files that both have, with different bytes, or that only the index has.
-        first_upload: When the first file was uploaded, if the index says so.
-    """
+    """A version on an index beside the built distributions."""
 
     state: State
-    missing: tuple[str, ...]
-    differing: tuple[str, ...]
-    first_upload: dt.datetime | None
+    missing: tuple[str, ...]  # built files that the index does not have
+    differing: tuple[str, ...]  # files with other contents, or that only the index has
+    first_upload: dt.datetime | None  # None if the index does not say so
 
 
 def files_of(index: Index, project: str) -> list[DistributionPackage]:
-    """Every file of a project that an index serves.
-
-    Raises:
-        NoSuchProjectError: The index does not know the project.
-        requests.RequestException: It did not answer.
-        ValueError: It answered with something else than such a list.
-    """
+    """Every file of a project that an index serves; what goes wrong is raised as it comes."""
     with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
         page = client.get_project_page(project, timeout=30.0, headers={"Cache-Control": "no-cache"})
     if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
-        raise ValueError("the answer is no list of files (PEP 691)")
+        raise ValueError("the answer is not a list of files (PEP 691)")
     return list(page.packages)
 
 
 def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:
-    """The files of one version that an index serves, by file name.
-
-    Args:
-        index: The index.
-        project: Name of the project, in any spelling.
-        version: The version, compared by PEP 440 equality.
-
-    Raises:
-        ReleaseError: The index did not answer, several times over.
-    """
+    """The files of one version (by PEP 440 equality) that an index serves, by file name."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            files = files_of(index, project)
+            return {p.filename: p for p in files_of(index, project) if version_of(p.filename) == version}
         except NoSuchProjectError:
             return {}
         except (requests.RequestException, ValueError) as error:
@@ -108,21 +86,14 @@ def published(index: Index, project: str, version: Version) -> dict[str, Distrib
                     f"{index.title} did not answer {ATTEMPTS} times: {error}",
                     expected="the list of the project's files",
                     fix="see whether the index is up, then `gh run rerun --failed` this run",
-                    see="RELEASING.md, 'When it stops'",
+                    see=WHEN_IT_STOPS,
                 ) from error
-            time.sleep(2**attempt / 4)
-        else:
-            return {p.filename: p for p in files if version_of(p.filename) == version}
+        time.sleep(2**attempt / 4)
     raise AssertionError("unreachable")
 
 
 def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:
-    """Compare what was built with what an index serves of the same version.
-
-    Args:
-        built: SHA-256 of the built files, by file name.
-        served: The index's files, by file name.
-    """
+    """Compare the built hashes with the files that an index serves, both by file name."""
     missing = tuple(sorted(set(built) - set(served)))
     differing = tuple(
         sorted(n for n, p in served.items() if (p.digests or {}).get("sha256") != built.get(n, "-"))
@@ -138,15 +109,11 @@ def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Co
 
 
 def refuse_conflict(index: Index, project: str, version: Version, found: Comparison) -> None:
-    """Stop if the index has other bytes for this version.
-
-    Raises:
-        ReleaseError: It has; the files are named.
-    """
+    """Stop if the index has other contents for this version."""
     if found.state is State.CONFLICT:
         raise ReleaseError(
             f"{index.title} already has other files for {project} {version}: {', '.join(found.differing)}",
-            expected="nothing of this version there, or exactly the bytes that were built",
-            fix="release the next version: a file name is never free again, not even after deletion",
-            see="RELEASING.md, 'The version is there with other bytes'",
+            expected="no file of this version there, or exactly the files that were built",
+            fix="release the next version: a file name cannot be reused, not even after deletion",
+            see=".github/release/RECOVERY.md, 'The version is there with other contents'",
         )

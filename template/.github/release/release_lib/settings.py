@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
-
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
@@ -22,45 +21,25 @@ PATH = Path(__file__).resolve().parents[1] / "settings.toml"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """The keys of settings.toml.
+    """The keys of settings.toml; those without a default here must be there."""
 
-    Attributes:
-        distribution: Name of the distribution on the index.
-        import_name: Name of the import package.
-        repository: ``owner/name`` on GitHub.
-        tag_prefix: What stands before the version in a release tag; may be empty.
-        release_branches: Patterns of branches a release may stand on; empty means any commit.
-        release_notes: ``changelog``, ``towncrier`` or ``git-cliff``.
-        version_file: Path of the generated version file, from the root of the source.
-        environments: Names of the GitHub environments, by ``testpypi`` and ``pypi``.
-        patience: How long to wait until an index lists what was uploaded, in seconds.
-        checks: Commands of each check, by its name.
-        template: ``url`` and ``commit`` of the template that rendered the scripts.
-        release_workflow: File name of the workflow that releases, which the trusted publishers compare.
-        ci_workflow: File name of the workflow whose verdict on a commit counts; empty if there is none.
-        changelog: Path of the changelog, from the root of the source.
-        conventions: The page that describes tags, notes and checks.
-        pythons: The Python versions to test on; empty means those that the wheel names.
-        folder: Folder of the project (pyproject.toml), from the root of the repository.
-    """
-
-    distribution: str
+    distribution: str  # its name on the index
     import_name: str
-    repository: str
-    tag_prefix: str
-    release_branches: tuple[str, ...]
-    release_notes: str
-    version_file: str
-    environments: Mapping[str, str]
-    patience: float
-    checks: Mapping[str, tuple[str, ...]]
-    template: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    repository: str  # owner/name on GitHub
+    tag_prefix: str  # may be empty
+    release_branches: tuple[str, ...]  # patterns; empty means any commit
+    release_notes: str  # changelog, towncrier or git-cliff
+    version_file: str  # generated; its path from the root of the source
+    environments: Mapping[str, str]  # of GitHub, by testpypi and pypi
+    patience: float  # seconds to wait until an index lists what was uploaded
+    checks: Mapping[str, tuple[str, ...]]  # commands, by the name of the check
+    template: Mapping[str, str] = dataclasses.field(default_factory=dict)  # url and commit, for tool.py
     release_workflow: str = "release.yml"
-    ci_workflow: str = "ci.yml"
+    ci_workflow: str = "ci.yml"  # its verdict on a commit counts; empty if there is none
     changelog: str = "CHANGELOG.md"
-    conventions: str = "CONTRIBUTING.md"
-    pythons: tuple[str, ...] = ()
-    folder: str = ""
+    conventions: str = "CONTRIBUTING.md"  # the page that describes tags and notes
+    pythons: tuple[str, ...] = ()  # to test on; empty means those that the wheel names
+    folder: str = ""  # of pyproject.toml, from the root of the repository
 
     def tag(self, version: Version | str) -> str:
         """The tag that releases a version."""
@@ -82,11 +61,7 @@ class Settings:
 
 
 def load_settings(path: Path = PATH) -> Settings:
-    """Read settings.toml.
-
-    Raises:
-        ReleaseError: It is missing, is not TOML, or lacks a key.
-    """
+    """Read settings.toml."""
     fields = dataclasses.fields(Settings)
     needed = {f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING}
     try:
@@ -99,8 +74,8 @@ def load_settings(path: Path = PATH) -> Settings:
         raise ReleaseError(
             f"The settings in {path} cannot be used: {error}",
             expected=f"a TOML file with the keys {', '.join(sorted(needed)).replace('_', '-')}",
-            fix="copier update --defaults (renders the file again)",
-            see="RELEASING.md, 'The release scripts'",
+            fix="uvx copier update --defaults (renders the file again)",
+            see=".github/release/README.md",
         ) from error
 
 
@@ -111,18 +86,16 @@ def add_tag_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def read_tag(tag: str, settings: Settings) -> Version:
-    """The version that a release tag stands for (PEP 440, by the parser that the index uses).
+    """The version that a release tag stands for, by the parser that the index uses (PEP 440).
 
-    Raises:
-        ReleaseError: The prefix is missing, the rest is no PEP 440 version, it is not in canonical form, or
-            it is a local version, which no index accepts.
+    Only the canonical spelling is accepted, and no local version, because no index takes one.
     """
     see, spelled = settings.see("Version tags"), tag.removeprefix(settings.tag_prefix)
     if not tag.startswith(settings.tag_prefix):
         raise ReleaseError(
             f"The tag {tag!r} does not begin with {settings.tag_prefix!r}",
             expected=f"{settings.tag_prefix!r} and then the version, as in {settings.tag('1.2.3')}",
-            fix=retag(tag, settings.tag(_version_at_end(tag))),
+            fix=retag(tag, settings.tag(version_at_end(tag))),
             see=see,
         )
     try:
@@ -151,7 +124,7 @@ def read_tag(tag: str, settings: Settings) -> Version:
     return version
 
 
-def _version_at_end(tag: str) -> str:
+def version_at_end(tag: str) -> str:
     """The version that a tag of another convention ends with, like 1.2.3 in ``release-1.2.3``."""
     for start in range(len(tag)):
         try:

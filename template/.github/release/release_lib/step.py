@@ -9,7 +9,6 @@ import io
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+WHEN_IT_STOPS = "RELEASING.md, 'When it stops'"
 LAST_LINES = 12  # of a failed program's output, in a message
 # Variables that a caller (a git hook, say) sets, and that would point git at another repository.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
@@ -30,7 +30,7 @@ class ReleaseError(Exception):
         problem: What is wrong, with the value.
         expected: What was expected instead.
         fix: The command, or the one action, that fixes it.
-        see: A page, or a heading of RELEASING.md or CONTRIBUTING.md.
+        see: A page, or a page and its heading.
     """
 
     def __init__(self, problem: str, *, expected: str, fix: str, see: str) -> None:
@@ -45,28 +45,15 @@ class ReleaseError(Exception):
 
 
 def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
-    """Run a program and return what it printed, without the last newline.
+    """Run a program, without a shell, and return what it printed, without the last newline.
 
-    Args:
-        command: The program and its arguments; there is no shell.
-        cwd: Folder to run it in; the current one by default.
-        env: Variables to set besides the inherited ones.
-
-    Raises:
-        ReleaseError: The program is missing or failed; the message has its last lines.
+    `env` has variables besides the inherited ones. A failure's message has the program's last lines.
     """
     words = [str(word) for word in command]
-    inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | dict(env or {})
     try:
         done = subprocess.run(
-            words,
-            cwd=cwd,
-            env={**inherited, **(env or {})},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            check=True,
+            words, cwd=cwd, env=variables, capture_output=True, encoding="utf-8", errors="replace", check=True
         )
     except FileNotFoundError as error:
         raise ReleaseError(
@@ -82,7 +69,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
             + " | ".join(printed.splitlines()[-LAST_LINES:]),
             expected="status 0",
             fix="read the output above, then run this again",
-            see="RELEASING.md, 'When it stops'",
+            see=WHEN_IT_STOPS,
         ) from error
     return done.stdout.rstrip("\n")
 
@@ -94,37 +81,31 @@ def git(*arguments: str | Path, cwd: Path | None = None) -> str:
 
 def output(**values: str) -> None:
     """Hand values to later steps and jobs (and show them when there is no workflow)."""
-    path = os.environ.get("GITHUB_OUTPUT")
-    for name, value in values.items():
-        line = f"{name.replace('_', '-')}={value}"
-        if path:
-            with Path(path).open("a", encoding="utf-8") as file:
-                file.write(f"{line}\n")
-        print(line)
+    lines = [f"{name.replace('_', '-')}={value}" for name, value in values.items()]
+    append("GITHUB_OUTPUT", "".join(f"{line}\n" for line in lines))
+    print(*lines, sep="\n")
 
 
 def summary(markdown: str) -> None:
     """Add a paragraph to the job summary, and print it."""
-    path = os.environ.get("GITHUB_STEP_SUMMARY")
-    if path:
-        with Path(path).open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(f"{markdown}\n\n")
+    append("GITHUB_STEP_SUMMARY", f"{markdown}\n\n")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         # Notes are made of what others wrote: a line like "::add-mask::" must not command the runner.
-        word = secrets.token_hex()
+        word = os.urandom(16).hex()
         print(f"::stop-commands::{word}\n{markdown}\n::{word}::", flush=True)
     else:
         print(markdown)
 
 
-def annotate(kind: str, title: str, text: str) -> None:
-    """Print a text that GitHub shows as an annotation; plain text elsewhere.
+def append(variable: str, text: str) -> None:
+    """Add a text to the file that a variable of GitHub's names, if there is one."""
+    if path := os.environ.get(variable):
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
 
-    Args:
-        kind: ``error``, ``warning`` or ``notice``.
-        title: A few words.
-        text: Any text; line breaks are kept.
-    """
+
+def annotate(kind: str, title: str, text: str) -> None:
+    """Print a text that GitHub shows as an annotation: an ``error``, a ``warning`` or a ``notice``."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
         safe = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
         print(f"::{kind} title={title}::{safe}", flush=True)
@@ -151,15 +132,12 @@ def step(body: Callable[[], None]) -> None:
     except Exception as error:  # noqa: BLE001  (the last resort: no traceback reaches a user)
         lines = (error if isinstance(error, ReleaseError) else unexpected(error)).lines
         annotate("error", title, "\n".join(lines))
-        if os.environ.get("GITHUB_STEP_SUMMARY"):
-            with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("ab") as file:
-                text = f"### :x: {title}\n\n" + "\n\n".join(lines) + "\n"
-                file.write(text.encode(errors="backslashreplace"))
+        append("GITHUB_STEP_SUMMARY", "\n\n".join([f"### :x: {title}", *lines]) + "\n")
         sys.exit(1)
 
 
 def unexpected(error: Exception) -> ReleaseError:
-    """What to say of an error that nobody foresaw: its type, text and place."""
+    """The message for an error that nobody foresaw: its type, place and text."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
@@ -168,5 +146,5 @@ def unexpected(error: Exception) -> ReleaseError:
         f"Unexpected {type(error).__name__} at {place}: {error}",
         expected="no error, or one that is explained here",
         fix="run this again; if it stays, report these lines to the template's issue tracker",
-        see="RELEASING.md, 'When it stops'",
+        see=WHEN_IT_STOPS,
     )

@@ -1,105 +1,16 @@
-"""What the tests of the release scripts share: repositories, archives to tamper with, a step's outcome."""
+"""Wheels and sdists to tamper with, and the smallest ones."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import io
-import subprocess
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING
 
-import pytest
-from release_lib.step import ReleaseError
-from support.rendering import commit_all, git
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-WHEN_IT_STOPS = "See: RELEASING.md, 'When it stops'"
-VERSION_TAGS = "See: CONTRIBUTING.md, 'Version tags'"
-NOTHING_MADE_FOR = "This step met something that it was not made for"
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What a step did.
-
-    Attributes:
-        status: Its exit status.
-        outputs: What it handed to later steps.
-        summary: What it added to the job summary.
-        printed: Its standard output.
-        errors: Its standard error.
-    """
-
-    status: int
-    outputs: Mapping[str, str]
-    summary: str
-    printed: str
-    errors: str
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """The four lines that it stopped with."""
-        return tuple(self.errors.strip().removeprefix("error: ").splitlines())
-
-
-def refusal(body: Callable[[], object]) -> tuple[str, ...]:
-    """The four lines that a function stops with."""
-    with pytest.raises(ReleaseError) as caught:
-        body()
-    return caught.value.lines
-
-
-def mend(lines: tuple[str, ...]) -> str:
-    """The command that mends it, by the third line, without the words that follow it."""
-    return lines[2].removeprefix("Fix: ").partition(", ")[0]
-
-
-def shell(command: str, folder: Path) -> None:
-    """Run a command as a user pastes it."""
-    subprocess.run(["bash", "-euc", command], cwd=folder, check=True, capture_output=True)
-
-
-class Repository:
-    """A clone and its bare origin, which has the first commit on its branch main.
-
-    Args:
-        root: Empty folder for both.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.origin = root / "origin.git"
-        self.folder = root / "clone"
-        subprocess.run(["git", "init", "--quiet", "--bare", str(self.origin)], check=True)
-        self.folder.mkdir()
-        self.commit(**{"README.md": "first\n"})
-        self.git("remote", "add", "origin", str(self.origin))
-        self.git("push", "--quiet", "--set-upstream", "origin", "main")
-
-    def git(self, *arguments: str) -> str:
-        """Run git in the clone."""
-        return git(self.folder, *arguments)
-
-    def commit(self, message: str = "feat: more", **files: str) -> str:
-        """Commit everything, after writing some files, and return the commit's id."""
-        for name, text in files.items():
-            path = self.folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        return commit_all(self.folder, message)
-
-    def tag(self, name: str, *options: str) -> None:
-        """Tag a commit and push the tag."""
-        self.git("tag", *options, name)
-        self.git("push", "--quiet", "origin", f"refs/tags/{name}")
-
-    def remote_tags(self) -> set[str]:
-        """Names of the tags of the origin."""
-        return set(git(self.origin, "tag").splitlines())
 
 
 def rewrite_wheel(wheel: Path, to: Path, changes: Mapping[str, bytes | None]) -> Path:
@@ -167,7 +78,8 @@ def make_wheel(folder: Path, name: str, version: str, *, requires: tuple[str, ..
             f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}"
         )
         wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: kit\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+            f"{info}/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         )
         wheel.writestr(f"{info}/RECORD", "")
     return path

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.version import Version
 from release_lib import distributions
+from support.archives import hashes_of, write_checksums
 
-from release.kit import WHEN_IT_STOPS, hashes_of, refusal, write_checksums
+from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+SEE = recovery("build")
 V = Version("0.1.0")
 NO_LIST = (
     "Expected: SHA256SUMS as check_distributions.py writes it",
     "Fix: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
-    WHEN_IT_STOPS,
+    SEE,
 )
 
 
