@@ -74,9 +74,9 @@ def test_programs_come_from_the_fresh_environment_first(tmp_path: Path) -> None:
 def test_a_ci_command_that_fails_or_is_missing_stops_the_release(
     commands: tuple[str, ...], problem: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ReleaseError, match=problem):
+    with pytest.raises(ReleaseError, match=problem) as stopped:
         run_checks.run_in_clone(commands_of(*commands), tmp_path)
-    assert run_checks.SEE.startswith("RELEASING.md")
+    assert stopped.value.see.startswith(".github/release/RECOVERY.md")
 
 
 @pytest.mark.requirement("S2")
