@@ -82,8 +82,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 # Variables that change what git, pip, uv, Copier or a release script do; a test sets what it needs.
 FOREIGN = ("GIT_", "GITHUB_", "GH_", "RUNNER_", "UV_PROJECT", "SETUPTOOLS_SCM_", "COPIER_", "TAG", "COMMIT")
-# Those by which gh, pytest and others see that they run in CI, where they word things otherwise.
-AUTOMATION = {"CI", "BUILD_NUMBER", "RUN_ID"}
+# Those by which gh, pytest and others see that they run in CI, where they word things otherwise; and the part
+# of the tests that a job of CI runs, which is not for the pytest of a rendered package.
+AUTOMATION = {"CI", "BUILD_NUMBER", "RUN_ID", "PYTEST_ADDOPTS"}
 
 
 @pytest.fixture(autouse=True, scope="session")

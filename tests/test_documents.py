@@ -33,7 +33,8 @@ from support.rendering import ROOT, Renderer, choices_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "CHANGELOG.md")
+RECOVERY = ".github/release/RECOVERY.md"
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "CHANGELOG.md", RECOVERY)
 CREATE, KEEP = (f".github/rulesets/release-tags-{name}.json" for name in ("create", "keep"))
 RELEASE = ".github/workflows/release.yml"
 MAINTAIN, ADMIN = 2, 5  # GitHub's numbers of these roles in `bypass_actors`
@@ -101,7 +102,7 @@ def test_the_publisher_values_are_those_of_the_workflow(packages: list[Package])
         values = {name: (row[1], row[2]) for name, row in zip(names, rows, strict=True)}
         owner, _, repository = package.settings.repository.partition("/")
         jobs = package.release["jobs"]
-        environments = (jobs["publish-testpypi"]["environment"], jobs["publish-pypi"]["environment"])
+        environments = [jobs[f"publish-{index}"]["environment"]["name"] for index in ("testpypi", "pypi")]
         name = PurePosixPath(RELEASE).name
         assert values == {
             "Project name": ([package.settings.distribution], [package.settings.distribution]),
@@ -114,9 +115,9 @@ def test_the_publisher_values_are_those_of_the_workflow(packages: list[Package])
 
 @pytest.mark.requirement("P8.4", "C9")
 def test_every_job_of_a_release_has_its_row_and_its_heading(packages: list[Package]) -> None:
-    for package in distinct(packages, "RELEASING.md", RELEASE):
-        text = package.text("RELEASING.md")
-        rows = code_spans(text, "It stopped at", "What is out there", "What to do")
+    for package in distinct(packages, RECOVERY, RELEASE):
+        text = package.text(RECOVERY)
+        rows = code_spans(text, "Stopped at", "Published so far", "Section")
         in_table = [job for stopped, _, _ in rows for job in stopped]
         jobs = [job for job in package.release["jobs"] if job != "report"]  # it is what points here
         assert in_table == jobs
@@ -125,10 +126,9 @@ def test_every_job_of_a_release_has_its_row_and_its_heading(packages: list[Packa
 
 
 def test_the_indexes_are_named_in_the_rows_of_their_jobs(packages: list[Package]) -> None:
-    text = packages[0].text("RELEASING.md")
     rows = {
-        row["It stopped at"]: row["What is out there"]
-        for row in table(text, "It stopped at", "What is out there", "What to do")
+        row["Stopped at"]: row["Published so far"]
+        for row in table(packages[0].text(RECOVERY), "Stopped at", "Published so far", "Section")
     }
     assert "PyPI" not in rows["gate"]
     assert "TestPyPI" in rows["publish-testpypi"]

@@ -17,7 +17,16 @@ import pytest
 from support.rendering import ROOT
 
 DOCS = ROOT / "docs"
-EXAMPLE = ("RELEASING.md", ".github/workflows/ci.yml", ".github/workflows/release.yml")
+# What a reader wants to see of a package; each file's links lead to others of them.
+EXAMPLE = (
+    "CONTRIBUTING.md",
+    "RELEASING.md",
+    ".github/release/README.md",
+    ".github/release/RECOVERY.md",
+    ".github/workflows/ci.yml",
+    ".github/workflows/release.yml",
+    ".github/workflows/release-watch.yml",
+)
 
 
 UpToDate = Callable[[Path, str], None]
@@ -59,7 +68,12 @@ def marked() -> list[dict[str, object]]:
 @pytest.mark.parametrize("name", EXAMPLE)
 def test_example(default_package: Path, up_to_date: UpToDate, name: str) -> None:
     """The example in docs/ is what a package with default answers gets."""
-    up_to_date(DOCS / "example" / Path(name).name, (default_package / name).read_text(encoding="utf-8"))
+    up_to_date(DOCS / "example" / name, (default_package / name).read_text(encoding="utf-8"))
+
+
+def test_the_example_has_no_other_file() -> None:
+    found = {p.relative_to(DOCS / "example").as_posix() for p in (DOCS / "example").rglob("*") if p.is_file()}
+    assert found == set(EXAMPLE)
 
 
 def test_every_mark_names_a_row(marked: list[dict[str, object]]) -> None:

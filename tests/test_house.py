@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
-import subprocess
-import sys
+import tokenize
 import tomllib
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from copier_pypi_release import cli
 from packaging.requirements import Requirement
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from ruamel.yaml import YAML
-from support.rendering import ROOT, git
+from support.documents import code_spans, dead_links, headings, links, prose, shell_blocks
+from support.linting import lint
+from support.rendering import ROOT, Renderer, git
 from twine.utils import DEFAULT_REPOSITORY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 SCRIPTS = ROOT / "template/.github/release"
 PINS = ROOT / "extensions/pins"
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+PAGES = ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", ".github/release/RECOVERY.md")
 USES = re.compile(r"uses: (\S+)@([0-9a-f]{40}) # (v\S+)")
-
-
-def tool(*command: str) -> None:
-    """Run a tool of this environment on the repository; its report is in the failure."""
-    done = subprocess.run(
-        [sys.executable, "-m", *command] if command[0] in {"mypy", "ruff"} else list(command),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def pinned_tools() -> dict[str, str]:
@@ -45,21 +39,36 @@ def pinned_tools() -> dict[str, str]:
     return {r.name: str(r.specifier).removeprefix("==") for r in requirements}
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("ruff", "check", "."),
-        ("ruff", "format", "--check", "."),
-        ("mypy",),
-        ("actionlint",),
-        ("zizmor", "--quiet", "--offline", "--persona", "pedantic", "."),
-        ("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS)),
-        ("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"),
-    ],
-    ids=lambda command: " ".join(command[:3]),
-)
-def test_linters_find_nothing(command: tuple[str, ...]) -> None:
-    tool(*command)
+def hooks() -> list[str]:
+    """The commands of .pre-commit-config.yaml, by which a contributor and CI lint alike."""
+    (repository,) = YAML(typ="safe").load(ROOT / ".pre-commit-config.yaml")["repos"]
+    return [hook["entry"].removeprefix("uv run --quiet ") for hook in repository["hooks"]]
+
+
+@pytest.mark.parametrize("command", hooks(), ids=lambda command: " ".join(command.split()[:4]))
+def test_linters_find_nothing(command: str) -> None:
+    lint(*command.split(), cwd=ROOT)
+
+
+def test_hooks_cover_every_file_that_has_a_schema() -> None:
+    named = {word for command in hooks() for word in command.split() if word.endswith(".yml")}
+    files = [
+        *WORKFLOWS,
+        *sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml")),
+        ROOT / ".github/dependabot.yml",
+    ]
+    assert named == {path.relative_to(ROOT).as_posix() for path in files}
+
+
+def test_each_test_belongs_to_one_job_of_ci() -> None:
+    jobs = YAML(typ="safe").load(ROOT / ".github/workflows/ci.yml")["jobs"]
+    included = jobs["test"]["strategy"]["matrix"]["include"]
+    parts = [path for part in included for path in part["tests"].split()]
+    modules = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(parts) == sorted(f"tests/{name}" for name in modules)
+    assert jobs["ci"]["needs"] == "test"
+    assert jobs["ci"]["if"] == "${{ always() }}"
+    assert jobs["test"]["steps"][-1]["run"] == "bash .ci/run"
 
 
 @pytest.mark.requirement("X9")
@@ -116,13 +125,9 @@ def test_no_file_names_the_host_of_a_registry() -> None:
     assert naming == []
 
 
-def shell_blocks(path: Path) -> list[str]:
-    """The shell commands of a document's fenced blocks."""
-    return re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-
-
 def test_ci_runs_the_test_command_of_the_readme() -> None:
-    command = next(block for block in shell_blocks(ROOT / "README.md") if "pytest" in block).strip()
+    blocks = shell_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+    command = next(block for block in blocks if "pytest" in block).strip()
     assert "\n" not in command
     assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == command
 
@@ -137,12 +142,157 @@ def test_the_readme_lists_every_choice() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"it asks {len(asked)} questions" in readme
     chosen = {name for name, question in asked.items() if "choices" in question or question["type"] == "bool"}
-    rows = {
-        name
-        for row in re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE)
-        for name in re.findall(r"`(\w+)`", row)
-    }
-    assert chosen <= rows
+    rows = {name for names, _ in code_spans(readme, "Question", "Answers") for name in names}
+    assert chosen <= rows <= set(asked)
+
+
+def test_the_readme_lists_every_command_of_the_launcher() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [command for (command,), _ in code_spans(readme, "Command", "What it does")]
+    assert [row.split()[3] for row in rows] == [name for name in cli.COMMANDS if name != "adopt"]
+
+
+# ---- Documents --------------------------------------------------------------------------------------
+
+
+def documents() -> dict[str, str]:
+    """The Markdown files of this repository, by path."""
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md").split(
+        "\0"
+    )
+    paths = [ROOT / name for name in listed if name and not name.startswith(("template/", "extensions/"))]
+    return {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8") for p in paths if p.exists()}
+
+
+def test_every_link_of_a_document_leads_somewhere() -> None:
+    files = set(git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"))
+    folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
+    assert dead_links(documents(), files | folders) == []
+
+
+def test_contributing_names_what_exists() -> None:
+    """Every path of the table "Where things live", with NAME for any."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = code_spans(text, "You look for", "It is in", "Its test")
+    paths = [span for _, places, tests in rows for span in [*places, *tests] if "/" in span or "." in span]
+    assert len(paths) > 30
+    assert [path for path in paths if not any(ROOT.glob(path.rstrip("/").replace("NAME", "*")))] == []
+
+
+TESTED = [
+    ("template/.github/release", "tests/release"),
+    ("extensions/copier_pypi_release/commands", "tests/commands"),
+    ("extensions/copier_pypi_release/checks", "tests/checks"),
+]
+ELSEWHERE = {"adopt": "tests/adopt/test_adopted_packages.py", "pins": "tests/updates/test_pins.py"}
+
+
+@pytest.mark.parametrize(("code", "tests"), TESTED)
+def test_each_module_has_a_test_of_its_name(code: str, tests: str) -> None:
+    names = {path.stem for path in (ROOT / code).glob("*.py")} - {"__init__", "context"}  # nothing to run
+    assert len(names) > 2
+    wanted = {ELSEWHERE.get(name, f"{tests}/test_{name}.py") for name in names}
+    assert {path for path in wanted if not (ROOT / path).exists()} == set()
+
+
+def test_a_decision_says_what_it_gave_up() -> None:
+    folder = ROOT / "docs/decide"
+    records = [path for path in folder.glob("*.md") if path.name != "README.md"]
+    assert len(records) >= 10
+    for path in records:
+        text = path.read_text(encoding="utf-8")
+        title, *parts = headings(text)
+        assert title.endswith("?"), path.name
+        assert parts == ["Decision", "Reasons", "Given up", "Look again"], path.name
+        assert len(text.splitlines()) <= 25, path.name
+    assert links((folder / "README.md").read_text(encoding="utf-8")) == {path.name for path in records}
+
+
+# What we do not write, and what stands for it.
+AVOIDED = {
+    r"\b(mend|mends|mended|mending)\b": "fix",
+    r"\bRead on\b": "See",
+    r"\b(same|other|those|these|different) bytes\b": "files, contents, digest",
+    r"\b(number|name) is spent\b": "cannot be reused",
+    r"\b(is|are) spent\b": "cannot be reused",
+    r"\bpassing (failure|one)\b": "transient",
+    r"\Acannot know\Z": "unknown",
+    r"\blooks done\b": "release readiness",
+    r"\b(one|two) (runs?|lines?|issues?|modules?|objects?|(pull )?requests?|fragments?) an? \w+": "per",
+    r"\bown gate\b": "CI commands",
+}
+# A row of the requirements, which says nothing to a user.
+ROW = r"(?-i:\b[BCPRSTUX]\d{1,2}(\.\d+)?\b)"
+QUOTED = {"docs/requirements.md"}  # the customer's words
+
+
+def avoided(texts: Iterable[str], *more: str) -> list[str]:
+    """The places in prose that have a word which we avoid."""
+    pattern = re.compile("|".join([*AVOIDED, *more]), re.IGNORECASE)
+    return [text for text in texts if pattern.search(text)]
+
+
+def test_documents_avoid_them() -> None:
+    found = [
+        f"{path}: {text}"
+        for path, page in documents().items()
+        if path not in QUOTED
+        for text in avoided(prose(page))
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_rendered_documents_avoid_them_and_the_rows_of_the_requirements(template: Path) -> None:
+    rendered = [files for name in PAGES for _, files in Renderer(template).variants(name)]
+    pages = {data.decode() for files in rendered for path, data in files.items() if path.endswith(".md")}
+    texts = {text for page in pages for text in prose(page)}
+    assert len(texts) > 100
+    found = avoided(texts, ROW)
+    assert not found, "\n".join(found)
+
+
+def test_comments_of_rendered_files_avoid_them(default_package: Path) -> None:
+    found = [
+        f"{path.relative_to(default_package)}: {text}"
+        for path in default_package.rglob("*")
+        if path.suffix in {".toml", ".yml", ".yaml"}
+        for text in avoided(re.findall(r"(?m)(?:^|\s)#\s(.*)$", path.read_text(encoding="utf-8")), ROW)
+    ]
+    assert not found, "\n".join(found)
+
+
+def spoken(source: str) -> Iterator[str]:
+    """The strings and comments of Python code: what it says to users and to readers."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+@pytest.mark.parametrize("folder", ["template", "extensions", ".ci"])
+def test_messages_and_comments_avoid_them(folder: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {text}"
+        for path in (ROOT / folder).rglob("*.py")
+        for text in avoided(spoken(path.read_text(encoding="utf-8")))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("Mend it, then go on.", True),
+        ("PyPI has other\nbytes for it.", True),
+        ("Run `mend` first.", False),
+        ("A file of 12 bytes is amended.", False),
+        ("See `C1` in the list of X7.", True),
+    ],
+)
+def test_an_avoided_word_is_found_in_prose_alone(said: str, *, found: bool) -> None:
+    assert bool(avoided(prose(said), ROW)) is found
 
 
 def test_every_dependency_says_why_it_is_there() -> None:

@@ -1,4 +1,4 @@
-"""The runbook has a row for everything that can be seen, and each row leads to commands."""
+"""The recovery page covers everything that can be seen, and each row leads to commands."""
 
 from __future__ import annotations
 
@@ -9,34 +9,38 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from copier_pypi_release import workflow_files
 from markdown_it import MarkdownIt
-from support.documents import shell_blocks
+from support.documents import headings, shell_blocks
 from support.rendering import ROOT, render
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+RECOVERY = ".github/release/RECOVERY.md"
 # What somebody sees, by the row of the customer's list (R1 to R11), and where it must lead.
 SEEN = {
     "R1": ("a wrong version is on PyPI", "a-wrong-version-is-published"),
-    "R2": ("a version on PyPI that no run of", "the-version-is-there-with-other-bytes"),
+    "R2": ("a version on PyPI that no run of", "the-version-is-there-with-other-contents"),
     "R3": ("tag and package have different versions", "build"),
     "R4": ("invalid-publisher", "publish-testpypi"),
-    "R5": ("TestPyPI has it, PyPI does not", "publish-pypi"),
-    "R6": ("the notes are wrong", "the-release-notes-are-wrong"),
+    "R5": ("TestPyPI has the version, PyPI does not", "publish-pypi"),
+    "R6": ("the release notes are wrong", "the-release-notes-are-wrong"),
     "R7": ("TestPyPI lacks a dependency", "verify-testpypi"),
-    "R8": ("an index has this version with other bytes", "the-version-is-there-with-other-bytes"),
+    "R8": ("an index has the version with other contents", "the-version-is-there-with-other-contents"),
     "R9": ("not spelled as PEP 440 spells it", "making-a-tag-again"),
     "R10": ("a token or an account was exposed", "a-token-or-an-account-was-exposed"),
-    "R11": ("a GitHub Release is published", "the-github-release-was-published-too-early"),
+    "R11": ("a published GitHub Release of a version that", "the-github-release-was-published-too-early"),
 }
-# Commands of other pages: run as printed by test_release_notes.py, and by test_first_package.py.
+# Commands of other variants: run as printed by test_release_notes.py, and by test_first_package.py.
 JOIN = "uv run towncrier build --yes --version 1.2.3"
 CHECK_TAG = "uv run .github/release/check_tag.py v1.3.0"
 SHOW = "uvx git-cliff --unreleased --strip all"
+# Headings that stand in CONTRIBUTING.md, or, in an adopted package, in RELEASING.md.
+CONVENTIONS = ("Set up", "Release notes", "Version tags")
 
 
 class Page:
-    """RELEASING.md, taken apart.
+    """A page, taken apart.
 
     Attributes:
         rows: Text and targets of each row of its tables.
@@ -75,8 +79,8 @@ class Page:
 
 @pytest.fixture(scope="module")
 def page(default_package: Path) -> Page:
-    """The runbook of the default package."""
-    return Page((default_package / "RELEASING.md").read_text(encoding="utf-8"))
+    """The recovery page of the default package."""
+    return Page((default_package / RECOVERY).read_text(encoding="utf-8"))
 
 
 @pytest.mark.requirement("R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "P8.4", "C9")
@@ -97,53 +101,72 @@ def test_each_stage_has_a_row_that_leads_to_commands(page: Page, stage: str) -> 
 
 
 @pytest.mark.requirement("P8.4")
-@pytest.mark.parametrize("answers", [{}, {"failure_issue": False}, {"release_notes": "towncrier"}], ids=str)
-def test_every_link_of_the_page_leads_somewhere(
-    template: Path, tmp_path: Path, answers: dict[str, str | bool]
-) -> None:
-    text = (render(template, tmp_path / "package", answers) / "RELEASING.md").read_text(encoding="utf-8")
-    known = Page(text).sections
-    assert {target for links, _ in known.values() for target in links} - set(known) == set()
-
-
-@pytest.mark.requirement("P8.4")
 @pytest.mark.parametrize(
     ("answers", "more"),
     [
         ({"release_notes": "towncrier"}, [JOIN]),
-        ({"release_notes": "git-cliff", "failure_issue": False}, []),
+        ({"release_notes": "git-cliff", "release_issues": False}, []),
         ({"adopted": True}, [CHECK_TAG]),
         ({"adopted": True, "release_notes": "git-cliff", "ci_workflow": ""}, [CHECK_TAG, SHOW]),
     ],
     ids=str,
 )
-def test_no_page_has_a_command_that_is_not_on_the_default_one(
+def test_no_variant_has_a_command_that_the_default_lacks(
     template: Path, tmp_path: Path, default_package: Path, answers: dict[str, Any], more: list[str]
 ) -> None:
-    """Those of the default page are all run as printed, in drill/test_commands.py."""
+    """Those of the default pages are all run as printed, in drill/test_commands.py."""
 
     def commands(package: Path) -> set[str]:
-        blocks = shell_blocks((package / "RELEASING.md").read_text(encoding="utf-8"))
+        pages = [(package / name).read_text(encoding="utf-8") for name in ("RELEASING.md", RECOVERY)]
+        blocks = [block for page in pages for block in shell_blocks(page)]
         return {re.sub(r"==[\d.]+", "", line) for block in blocks for line in block.splitlines()}
 
     assert commands(render(template, tmp_path / "package", answers)) - commands(default_package) == set(more)
 
 
-def test_every_sentence_reads_on_at_a_heading_of_the_page(page: Page) -> None:
-    named = set()
-    for path in (ROOT / "template/.github/release").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                named |= set(re.findall(r"RELEASING\.md, '([^']+)'", node.value))
-    slugs = {re.sub(r"[^\w -]", "", name.lower()).replace(" ", "-") for name in named}
-    assert len(slugs) > 5
-    assert slugs - set(page.sections) == set()
+def constants(node: ast.AST) -> Iterator[str]:
+    """The strings in a piece of code."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield child.value
+
+
+def references() -> set[tuple[str, str]]:
+    """Page and heading of every message of the scripts and of the tool; the page is "" for a convention."""
+    found = set()
+    for folder in ("template/.github/release", "extensions/copier_pypi_release"):
+        for path in (ROOT / folder).rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for text in constants(tree):
+                found |= set(re.findall(r"(\S*(?:RELEASING|RECOVERY|CONTRIBUTING)\.md), '([^']+)'", text))
+            for call in ast.walk(tree):
+                if (
+                    isinstance(call, ast.Call)
+                    and isinstance(call.func, ast.Attribute)
+                    and call.func.attr == "see"
+                ):
+                    found |= {("", heading) for heading in constants(call)}
+    return found
+
+
+@pytest.mark.parametrize("adopted", [False, True])
+def test_messages_refer_to_headings_that_exist(template: Path, tmp_path: Path, *, adopted: bool) -> None:
+    package = render(template, tmp_path / "package", {"adopted": adopted})
+    conventions = "RELEASING.md" if adopted else "CONTRIBUTING.md"
+    named = {(page or conventions, heading) for page, heading in references()}
+    assert len(named) > 10
+    known = {
+        (page, heading)
+        for page in {"RELEASING.md", RECOVERY, conventions}
+        for heading in headings((package / page).read_text(encoding="utf-8"))
+    }
+    assert named - known == set()
+    assert {(conventions, heading) for heading in CONVENTIONS} <= known
 
 
 @pytest.mark.requirement("P9.5", "P7.5", "U4", "U6")
-@pytest.mark.parametrize("word", ["Yank, as the reason", "A skipped version", "A security incident"])
-def test_texts_to_paste_are_there(default_package: Path, word: str) -> None:
-    text = (default_package / "RELEASING.md").read_text(encoding="utf-8")
-    below = text.partition("### Texts to paste")[2]
-    paragraph = next(p for p in below.split("\n\n") if p.startswith(word))
-    assert paragraph.count("`") >= 2
+@pytest.mark.parametrize("purpose", ["a yank:", "a skipped one", "a security incident"])
+def test_texts_to_paste_are_there(default_package: Path, purpose: str) -> None:
+    below = (default_package / RECOVERY).read_text(encoding="utf-8").partition("## Texts to paste")[2]
+    item = next(item for item in below.split("\n- ") if purpose in item)
+    assert item.count("`") == 2

@@ -90,6 +90,15 @@ def shell_blocks(text: str) -> list[str]:
     return [t.content for t in tokens(text) if t.type == "fence" and t.info.strip() in {"sh", "bash"}]
 
 
+def prose(text: str) -> list[str]:
+    """The paragraphs, headings and cells of a document as a reader sees them, without code."""
+    return [
+        " ".join("".join(t.content if t.type == "text" else " " for t in token.children or []).split())
+        for token in tokens(text)
+        if token.type == "inline"
+    ]
+
+
 class _Ids(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
