@@ -11,7 +11,7 @@ import zipfile
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from copier_pypi_release import cli
@@ -22,6 +22,7 @@ from support.rendering import git
 from adopt.fixtures import PACKAGES, make
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from copier_pypi_release.adopt.wheels import Wheel
@@ -132,6 +133,12 @@ class Adoptions:
         root = folder / made.root.name
         shutil.copytree(made.root, root, symlinks=True)
         return Adoption(shape, root, made.status, made.output, made.before, made.after)
+
+
+def environment_of(job: Mapping[str, Any]) -> str:
+    """Name of the environment of a job."""
+    environment = job["environment"]
+    return str(environment["name"] if isinstance(environment, dict) else environment)
 
 
 def metadata_of(wheel: Path) -> Metadata:

@@ -22,7 +22,7 @@ from release_lib.settings import load_settings
 from ruamel.yaml import YAML
 from support.rendering import git
 
-from adopt.adoption import contents_of, entry_points_of, metadata_of
+from adopt.adoption import contents_of, entry_points_of, environment_of, metadata_of
 from adopt.fixtures import PACKAGES
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_one_workflow_publishes_and_no_token_is_used(adoption: Adoption) -> None
         jobs = workflow["jobs"]
         for key, job in jobs.items():
             if (job.get("permissions") or {}).get("id-token") == "write":
-                armed.add((name, key, job["environment"]))
+                armed.add((name, key, environment_of(job)))
                 assert len(job["steps"]) == 2
             for step in job["steps"]:
                 assert "uv publish" not in step.get("run", "")

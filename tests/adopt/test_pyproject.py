@@ -266,6 +266,7 @@ def test_a_table_goes_with_all_below_it_and_nothing_else(
         ('[p]\nv = "1" # keep\nn = 1\n', "[p]\nd = 2 # keep\nn = 1\n"),
         ("[p]\nv = 1\n\n[q]\n\n[p.u]\nx = 1\n", "[p]\nd = 2\n\n[q]\n\n[p.u]\nx = 1\n"),
         ("p.n = 1\np.v = 1\n", "p.n = 1\np.d = 2\n"),
+        ("p = { v = 1, n = 1 }\n", "p = {  n = 1, d = 2}\n"),
     ],
 )
 def test_a_key_takes_the_place_of_another(text: str, expected: str) -> None:

@@ -14,7 +14,7 @@ from copier import run_copy, run_update
 from ruamel.yaml import YAML
 from support.rendering import ROOT, commit_all, git
 
-from adopt.adoption import run_adopt
+from adopt.adoption import environment_of, run_adopt
 from adopt.fixtures import make
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def test_its_publishing_workflow_is_replaced_in_its_file_and_environment(target:
     assert files == ["ci.yml", "publish.yml"]
     workflow = YAML(typ="safe").load(target.root / ".github/workflows/publish.yml")
     assert workflow["permissions"] == {}
-    assert workflow["jobs"]["publish-pypi"]["environment"] == "pypi"
+    assert environment_of(workflow["jobs"]["publish-pypi"]) == "pypi"
     assert "keeps matching" in target.output
 
 
@@ -133,17 +133,18 @@ def test_an_update_needs_no_trust_and_meets_no_conflict(
     script.write_text(script.read_text() + "\n# A newer line.\n")
     (newer / "template/NEWS.md.jinja").write_text("A file for new packages.\n")
     commit_all(newer, "feat: newer", tag="v1.1.0")
-    answers = made.root / ".copier-answers.yml"
-    answers.write_text(answers.read_text().replace(adoptions.template.as_uri(), newer.as_uri()))
+    for name in (".copier-answers.yml", ".github/release/settings.toml"):
+        path = made.root / name
+        path.write_text(path.read_text().replace(adoptions.template.as_uri(), newer.as_uri()))
+        before[name] = path.read_bytes()
     commit_all(made.root, "chore: the template has moved")
-    before[".copier-answers.yml"] = answers.read_bytes()
     run_update(made.root, defaults=True, overwrite=True, quiet=True, unsafe=False)
     after = tree_of(made.root)
     changed = {n for n in before | after if before.get(n) != after.get(n)}
     settings = ".github/release/settings.toml"
     assert changed == {".copier-answers.yml", ".github/release/check_tag.py", settings}
     now, then = (tomllib.loads(tree[settings].decode()) for tree in (after, before))
-    assert now["template"] == {"url": newer.as_uri(), "commit": git(newer, "rev-parse", "HEAD")}
+    assert now["template"] == {"url": f"git+{newer.as_uri()}", "commit": git(newer, "rev-parse", "HEAD")}
     assert now | {"template": then["template"]} == then
     assert not any(b"<<<<<<<" in data or name.endswith(".rej") for name, data in after.items())
 

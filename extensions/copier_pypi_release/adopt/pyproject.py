@@ -129,18 +129,14 @@ class Pyproject:
 
     def rename(self, table: Path, old: str, new: str, value: object) -> None:
         """Put another key with a value in the place of a key of a table."""
+        if table not in self._tables:  # it is written inline or by dotted keys
+            self.remove((*table, old))
+            self.set(table, (new,), value)
+            return
         expected = copy.deepcopy(self.data)
         del lookup(expected, table)[old]
         lookup(expected, table)[new] = value
-        inside: Any = self._tables.get(table)
-        try:
-            if inside is None:  # it is written by dotted keys
-                inside = self._document
-                for part in table:
-                    inside = inside[part]
-            inside.value._replace(old, new, _item(value))  # tomlkit has no public way
-        except (TOMLKitError, KeyError, AttributeError) as error:
-            raise _unsafe(table) from error
+        self._tables[table].value._replace(old, new, _item(value))  # tomlkit has no public way
         self._commit(self._rendered(), expected, table)
 
     def insert(self, block: str, place: int) -> None:
