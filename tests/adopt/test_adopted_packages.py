@@ -187,7 +187,7 @@ def test_files_of_the_user_are_unchanged(adoption: Adoption) -> None:
     others = [line[3:] for line in changed if not line[3:].startswith((*ours, *build))]
     assert [n for n in others if not n.endswith("demo_pkg/__init__.py")] == []
     for name in ("README.md", "LICENSE", "CHANGELOG.md", "Makefile", ".pre-commit-config.yaml"):
-        assert not any(line.endswith(prefix + name) for line in changed)
+        assert not any(line[3:] == prefix + name for line in changed)
 
 
 @pytest.mark.requirement("P9.1", "P9.2", *(f"C{n}" for n in range(1, 14)))
