@@ -1,26 +1,31 @@
-"""The command ``copier-pypi-release``."""
+"""The command ``copier-pypi-release``: one parser, and a module of `commands` for each command."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.metadata
+import io
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from release_lib.step import ReleaseError, unexpected
 
+from copier_pypi_release.console import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "copier-pypi-release"
-# Each is a module of `commands`, which is imported when it runs, with `add_arguments` and `run`.
+# The module of a command is imported when it runs; it has `add_arguments(parser)` and `run(options) -> int`.
 COMMANDS = {
     "adopt": "let a package that exists release by tag",
     "setup": "set the repository up on GitHub for releases",
     "doctor": "check that the repository is ready for releases",
     "status": "show the state of a release, and what to do next",
     "pins": "bring the template's newer pins of actions and tools",
-    "check-update": "tell of a newer version of the template, in one issue",
+    "check-update": "tell of a newer release of the template, in one issue",
 }
 
 
@@ -30,46 +35,67 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Arguments of the command line; those of the process by default.
     """
-    name, rest = choose(list(sys.argv[1:] if arguments is None else arguments))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # Windows has code pages that lack most letters
+    name, rest = parse_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        command = importlib.import_module(f"copier_pypi_release.commands.{name.replace('-', '_')}")
-        parser = argparse.ArgumentParser(prog=f"{PROGRAM} {name}", description=command.__doc__)
-        command.add_arguments(parser)
-        status: int = command.run(parser.parse_args(rest))
+        return run(name, rest)
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:
-        return say(missing_extra(name, error))
+        return stop(missing_extra(name, rest, error))
     except Exception as error:  # noqa: BLE001  (the last resort: no traceback reaches a user)
-        return say(error if isinstance(error, ReleaseError) else unexpected(error))
-    return status
+        return stop(error if isinstance(error, ReleaseError) else unexpected(error))
 
 
-def choose(arguments: list[str]) -> tuple[str, list[str]]:
-    """The command that is named first, and the arguments that are for it."""
+def parse_command(arguments: list[str]) -> tuple[str, list[str]]:
+    """The name of the command, and the arguments that are the command's own."""
     width = max(map(len, COMMANDS))
     listed = "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
+        usage=f"{PROGRAM} COMMAND ...",
         description="Releases to PyPI that cannot go wrong quietly.",
-        epilog=f"commands:\n{listed}\n\n{PROGRAM} COMMAND --help tells more.",
+        epilog=f"commands:\n{listed}\n\n{PROGRAM} COMMAND --help explains a command.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {installed_version()}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
     return parser.parse_args(arguments[:1]).command, arguments[1:]
 
 
-def say(error: ReleaseError) -> int:
+def run(name: str, arguments: list[str]) -> int:
+    """Run a command with its own arguments."""
+    command = importlib.import_module(f"copier_pypi_release.commands.{name.replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"{PROGRAM} {name}", description=command.__doc__)
+    command.add_arguments(parser)
+    status: int = command.run(parser.parse_args(arguments))
+    return status
+
+
+def installed_version() -> str:
+    """The version of this tool."""
+    try:
+        return importlib.metadata.version(PROGRAM)
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed: run from a checkout)"
+
+
+def stop(error: ReleaseError) -> int:
     """Print the four lines of an error, and return the status that goes with them."""
-    print("\n".join(error.lines), file=sys.stderr)
+    for line in error.lines:
+        print(printable(line.replace("\n", " ")), file=sys.stderr)
     return 1
 
 
-def missing_extra(name: str, error: ModuleNotFoundError) -> ReleaseError:
-    """What to say when a command needs more than the small base that is installed."""
+def missing_extra(name: str, arguments: Sequence[str], error: ModuleNotFoundError) -> ReleaseError:
+    """The error of a command that needs more than the base that is installed."""
+    from copier_pypi_release.template_source import tool_requirement  # noqa: PLC0415  (an error needs it alone)
+
     return ReleaseError(
         f"The command {name} needs {error.name}, which is not installed",
         expected=f"{PROGRAM} with its extra 'adopt'",
-        fix=f'uvx --from "{PROGRAM}[adopt] @ git+ADDRESS_OF_THE_TEMPLATE" {PROGRAM} {name}',
+        fix=f'uvx --from "{tool_requirement("adopt")}" {shlex.join([PROGRAM, name, *arguments])}',
         see="docs/adopting.md of the template",
     )

@@ -1,11 +1,12 @@
-"""What the maintainer's commands know about GitHub: who asks, how to ask, how to change a setting.
+"""The client for GitHub: a token, requests and their answers, errors in four lines.
 
-A token comes from the environment (GH_TOKEN, GITHUB_TOKEN) or from gh, whoever is logged in there.
+The token comes from the environment (GH_TOKEN, GITHUB_TOKEN), or from gh and whoever is logged in there.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import time
@@ -29,37 +30,41 @@ SEE = "RELEASING.md, 'What you need'"
 
 
 class GitHubError(ReleaseError):
-    """GitHub said no.
+    """GitHub refused a request.
 
     Args:
+        action: What was asked for, as in ``change environments/pypi``.
         status: The HTTP status.
         message: GitHub's own words.
         needed: The permissions of a fine-grained token that GitHub asks for, if it says so.
     """
 
-    def __init__(self, what: str, status: int, message: str, needed: str) -> None:
+    def __init__(self, action: str, status: int, message: str, needed: str = "") -> None:
+        if status in {requests.codes.unauthorized, requests.codes.forbidden, requests.codes.not_found}:
+            expected = f"a token with the right {needed}" if needed else "a login that may do this"
+            fix = "gh auth login --scopes repo (or GH_TOKEN with that right), then run this again"
+        else:  # no right is missing: the request does not fit the repository, its plan or its state
+            expected = "a request that GitHub accepts for this repository"
+            fix = "change what GitHub's words above name, then run this again"
         super().__init__(
-            f"GitHub refuses to {what} ({status}): {message}",
-            expected=f"a token with the right {needed}" if needed else "a login that may do this",
-            fix="gh auth login --scopes repo (or GH_TOKEN with that right), then run this again",
-            see=SEE,
+            f"GitHub refuses to {action} ({status}): {message}", expected=expected, fix=fix, see=SEE
         )
-        self.status = status
+        self.status, self.message = status, message
 
 
 def find_token() -> str:
-    """The token to ask GitHub with.
+    """The token of the environment, or that of gh.
 
     Raises:
-        ReleaseError: There is none: gh is not installed, or nobody is logged in.
+        ReleaseError: gh is not installed, or nobody is logged in.
     """
     for name in ("GH_TOKEN", "GITHUB_TOKEN"):
         if os.environ.get(name):
             return os.environ[name]
     try:
         return run("gh", "auth", "token", "--hostname", "github.com")
-    except ReleaseError as stop:
-        missing = "not installed" in str(stop)
+    except ReleaseError as error:
+        missing = "not installed" in error.problem
         raise ReleaseError(
             "gh is not installed, and GH_TOKEN is not set"
             if missing
@@ -67,17 +72,17 @@ def find_token() -> str:
             expected="gh, logged in, or a token in the variable GH_TOKEN",
             fix="install gh (https://cli.github.com), then gh auth login" if missing else "gh auth login",
             see=SEE,
-        ) from stop
+        ) from error
 
 
 class GitHub:
-    """GitHub, as one login sees one repository.
+    """A repository on GitHub, as one login sees it.
 
     Paths are relative to the repository; those that begin with ``/`` are not.
 
     Args:
         repository: ``owner/name``.
-        token: The token to ask with.
+        token: The token of the login.
     """
 
     def __init__(self, repository: str, token: str) -> None:
@@ -92,13 +97,15 @@ class GitHub:
         )
 
     def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401  (JSON)
-        """What GitHub knows about a path, or None if there is nothing.
+        """The JSON at a path, or None where GitHub has nothing.
 
         Raises:
-            ReleaseError: GitHub refuses, is over its limit, or cannot be reached.
+            ReleaseError: GitHub refuses, the rate limit is used up, or GitHub cannot be reached.
         """
         answer = self._request("GET", path, params=query)
-        return None if answer.status_code == requests.codes.not_found else answer.json()
+        if answer.status_code == requests.codes.gone:  # switched off, as issues can be
+            raise self._refused(answer, "GET", path)
+        return answer.json() if answer.ok else None
 
     def get_all(self, path: str, key: str = "", **query: str | int) -> list[Any]:
         """All entries of a list, page by page; empty if there is no such list.
@@ -117,10 +124,10 @@ class GitHub:
                 return found
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
-        """Change something.
+        """Create, change or delete something.
 
         Raises:
-            ReleaseError: GitHub refuses, is over its limit, or cannot be reached.
+            ReleaseError: GitHub refuses, the rate limit is used up, or GitHub cannot be reached.
         """
         answer = self._request(method, path, json=body)
         if not answer.ok:
@@ -132,11 +139,11 @@ class GitHub:
         gone = answer.status_code in {requests.codes.not_found, requests.codes.gone}
         return None if gone else answer.content
 
-    def facts(self) -> dict[str, Any]:
-        """What GitHub says about the repository.
+    def repository_info(self) -> dict[str, Any]:
+        """The repository: its permissions, default branch, visibility and more.
 
         Raises:
-            ReleaseError: It is not there for this login, or it has another name by now.
+            ReleaseError: This login does not see it, or it has another name by now.
         """
         found: dict[str, Any] | None = self.get("")
         if found is None:
@@ -157,8 +164,15 @@ class GitHub:
         return found
 
     def login(self) -> str:
-        """The account that asks."""
-        return str((self.get("/user") or {}).get("login", ""))
+        """The account that the token belongs to; empty for a token of a workflow or an app, which has none.
+
+        Raises:
+            ReleaseError: The rate limit is used up, or GitHub cannot be reached.
+        """
+        try:
+            return str((self.get("/user") or {}).get("login", ""))
+        except GitHubError:
+            return ""
 
     def page(self, path: str = "") -> str:
         """Address of a page of the repository, for people."""
@@ -176,7 +190,7 @@ class GitHub:
                 if answer.status_code < SERVER_ERROR:
                     return self._checked(answer, method, path)
                 problem = f"status {answer.status_code}"
-            # A POST that was answered badly may have been done: the next look at the state will tell.
+            # A POST without an answer may have been carried out: only the next run can tell.
             if attempt == ATTEMPTS or method == "POST":
                 raise ReleaseError(
                     f"GitHub does not answer: {problem}",
@@ -213,16 +227,24 @@ class GitHub:
         return answer
 
     def _refused(self, answer: requests.Response, method: str, path: str) -> GitHubError:
-        try:
-            said = answer.json()
-            message = "; ".join(
-                [said["message"], *(str(e.get("message", e)) for e in said.get("errors", []))]
-            )
-        except (ValueError, KeyError, AttributeError):
-            message = answer.reason or "no reason given"
         verb = {"GET": "show", "DELETE": "delete"}.get(method, "change")
         needed = answer.headers.get("X-Accepted-GitHub-Permissions", "")
-        return GitHubError(f"{verb} {path or self.repository}", answer.status_code, message, needed)
+        return GitHubError(f"{verb} {path or self.repository}", answer.status_code, words(answer), needed)
+
+
+def words(answer: requests.Response) -> str:
+    """What GitHub says in a refusal: its message, and its errors, which are texts, objects or one text."""
+    try:
+        content = answer.json()
+    except ValueError:
+        content = None
+    reason = answer.reason or "no reason given"
+    if not isinstance(content, dict):
+        return reason
+    errors = content.get("errors") or []
+    listed = errors if isinstance(errors, list) else [errors]
+    shown = [e.get("message") or json.dumps(e) if isinstance(e, dict) else e for e in listed]
+    return "; ".join(str(text) for text in (content.get("message"), *shown) if text) or reason
 
 
 def quoted(name: str) -> str:

@@ -16,11 +16,14 @@ def find_root(folder: Path | None = None) -> Path:
     Raises:
         ReleaseError: It is in none.
     """
+    folder = (folder or Path()).resolve()
     try:
-        return Path(git("rev-parse", "--show-toplevel", cwd=folder)).resolve()
+        return Path(git("-C", folder, "rev-parse", "--show-toplevel")).resolve()
     except ReleaseError as error:
+        if "not installed" in error.problem:
+            raise
         raise ReleaseError(
-            f"The folder {folder or Path.cwd()} is not in a git repository",
+            f"The folder {folder} is not in a git repository",
             expected="a clone of the repository that is released",
             fix="cd FOLDER_OF_THE_CLONE, then run this again",
             see="RELEASING.md, 'What you need'",
@@ -28,5 +31,17 @@ def find_root(folder: Path | None = None) -> Path:
 
 
 def find_settings(root: Path) -> Settings:
-    """The settings of the package in a repository; see `load_settings`."""
-    return load_settings(root / SETTINGS)
+    """The settings of the package in a repository.
+
+    Raises:
+        ReleaseError: There are none, or they cannot be used.
+    """
+    path = root / SETTINGS
+    if not path.exists():
+        raise ReleaseError(
+            f"There is no {SETTINGS} in {root}",
+            expected="a package that was made from the template, or adopted",
+            fix="cd FOLDER_OF_THE_PACKAGE, or copier-pypi-release adopt --dry-run (shows what would change)",
+            see="docs/adopting.md of the template",
+        )
+    return load_settings(path)

@@ -13,12 +13,13 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier_pypi_release.commands.doctor import Patient, Result, examine
-from copier_pypi_release.workflow_files import load_release, unpinned
+from copier_pypi_release.checks import Result
+from copier_pypi_release.checks.context import read_context
+from copier_pypi_release.commands import doctor
+from copier_pypi_release.workflow_files import unpinned
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from release_lib.settings import load_settings
 from ruamel.yaml import YAML
 from support.rendering import git
 
@@ -192,16 +193,13 @@ def test_files_of_the_user_are_unchanged(adoption: Adoption) -> None:
 
 @pytest.mark.requirement("P9.1", "P9.2", *(f"C{n}" for n in range(1, 14)))
 def test_the_doctor_finds_nothing_wrong_in_its_files(adoption: Adoption) -> None:
-    settings = load_settings(adoption.root / ".github/release/settings.toml")
-    release = load_release(adoption.root, settings)
-    patient = Patient(adoption.root, settings, release, None, "offline", offline=True)
-    findings = {finding.check: finding for finding in examine(patient)}
+    findings = {f.check: f for f in doctor.find(read_context(adoption.root, adoption.root))}
     # Its own CI is left alone, so what that uses unpinned is named, and nothing else.
     loose = unpinned(adoption.root)
     assert all(name.startswith("ci.yml: ") for name in loose)
     failed = [check for check, finding in findings.items() if finding.result is Result.FAIL]
-    assert failed == (["hardened"] if loose else [])
-    assert findings["old-publishers"].found == f"none but {release.path.name}"
+    assert failed == (["pinned-actions"] if loose else [])
+    assert findings["other-publishers"].found == f"none but {findings['workflow-files'].found}"
     assert findings["version-file"].result is Result.PASS
 
 

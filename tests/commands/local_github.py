@@ -1,4 +1,4 @@
-"""GitHub's settings on this machine, for the commands that ask and change them; see `emulator.github`."""
+"""A clone and its GitHub in this process, for commands that ask GitHub; see `emulator.github`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import io
 import json
 import re
 import shutil
-import sys
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
-from copier_pypi_release import github
+from copier_pypi_release import cli, github
 from emulator.github import HOSTS
 from emulator.github.git import GitRepo
 from emulator.github.rest import RestApi
 from emulator.github.store import Store
-from release_lib import index, step
+from release_lib import index
 from release_lib.settings import Settings, load_settings
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
@@ -28,7 +27,6 @@ from werkzeug.wrappers import Request, Response
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-    from types import ModuleType
 
     import pytest
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -61,9 +59,9 @@ class Outcome:
     errors: str
 
     @property
-    def sentences(self) -> tuple[str, ...]:
+    def error_lines(self) -> tuple[str, ...]:
         """The four lines that it stopped with."""
-        return tuple(self.errors.strip().removeprefix("error: ").splitlines())
+        return tuple(self.errors.strip().splitlines())
 
 
 class LocalGitHub:
@@ -76,7 +74,7 @@ class LocalGitHub:
     Attributes:
         bare: The git repository.
         refusals: Method, pattern of the path, status and body of answers that a test puts in force.
-        changes: Method and path of every request that was no question.
+        changes: Method and path of every request that could change something.
     """
 
     def __init__(self, root: Path, clone: Path) -> None:
@@ -114,7 +112,7 @@ class LocalGitHub:
         self.repo["teams"][slug] = {"id": self.store.new_id(), "slug": slug, "name": slug, "members": []}
 
     @property
-    def host(self) -> github.GitHub:
+    def client(self) -> github.GitHub:
         """The repository as its owner sees it."""
         return github.GitHub(REPOSITORY, self.token())
 
@@ -129,7 +127,7 @@ class LocalGitHub:
     def environment(self, name: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401
         """Change and return an environment."""
         if name not in self.repo["environments"]:
-            self.host.send("PUT", f"environments/{github.quoted(name)}")
+            self.client.send("PUT", f"environments/{github.quoted(name)}")
             self.changes.clear()
         found: dict[str, Any] = self.repo["environments"][name]
         found.update(changes)
@@ -192,20 +190,17 @@ class Bench:
         """The settings of the clone."""
         return load_settings(self.clone / ".github/release/settings.toml")
 
-    def run(self, module: ModuleType, *arguments: str, capsys: pytest.CaptureFixture[str]) -> Outcome:
-        """Run a command in this process, as its script would run."""
+    def run(self, name: str, *arguments: str, capsys: pytest.CaptureFixture[str]) -> Outcome:
+        """Run a command in this process, in the clone."""
         with self.patch.context() as patch:
-            patch.setattr(module, "HERE", self.clone / ".github/release", raising=False)
-            patch.setattr(module, "load_settings", lambda: self.settings)
-            patch.setattr(sys, "argv", [f"{module.__name__}.py", *arguments])
+            patch.chdir(self.clone)
             capsys.readouterr()
-            status: Any = 0
             try:
-                step.step(module.main)
+                status = cli.main([name, *arguments])
             except SystemExit as end:
-                status = end.code
+                status = int(str(end.code))
         shown = capsys.readouterr()
-        return Outcome(int(status), shown.out, shown.err)
+        return Outcome(status, shown.out, shown.err)
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text that is in a file of the clone."""
@@ -226,8 +221,8 @@ def bench(package: Path, folder: Path, patch: pytest.MonkeyPatch) -> Bench:
     clone = folder / "clone"
     shutil.copytree(package, clone)
     git(clone, "remote", "add", "origin", f"https://github.com/{REPOSITORY}.git")
-    github = LocalGitHub(folder / "github", clone)
-    network, adapter = requests.Session.get_adapter, InProcess(github)
+    local = LocalGitHub(folder / "github", clone)
+    network, adapter = requests.Session.get_adapter, InProcess(local)
     patch.setattr(
         requests.Session,
         "get_adapter",
@@ -237,4 +232,4 @@ def bench(package: Path, folder: Path, patch: pytest.MonkeyPatch) -> Bench:
     patch.setattr(github, "time", type("Instant", (), {"sleep": staticmethod(lambda _: None)}))
     for key, known in index.INDEXES.items():
         patch.setitem(index.INDEXES, key, index.Index(known.title, f"{ADDRESS}/simple/"))
-    return Bench(clone, github, patch)
+    return Bench(clone, local, patch)

@@ -1,6 +1,6 @@
-"""template_update.py: a newer version of the template becomes one pull request, or else one issue.
+"""check-update: a newer release of the template becomes one issue, without Copier and with two rights.
 
-Real git, real Copier, a template repository with tags; GitHub's answers are those of the drills.
+Real git, a template repository with tags; GitHub's answers are those of the drills.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier import run_copy
+from copier_pypi_release.answers_file import Answers
 from copier_pypi_release.commands import check_update
-from release.kit import NOTHING_MADE_FOR
+from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
+from support.documents import anchors
 from support.rendering import commit_all, copy_template, git, render
 
 from commands.local_github import OWNER, bench
@@ -26,28 +28,8 @@ if TYPE_CHECKING:
     from commands.local_github import Bench, Outcome
 
 ANSWERS, SETTINGS = ".copier-answers.yml", ".github/release/settings.toml"
-WORKFLOW = ".github/workflows/template-update.yml"
-NEWS = """\
-# Changelog
-
-## Unreleased
-
-Not yet.
-
-## 9.0.0 - planned
-
-Later.
-
-## 1.1.0 - 2026-02-01
-
-### Fixes
-
-- More patience, thanks to @octocat (#7).
-
-## 1.0.0 - 2026-01-01
-
-The first.
-"""
+WORKFLOW = ".github/workflows/release-watch.yml"
+USED = "The newest release of the template is in use"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +38,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
     template = copy_template(folder / "template")
     commit_all(template, tag="v1.0.0")
-    run_copy(str(template), folder / "demo-pkg", data={"project_name": OWNER}, defaults=True, quiet=True)
+    render(template, folder / "demo-pkg")
     commit_all(folder / "demo-pkg")
     return folder
 
@@ -76,72 +58,54 @@ class Desk:
     ) -> None:
         shutil.copytree(first, folder / "copy")
         self.template = folder / "copy/template"
-        package = folder / "copy/demo-pkg"
-        edit(package / ANSWERS, str(first / "template"), str(self.template))
-        commit_all(package, "chore: where the template is")
-        self.bench: Bench = bench(package, folder / "bench", patch)
+        self.bench: Bench = bench(folder / "copy/demo-pkg", folder / "bench", patch)
         self.clone, self.repo = self.bench.clone, self.bench.github.repo
-        git(self.clone, "remote", "set-url", "origin", str(self.bench.github.bare))
-        patch.chdir(self.clone)
+        self.bench.edit(SETTINGS, str(first / "template"), str(self.template))
+        self.records(_src_path=str(self.template))
+        git(self.clone, "push", "--quiet", str(self.bench.github.bare), "main:main")
+        self.summary = folder / "summary.md"
+        patch.setenv("GITHUB_ACTIONS", "true")
+        patch.setenv("GITHUB_STEP_SUMMARY", str(self.summary))
         patch.setenv("GH_TOKEN", self.bench.github.token(check_update.BOT, "write"))
-        self._capsys = capsys
+        self.bench.github.answers(
+            "GET", "^/user$", {"message": "Resource not accessible by integration"}, 403
+        )
+        self.patch, self._capsys = patch, capsys
 
-    def template_says(self, tag: str, path: str, old: str, new: str) -> None:
-        """Release a version of the template in which one text is another."""
-        edit(self.template / "template" / path, old, new)
-        (self.template / "CHANGELOG.md").write_text(NEWS, encoding="utf-8")
+    def records(self, **values: str) -> None:
+        """Commit other values to the answers file."""
+        path = self.clone / ANSWERS
+        text = path.read_text(encoding="utf-8")
+        for key, value in values.items():
+            text, count = re.subn(rf"(?m)^{key}: .*$", f"{key}: '{value}'", text)
+            assert count == 1, key
+        path.write_text(text, encoding="utf-8")
+        commit_all(self.clone, "chore: answers")
+
+    def template_releases(self, tag: str) -> None:
+        """Release a version of the template that changes one line of settings.toml."""
+        path = self.template / f"template/{SETTINGS}.jinja"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"(?m)^patience = (\d+)$", r"patience = \g<1>0", text), encoding="utf-8")
         commit_all(self.template, f"feat: {tag}", tag=tag)
 
-    def more_patience(self, tag: str = "v1.1.0", seconds: int = 3600) -> None:
-        """Release a version of the template that changes one line of settings.toml."""
-        self.template_says(tag, f"{SETTINGS}.jinja", "patience = 1800", f"patience = {seconds}")
-
-    def new_workflow(self, tag: str = "v1.2.0") -> None:
-        """Release a version of the template that changes a workflow."""
-        self.template_says(tag, ".github/workflows/ci.yml.jinja", "\nname: CI\n", "\nname: All of CI\n")
-
-    def owner_says(self, old: str, new: str, path: str = SETTINGS) -> None:
-        """Commit and push another text to the package."""
-        edit(self.clone / path, old, new)
-        commit_all(self.clone, "fix: ours")
-        git(self.clone, "push", "--quiet", "origin", "main")
-
     def run(self) -> Outcome:
-        """Run the script, which changes nothing in the clone."""
-        head = git(self.clone, "rev-parse", "HEAD")
-        done = self.bench.run(check_update, capsys=self._capsys)
-        assert git(self.clone, "status", "--porcelain", "--branch") == "## main"
-        assert git(self.clone, "rev-parse", "HEAD") == head
+        """Run the command, which changes nothing in the clone."""
+        before = git(self.clone, "rev-parse", "HEAD"), git(self.clone, "status", "--porcelain", "--branch")
+        done = self.bench.run("check-update", capsys=self._capsys)
+        after = git(self.clone, "rev-parse", "HEAD"), git(self.clone, "status", "--porcelain", "--branch")
+        assert after == before
         return done
 
-    def works(self) -> str:
-        """Run the script, which ends well, and return what it printed."""
+    def succeeds(self) -> str:
+        """Run the command, which succeeds, and return what it printed."""
         done = self.run()
         assert done.status == 0, done.errors
         return done.printed
 
-    def pulls(self, state: str = "open") -> list[dict[str, Any]]:
-        """The pull requests in a state."""
-        return [pull for pull in self.repo["pulls"] if pull["state"] == state]
-
     def issues(self, state: str = "open") -> list[dict[str, Any]]:
         """The issues in a state."""
         return [issue for issue in self.repo["issues"] if issue["state"] == state]
-
-    def tip(self) -> str:
-        """The newest commit of the branch."""
-        return git(self.bench.github.bare, "rev-parse", check_update.BRANCH)
-
-    def pushed(self, path: str) -> str:
-        """A file of the branch."""
-        return git(self.bench.github.bare, "show", f"{check_update.BRANCH}:{path}")
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    """Replace a text that stands once in a file."""
-    text = path.read_text(encoding="utf-8")
-    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {path}"
-    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 @pytest.fixture
@@ -152,205 +116,159 @@ def desk(
     return Desk(first, tmp_path, monkeypatch, capsys)
 
 
-# ---- One pull request -------------------------------------------------------------------------------
-
-
-@pytest.mark.requirement("B3", "B5")
-def test_an_update_becomes_a_pull_request(desk: Desk) -> None:
-    desk.more_patience()
-    desk.owner_says('tag-prefix = "v"', 'tag-prefix = "r"')
-    printed = desk.works()
-    (pull,) = desk.pulls()
-    assert (pull["head"], pull["base"], pull["draft"]) == ("template-update", "main", False)
-    assert pull["title"] == "Update the template to v1.1.0"
-    assert "went from `v1.0.0` to `v1.1.0`" in pull["body"]
-    assert pull["body"] in printed
-    assert "patience = 3600" in desk.pushed(SETTINGS)
-    assert 'tag-prefix = "r"' in desk.pushed(SETTINGS)
-    assert "_commit: v1.1.0" in desk.pushed(ANSWERS)
-    assert git(desk.bench.github.bare, "diff", "--name-only", "main", "template-update").split() == [
-        ANSWERS,
-        SETTINGS,
-    ]
-    assert desk.issues() == []
-    # The changelog between both versions, which calls nobody and links nothing.
-    shown = pull["body"].replace("\u200b", "")
-    assert "## 1.1.0 - 2026-02-01\n\n### Fixes\n\n- More patience, thanks to @octocat (#7)." in shown
-    assert not {"The first.", "Later.", "Not yet."} & set(shown.splitlines())
-    assert "@octocat" not in pull["body"]
-    assert "#7" not in pull["body"]
-
-
-@pytest.mark.requirement("B3")
-def test_there_is_one_pull_request_which_a_newer_version_refreshes(desk: Desk) -> None:
-    desk.more_patience()
-    desk.works()
-    before, tip = desk.bench.github.state(), desk.tip()
-    desk.works()
-    assert desk.tip() == tip
-    assert desk.bench.github.state() == before
-    edit(desk.template / "template" / f"{SETTINGS}.jinja", "patience = 3600", "patience = 900")
-    commit_all(desk.template, "fix: less", tag="v1.1.1")
-    desk.works()
-    (pull,) = desk.repo["pulls"]
-    assert pull["title"] == "Update the template to v1.1.1"
-    assert "patience = 900" in desk.pushed(SETTINGS)
-    assert git(desk.bench.github.bare, "rev-list", "--count", "main..template-update") == "1"
-
-
-@pytest.mark.requirement("B3")
-def test_commits_of_a_person_on_the_branch_are_left_alone(desk: Desk) -> None:
-    desk.more_patience()
-    desk.works()
-    git(desk.clone, "fetch", "--quiet", "origin", "template-update")
-    git(desk.clone, "switch", "--quiet", "--detach", "FETCH_HEAD")
-    commit_all(desk.clone, "fix: what the update needs")
-    git(desk.clone, "push", "--quiet", "origin", "HEAD:template-update")
-    git(desk.clone, "switch", "--quiet", "main")
-    tip = desk.tip()
-    desk.new_workflow()
-    assert "has commits of tester@example.org: it is left alone" in desk.works()
-    assert desk.tip() == tip
-    assert desk.pulls()[0]["title"].endswith("v1.1.0")
-
-
-@pytest.mark.requirement("B3")
-def test_nothing_new_is_said_and_closes_what_is_open(desk: Desk) -> None:
-    assert "on the newest version" in desk.works()
-    assert desk.bench.github.changes == []
-    desk.more_patience()
-    desk.works()
-    git(desk.clone, "pull", "--quiet", "--ff-only", "origin", "template-update")
-    assert "on the newest version" in desk.works()
-    assert len(desk.pulls("closed")) == 1
-
-
-# ---- Conflicts --------------------------------------------------------------------------------------
-
-
-@pytest.mark.requirement("B3")
-def test_a_conflict_is_listed_and_never_committed(desk: Desk) -> None:
-    desk.owner_says("patience = 1800", "patience = 60")
-    edit(desk.template / "template/.github/release/step.py", "every release step shares", "all steps share")
-    desk.more_patience()
-    desk.works()
-    (pull,) = desk.pulls()
-    assert pull["draft"] is True
-    assert f"**Conflicts** in `{SETTINGS}`" in pull["body"]
-    assert "\n-patience = 1800\n" in pull["body"]
-    assert "\n+patience = 3600\n" in pull["body"]
-    assert "uvx copier update --defaults" in pull["body"]
-    changed = git(desk.bench.github.bare, "diff", "--name-only", "main", "template-update").split()
-    assert changed == [".github/release/step.py"]  # not the answers: the update is not done
-    # When the conflict is gone, so is the draft.
-    desk.owner_says("patience = 60", "patience = 1800")
-    desk.works()
-    (pull,) = desk.pulls()
-    assert pull["draft"] is False
-    assert [old["draft"] for old in desk.pulls("closed")] == [True]
-    assert "Conflict" not in pull["body"]
-    assert "_commit: v1.1.0" in desk.pushed(ANSWERS)
-
-
-@pytest.mark.requirement("B3")
-def test_an_update_that_is_nothing_but_a_conflict_becomes_an_issue(desk: Desk) -> None:
-    desk.owner_says("patience = 1800", "patience = 60")
-    desk.more_patience()
-    desk.works()
-    (issue,) = desk.issues()
-    assert "Nothing of it merges by itself." in issue["body"]
-    assert "\n+patience = 3600\n" in issue["body"]
-    assert desk.repo["pulls"] == []
-
-
 # ---- One issue --------------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("B3", "B5")
-def test_a_change_of_workflows_becomes_an_issue_with_the_commands(desk: Desk) -> None:
-    desk.more_patience()
-    desk.works()
-    desk.new_workflow()
-    desk.works()
+@pytest.mark.requirement("B3", "B5", "X6")
+def test_a_newer_release_becomes_an_issue_whose_commands_update(desk: Desk) -> None:
+    desk.template_releases("v1.1.0")
+    printed = desk.succeeds()
     (issue,) = desk.issues()
-    assert issue["title"] == "Update the template to v1.2.0"
-    assert "no workflow may push" in issue["body"]
-    assert "- More patience" in issue["body"]
-    assert [len(desk.pulls(state)) for state in ("open", "closed")] == [0, 1]
+    assert issue["title"] == "Update the template to v1.1.0"
+    assert issue["author"] == check_update.BOT
+    assert issue["body"] in printed
+    assert issue["body"] in desk.summary.read_text(encoding="utf-8")
+    assert set(desk.bench.github.changes) == {"POST /repos/demo-pkg/demo-pkg/issues"}
     run_as_printed(issue["body"], desk)
-    assert "on the newest version" in desk.works()
+    assert "patience = 18000" in (desk.clone / SETTINGS).read_text(encoding="utf-8")
+    assert USED in desk.succeeds()
     assert desk.issues() == []
+    assert len(desk.issues("closed")) == 1
 
 
 def run_as_printed(body: str, desk: Desk) -> None:
-    """Run the commands of an issue, but Copier is the installed one and no pull request is opened; merge."""
-    shim = 'uvx() { "$@"; }; gh() { echo "$@"; }\n'
-    for block in re.findall(r"```sh\n(.*?)```", body, re.DOTALL):
+    """Run the commands of an issue; Copier is the installed one, no pull request is opened; merge."""
+    git(desk.clone, "remote", "set-url", "origin", str(desk.bench.github.bare))
+    shim = f'uvx() {{ "{sys.executable}" -m "$@"; }}; gh() {{ echo "$@"; }}\n'
+    blocks = re.findall(r"```sh\n(.*?)```", body, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
         subprocess.run(["bash", "-euc", shim + block], cwd=desk.clone, check=True, capture_output=True)
+    assert git(desk.clone, "branch", "--show-current") == "template-update-v1.1.0"
     git(desk.clone, "switch", "--quiet", "main")
     git(desk.clone, "merge", "--quiet", "--ff-only", "@{-1}")
 
 
 @pytest.mark.requirement("B3")
-def test_where_no_pull_request_may_be_opened_an_issue_says_why(desk: Desk) -> None:
-    message = "GitHub Actions is not permitted to create or approve pull requests."
-    desk.more_patience()
-    desk.bench.github.refusals.append(("POST", "/pulls$", 403, {"message": message}))
-    desk.works()
-    desk.works()
-    (issue,) = desk.issues()
-    assert message in issue["body"]
-    assert "gh pr create" in issue["body"]
-    assert "patience = 3600" in desk.pushed(SETTINGS)
+def test_there_is_one_issue_which_a_newer_release_refreshes(desk: Desk) -> None:
+    desk.template_releases("v1.1.0")
+    desk.succeeds()
+    desk.bench.github.changes.clear()
+    desk.succeeds()
+    assert desk.bench.github.changes == []
+    desk.template_releases("v1.2.0")
+    desk.succeeds()
+    (issue,) = desk.repo["issues"]
+    assert issue["title"] == "Update the template to v1.2.0"
+    assert "--vcs-ref v1.2.0" in issue["body"]
+
+
+@pytest.mark.requirement("X17")
+@pytest.mark.parametrize("title", ["Update the docs", "Update the template to v9"])
+def test_an_issue_of_somebody_else_is_left_alone(desk: Desk, title: str) -> None:
+    """Its author could edit the commands in it afterwards."""
+    desk.bench.github.client.send("POST", "issues", {"title": title, "body": "please"})
+    desk.template_releases("v1.1.0")
+    desk.succeeds()
+    assert [issue["author"] for issue in desk.issues()] == [OWNER, check_update.BOT]
+    assert desk.issues()[0]["body"] == "please"
+    desk.records(_commit="v1.1.0")
+    desk.succeeds()
+    assert [issue["author"] for issue in desk.issues()] == [OWNER]
+
+
+def test_the_issue_of_a_login_is_found_again(desk: Desk) -> None:
+    """Where a workflow uses a token of its owner's."""
     desk.bench.github.refusals.clear()
-    desk.works()
-    assert (len(desk.pulls()), len(desk.issues())) == (1, 0)
+    desk.patch.setenv("GH_TOKEN", desk.bench.github.token())
+    desk.template_releases("v1.1.0")
+    desk.succeeds()
+    desk.succeeds()
+    (issue,) = desk.issues()
+    assert issue["author"] == OWNER
+
+
+def test_outside_of_a_workflow_it_only_prints(desk: Desk) -> None:
+    desk.patch.delenv("GITHUB_ACTIONS")
+    desk.patch.delenv("GITHUB_STEP_SUMMARY")
+    desk.patch.delenv("GH_TOKEN")
+    desk.template_releases("v1.1.0")
+    assert "uvx copier update --defaults --vcs-ref v1.1.0\n" in desk.succeeds()
+    assert desk.repo["issues"] == []
 
 
 @pytest.mark.requirement("B2", "B3")
-def test_beside_the_answers_of_another_template_ours_are_found(desk: Desk) -> None:
-    """Adoption gives ours another name there."""
+def test_answers_beside_those_of_another_template_are_found(desk: Desk) -> None:
+    """Adoption gives them another name there."""
     git(desk.clone, "mv", ANSWERS, ".copier-answers.release.yml")
     (desk.clone / ANSWERS).write_text("_src_path: gh:octo-org/other\n_commit: v9\n", encoding="utf-8")
     commit_all(desk.clone, "feat: two templates")
-    desk.new_workflow("v1.1.0")
-    desk.works()
+    desk.template_releases("v1.1.0")
+    desk.succeeds()
     assert (
-        "uvx copier update --defaults --answers-file .copier-answers.release.yml" in desk.issues()[0]["body"]
+        "uvx copier update --defaults --vcs-ref v1.1.0 --answers-file .copier-answers.release.yml\n"
+        in desk.issues()[0]["body"]
     )
 
 
-@pytest.mark.parametrize("title", ["Update the docs", "Update the template to v9"])
-def test_an_issue_of_somebody_else_is_not_touched(desk: Desk, title: str) -> None:
-    """Who could edit the text of the issue afterwards could put other commands into it."""
-    desk.bench.github.host.send("POST", "issues", {"title": title, "body": "please"})
-    desk.new_workflow("v1.1.0")
-    desk.works()
-    assert [issue["author"] for issue in desk.issues()] == [OWNER, check_update.BOT]
-    assert desk.issues()[0]["body"] == "please"
+@pytest.mark.parametrize(
+    ("recorded", "tag", "newer"),
+    [
+        ("v1.0.0", "v1.1.0", True),
+        ("v1.0.0", "v1.0.0", False),
+        ("v1.0.0-3-g0abcdef", "v1.0.0", False),
+        ("v1.0.0-3-g0abcdef", "v1.0.1", True),
+        ("v1.2.0rc1", "v1.1.0", False),
+        ("0abcdef", "v1.0.0", True),
+        ("", "v1.0.0", True),
+    ],
+)
+def test_the_recorded_version_is_compared_with_the_release(recorded: str, tag: str, newer: bool) -> None:
+    assert check_update.is_newer(tag, recorded) is newer
 
 
-def test_where_there_are_no_issues_the_run_is_red(desk: Desk) -> None:
-    desk.new_workflow("v1.1.0")
-    refusal = {"message": "Issues are disabled for this repo"}
-    desk.bench.github.refusals.append(("POST", "/issues$", 410, refusal))
+# ---- Nothing to compare with ------------------------------------------------------------------------
+
+
+def local_and_gone(desk: Desk) -> str:
+    shutil.rmtree(desk.template)
+    return "was rendered from the local folder `"
+
+
+def private(desk: Desk) -> str:
+    desk.records(_src_path="https://ada:secret@127.0.0.1:9/octo-org/template.git")
+    return "The template at https://127.0.0.1:9/octo-org/template.git cannot be read from here"
+
+
+def without_releases(desk: Desk) -> str:
+    git(desk.template, "tag", "--delete", "v1.0.0")
+    git(desk.template, "tag", "v2.0.0rc1")
+    git(desk.template, "tag", "nightly")
+    return "has no release yet"
+
+
+@pytest.mark.parametrize("spoil", [local_and_gone, private, without_releases])
+def test_a_template_that_cannot_be_compared_is_no_failure(desk: Desk, spoil: Any) -> None:  # noqa: ANN401
+    words = spoil(desk)
+    printed = desk.succeeds()
+    assert printed.count(words) == 1
+    assert desk.summary.read_text(encoding="utf-8").count(words) == 1
+    assert "secret" not in printed
+    assert desk.bench.github.changes == []
+
+
+def test_disabled_issues_make_the_run_red(desk: Desk) -> None:
+    desk.template_releases("v1.1.0")
+    desk.bench.github.answers("GET", "/issues$", {"message": "Issues are disabled for this repo"}, 410)
     done = desk.run()
     assert done.status == 1
-    assert done.sentences[0] == "GitHub refuses to change issues (410): Issues are disabled for this repo"
+    assert done.error_lines[0] == "GitHub refuses to show issues (410): Issues are disabled for this repo"
 
 
-def test_a_text_that_is_too_long_for_github_is_cut() -> None:
-    update = check_update.Update(ANSWERS, "v1", "v2", ("a",), {"a": "+" * 70_000}, "")
-    text = check_update.report_on(update)
-    assert len(text) < 65_536
-    assert text.endswith("(cut here: too long for this page)")
-
-
-# ---- Sentences --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("text", [None, "- a list\n", "project_name: demo\n", "a: [\n", "", "_src_path: x\n"])
-def test_answers_that_cannot_be_used_are_a_sentence(desk: Desk, text: str | None) -> None:
+@pytest.mark.parametrize(
+    "text", [None, "- a list\n", "project_name: demo\n", "a: [\n", "", "_src_path: x\n", "adopted: true\n"]
+)
+def test_unusable_answers_end_in_four_lines(desk: Desk, text: str | None) -> None:
     if text is None:
         (desk.clone / ANSWERS).unlink()
     else:
@@ -358,90 +276,88 @@ def test_answers_that_cannot_be_used_are_a_sentence(desk: Desk, text: str | None
     commit_all(desk.clone, "fix: oops")
     done = desk.run()
     assert done.status == 1
-    assert done.sentences[0].startswith(f"{ANSWERS} does not say which version of which template this is: ")
-    assert done.sentences[3] == "See: RELEASING.md, 'Template updates'"
+    assert "where this package has the template from" in done.error_lines[0]
+    assert done.error_lines[3] == "See: RELEASING.md, 'Template updates'"
+    assert len(done.error_lines) == 4
 
 
-def test_a_commit_that_looks_like_a_number_is_read_as_copier_wrote_it(tmp_path: Path) -> None:
-    (tmp_path / ANSWERS).write_text("_commit: 22933e8\n_src_path: gh:octo-org/template\n", encoding="utf-8")
-    assert check_update.read_answers(tmp_path / ANSWERS) == ("gh:octo-org/template", "22933e8")
+def test_errors_lead_to_a_heading_of_the_page(default_package: Path) -> None:
+    text = (default_package / "RELEASING.md").read_text(encoding="utf-8")
+    assert "template-updates" in anchors(text)
 
 
-def test_a_template_that_is_gone_is_a_sentence(desk: Desk) -> None:
-    shutil.rmtree(desk.template)
-    done = desk.run()
-    assert done.status == 1
-    assert done.sentences[0].startswith(f"{desk.template} cannot be updated from v1.0.0: ")
-    assert NOTHING_MADE_FOR not in done.errors
-    assert desk.bench.github.changes == []
+# ---- Text of others ---------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("B5")
-def test_a_template_that_would_run_code_is_refused(desk: Desk) -> None:
-    with (desk.template / "copier.yml").open("a", encoding="utf-8") as file:
-        file.write(f"\n_tasks:\n  - touch {desk.template}/ran\n")
-    commit_all(desk.template, "feat: tasks", tag="v1.1.0")
-    done = desk.run()
-    assert done.status == 1
-    assert "unsafe" in done.sentences[0]
-    assert not (desk.template / "ran").exists()
+@pytest.mark.requirement("X17")
+@pytest.mark.parametrize(
+    "hostile",
+    ["@octocat", "<img src=x>", "[a](https://b)", "``` \n# a", "`@a`", "a\u202e\x1b[2J", "#7", "**b**"],
+)
+def test_recorded_text_is_code_in_the_issue(hostile: str, tmp_path: Path) -> None:
+    answers = Answers(tmp_path / ANSWERS, {"_src_path": f"https://a/{hostile}", "_commit": hostile})
+    harmless = Answers(tmp_path / ANSWERS, {"_src_path": "https://a/b", "_commit": "c"})
+    body = check_update.report_on(answers, "v1.0.0")
+    assert kinds(body) == kinds(check_update.report_on(harmless, "v1.0.0"))
+    assert body.replace("\n", "").isprintable()
 
 
-def test_a_template_without_a_changelog_is_fine(desk: Desk) -> None:
-    edit(desk.template / "template" / f"{SETTINGS}.jinja", "patience = 1800", "patience = 3600")
-    commit_all(desk.template, "feat: more", tag="v1.1.0")
-    desk.works()
-    assert "Changes of the template" not in desk.pulls()[0]["body"]
+def kinds(markdown: str) -> list[tuple[str, list[str]]]:
+    """The kinds of the tokens of a Markdown text."""
+    return [(t.type, [c.type for c in t.children or ()]) for t in MarkdownIt().parse(markdown)]
 
 
 @pytest.mark.parametrize(
-    ("text", "version"),
+    ("url", "page"),
     [
-        ("v1.2.3", "1.2.3"),
-        ("1.2.3", "1.2.3"),
-        ("v1.2.3-4-g0abcdef", "1.2.3"),
-        ("[1.2.3] - 2026-11-22", "1.2.3"),
-        ("v2.0.0rc1", "2.0.0rc1"),
-        ("0abcdef", "None"),
-        ("Unreleased", "None"),
-        ("", "None"),
+        ("gh:octo-org/template", "https://github.com/octo-org/template"),
+        ("https://github.com/octo-org/template.git", "https://github.com/octo-org/template"),
+        ("git+https://github.com/octo-org/template", "https://github.com/octo-org/template"),
+        ("git@github.com:octo-org/template.git", "https://github.com/octo-org/template"),
+        ("gl:octo-org/template", ""),
+        ("https://github.com.example/octo-org/template", ""),
+        ("/home/ada/template", ""),
     ],
 )
-def test_versions_are_read_from_tags_and_headings(text: str, version: str) -> None:
-    assert str(check_update.version_of(text)) == version
+def test_the_changelog_is_linked_where_the_template_is_on_github(url: str, page: str, tmp_path: Path) -> None:
+    answers = Answers(tmp_path / ANSWERS, {"_src_path": url, "_commit": "v1.0.0"})
+    linked = re.findall(r"\]\((.*?)\)", check_update.report_on(answers, "v1.1.0"))
+    assert linked == ([f"{page}/blob/v1.1.0/CHANGELOG.md"] if page else [])
 
 
 # ---- What is rendered -------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("B3", "B5", "P2.5", "X6", "X10", "S4")
-def test_the_scheduled_workflow_may_do_no_more_than_it_needs(default_package: Path) -> None:
+def test_the_scheduled_workflow_may_read_and_write_issues_only(default_package: Path) -> None:
     workflow = YAML(typ="safe").load(default_package / WORKFLOW)
     assert set(workflow["on"]) == {"schedule", "workflow_dispatch"}
     assert workflow["permissions"] == {}
     (job,) = workflow["jobs"].values()
-    assert job["permissions"] == {"contents": "write", "issues": "write", "pull-requests": "write"}
+    assert job["permissions"] == {"contents": "read", "issues": "write"}
     assert job["if"] == "${{ !github.event.repository.fork }}"
     assert job["timeout-minutes"] <= 15
-    checkout, uv, look = job["steps"]
-    ci = YAML(typ="safe").load(default_package / ".github/workflows/ci.yml")["jobs"]["build"]["steps"]
-    assert [checkout["uses"], uv["uses"]] == [step["uses"] for step in ci[:2]]
+    checkout, uv, check = job["steps"]
     assert checkout["with"] == {"persist-credentials": False}
-    assert uv["with"] == {"version": ci[1]["with"]["version"], "enable-cache": False}
-    assert look["env"] == {"GH_TOKEN": "${{ github.token }}"}
-    assert look["run"] == "uv run .github/release/template_update.py"
+    assert uv["with"]["enable-cache"] is False
+    assert check["env"] == {"GH_TOKEN": "${{ github.token }}"}
+    assert check["run"] == "uv run --no-config .github/release/tool.py check-update"
+
+
+@pytest.mark.parametrize("answers", [{"update_bot": "renovate"}, {"release_issues": False}])
+def test_the_scheduled_workflow_is_left_out(template: Path, tmp_path: Path, answers: dict[str, Any]) -> None:
+    package = render(template, tmp_path / "demo-pkg", answers)
+    assert not (package / WORKFLOW).exists()
 
 
 @pytest.mark.requirement("B3", "X9")
 def test_renovate_brings_updates_and_moves_every_stored_pin(template: Path, tmp_path: Path) -> None:
     """Its regular expressions, which take JavaScript's spelling of named groups, find all of them."""
     package = render(template, tmp_path / "demo-pkg", {"update_bot": "renovate"})
-    assert not (package / WORKFLOW).exists()
     config = json.loads((package / "renovate.json").read_text(encoding="utf-8"))
     assert config["copier"] == {"enabled": True}
     text = (package / ANSWERS).read_text(encoding="utf-8")
-    answers = YAML(typ="safe").load(text)
-    stored = answers.get("stored_pins") or answers["pins"]
+    stored = YAML(typ="safe").load(text)["stored_pins"]
     patterns = [p.replace("(?<", "(?P<") for m in config["customManagers"] for p in m["matchStrings"]]
     found = [match.groupdict() for pattern in patterns for match in re.finditer(pattern, text)]
     written = {

@@ -1,4 +1,4 @@
-"""The commands are pleasant to look at in a terminal, and plain elsewhere."""
+"""Output: pleasant in a terminal, plain elsewhere, and text of others is shown as text."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import subprocess
 import sys
 
 import pytest
+from copier_pypi_release.console import WIDTH, printable
 from support.rendering import ROOT
 
-SCRIPTS = ROOT / "template/.github/release"
 SHOW = """
-from copier_pypi_release.console import console, marked, table
+from copier_pypi_release.console import console, lines, marked, table
 shown = table("Title [with brackets]", "A", "B")
-shown.add_row("[bold]plain[/bold]", marked("fail"))
+shown.add_row("[bold]plain[/bold] \\x1b[31m\\u202e", marked("fail"))
+shown.add_row("word " * 30, "x" * 30)
 console().print(shown)
+lines(console(), ["  " + "long-command " * 12 + "\\x07"])
 """
 
 
 def printed(*, terminal: bool, **variables: str) -> str:
-    """What a table looks like, in a terminal or not."""
+    """What a table and a line look like, in a terminal or not."""
+    paths = [str(ROOT / "extensions"), str(ROOT / "template/.github/release")]
     env = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(SCRIPTS),
+        "PYTHONPATH": os.pathsep.join(paths),
         "TERM": "xterm",
         "COLUMNS": "60",
         **variables,
@@ -39,22 +42,30 @@ def printed(*, terminal: bool, **variables: str) -> str:
     return text
 
 
-def test_there_is_colour_in_a_terminal() -> None:
+def test_a_terminal_gets_colour() -> None:
     assert "\x1b[1;31mfail" in printed(terminal=True)
 
 
 @pytest.mark.parametrize(("terminal", "variables"), [(False, {}), (True, {"NO_COLOR": "1"})])
-def test_there_is_no_colour_elsewhere(terminal: bool, variables: dict[str, str]) -> None:
+def test_nothing_else_gets_colour(terminal: bool, variables: dict[str, str]) -> None:
     assert "\x1b[1;31m" not in printed(terminal=terminal, **variables)
 
 
-def test_brackets_in_a_text_are_brackets() -> None:
-    assert "[bold]plain[/bold]" in printed(terminal=False)
+def test_tables_fit_80_columns_and_lines_stay_whole() -> None:
+    *shown, line = printed(terminal=False).splitlines()
+    assert max(map(len, shown)) <= WIDTH == 80
+    assert line.count("long-command") == 12
 
 
-@pytest.mark.parametrize("script", ["set_up.py", "doctor.py", "status.py"])
-def test_each_command_explains_itself(script: str) -> None:
-    done = subprocess.run(
-        [sys.executable, SCRIPTS / script, "--help"], check=True, capture_output=True, text=True
-    )
-    assert done.stdout.startswith(f"usage: {script}")
+@pytest.mark.requirement("X17")
+def test_text_of_others_is_neither_markup_nor_a_command_to_the_terminal() -> None:
+    shown = printed(terminal=True, NO_COLOR="1", COLUMNS="120")
+    assert "[bold]plain[/bold] \\x1b[31m\\u202e" in shown
+    assert "\\x07" in shown
+
+
+@pytest.mark.requirement("X17")
+@pytest.mark.parametrize("code", [0x00, 0x07, 0x0D, 0x1B, 0x7F, 0x9B, 0x061C, 0x200F, 0x2028, 0x202E, 0x2066])
+def test_control_characters_become_escapes(code: int) -> None:
+    assert printable(f"a{chr(code)}b").isprintable()
+    assert printable("é ü\n✓ 版") == "é ü\n✓ 版"

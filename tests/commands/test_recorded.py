@@ -1,19 +1,21 @@
 """docs/commands.md shows what the maintainer's commands print, as they print it.
 
-``uv run pytest tests/release/test_recorded.py --refresh-docs`` writes it again.
+``uv run pytest tests/commands/test_recorded.py --refresh-docs`` writes it again.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
-from copier_pypi_release.commands import doctor, setup, status
+from copier_pypi_release import recovery
+from copier_pypi_release.commands import status
 from support.rendering import ROOT
 
 from commands.local_github import ADDRESS, bench
-from commands.test_status import NO_RUN, files, picture, release_of, run_of
+from commands.test_status import BUILT, NO_RUN, files, release_of, run_of, state
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,21 +23,26 @@ if TYPE_CHECKING:
     from commands.local_github import Bench
 
 PATH = ROOT / "docs/commands.md"
-SAID = [
-    "PyPI delivers demo_pkg-1.2.3.tar.gz with SHA-256 0000",
-    "Expected: the bytes that were built",
+TOOL = "uv run .github/release/tool.py"
+SDIST = "demo_pkg-1.2.3.tar.gz"
+TRUNCATED = hashlib.sha256(b"truncated on the way").hexdigest()
+ERROR_LINES = [
+    f"PyPI delivers {SDIST} with SHA-256 {TRUNCATED}",
+    f"Expected: {BUILT[SDIST]}",
     "Fix: gh run rerun --failed",
-    "See: RELEASING.md, 'verify-pypi'",
+    "See: .github/release/RECOVERY.md, 'verify-pypi'",
 ]
-# Command, what stands above it, what it shows of a state.
+# What has happened, and the state that status shows.
 STATES = {
-    "no run was created for the tag": picture(**NO_RUN),
-    "the upload to PyPI broke off in the middle": picture(
+    "no run was created for the tag": state(**NO_RUN),
+    "the upload to PyPI stopped in the middle": state(
         "publish-pypi", served={"testpypi": files(), "pypi": files(0)}, release=None
     ),
-    "PyPI delivers something else than was built": picture("verify-pypi", release=None, said=SAID),
-    "all is done but to read the draft": picture(release=release_of(draft=True)),
-    "it was yanked": picture(served={"testpypi": files(), "pypi": files(yanked="Broken: use 1.2.4.")}),
+    "PyPI delivers other contents than were built": state(
+        "verify-pypi", release=None, error_lines=ERROR_LINES
+    ),
+    "the draft waits to be read": state(release=release_of(draft=True)),
+    "it was yanked": state(served={"testpypi": files(), "pypi": files(yanked="Broken: use 1.2.4.")}),
 }
 
 
@@ -56,32 +63,29 @@ def test_the_commands_print_what_the_document_shows(
     desk: Bench, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     page = [
-        "# The maintainer's three commands",
+        "# What the maintainer's commands print",
         "",
-        "What they print, recorded by tests/release/test_recorded.py; in a terminal with colour. `INDEX`",
+        "Recorded by tests/commands/test_recorded.py; in a terminal with colour. `INDEX`",
         "stands for the host of the index.",
         "",
-        "## Set up",
+        "## setup",
         "",
         "An empty repository:",
     ]
-    page += block(f"{setup.AGAIN} --yes", desk.run(setup, "--yes", capsys=capsys).printed)
-    page += ["", "## Look", "", "The same repository, where somebody has switched a tag rule off since:"]
+    page += block(f"{TOOL} setup --yes", desk.run("setup", "--yes", capsys=capsys).printed)
+    page += ["", "## doctor", "", "The same repository, after somebody has switched a tag rule off:"]
     desk.github.ruleset("never")["enforcement"] = "disabled"
-    page += block("uv run .github/release/doctor.py", desk.run(doctor, capsys=capsys).printed)
-    page += ["", "## Recover"]
+    page += block(f"{TOOL} doctor", desk.run("doctor", capsys=capsys).printed)
+    page += ["", "## status"]
     for title, seen in STATES.items():
-        runs = [run_of(number=4711, conclusion=run.conclusion) for run in seen.runs]
+        runs = [run_of(id=4711, conclusion=run.conclusion) for run in seen.runs]
         known = dataclasses.replace(seen, runs=runs)
         capsys.readouterr()
-        status.show(known, status.next_step(known, desk.settings, "main"), desk.github.host, desk.settings)
-        page += [
-            "",
-            f"When {title}:",
-            *block("uv run .github/release/status.py v1.2.3", capsys.readouterr().out),
-        ]
+        step = recovery.next_step(known, desk.settings, "main")
+        status.show(known, step, desk.github.client, desk.settings)
+        page += ["", f"When {title}:", *block(f"{TOOL} status v1.2.3", capsys.readouterr().out)]
     wanted = "\n".join(page) + "\n"
     if request.config.getoption("--refresh-docs"):
         PATH.write_text(wanted, encoding="utf-8")
     found = PATH.read_text(encoding="utf-8") if PATH.exists() else ""
-    assert found == wanted, "refresh it: uv run pytest tests/release/test_recorded.py --refresh-docs"
+    assert found == wanted, "refresh it: uv run pytest tests/commands/test_recorded.py --refresh-docs"

@@ -1,4 +1,4 @@
-"""The repository is set up on GitHub by one command: plan, question, changes, forms."""
+"""setup: it plans, asks, applies, and shows the forms."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier_pypi_release import github, workflow_files
-from copier_pypi_release.commands import setup
+from copier_pypi_release import github, github_settings, workflow_files
 from release_lib.index import INDEXES
 from support.rendering import git
 
@@ -32,20 +31,20 @@ def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run set_up.py."""
+    """Run setup."""
 
     def command(*arguments: str) -> Outcome:
-        return desk.run(setup, *arguments, capsys=capsys)
+        return desk.run("setup", *arguments, capsys=capsys)
 
     return command
 
 
-def plan_of(desk: Bench) -> dict[str, setup.Item]:
+def plan_of(desk: Bench) -> dict[str, github_settings.Item]:
     """The plan for a bench, by title."""
     release = workflow_files.load_release(desk.clone, desk.settings)
     me = desk.github.store.user(OWNER)
-    wishes = setup.Wishes((("User", me["id"], me["login"]),))
-    items = setup.plan(desk.github.host, desk.clone, desk.settings, release, wishes)
+    review = github_settings.ReviewOptions((github_settings.Reviewer("User", me["id"], me["login"]),))
+    items = github_settings.plan(desk.github.client, desk.clone, desk.settings, release, review)
     return {item.title: item for item in items}
 
 
@@ -53,7 +52,7 @@ def plan_of(desk: Bench) -> dict[str, setup.Item]:
 
 
 @pytest.mark.requirement("P2.3", "P9.5", "X2", "C13")
-def test_both_environments_let_in_release_tags_and_the_default_branch_only(desk: Bench, run: Command) -> None:
+def test_both_environments_admit_release_tags_and_the_default_branch_only(desk: Bench, run: Command) -> None:
     assert run("--yes").status == 0
     made = desk.github.repo["environments"]
     assert set(made) == {"testpypi", "pypi"}
@@ -65,7 +64,7 @@ def test_both_environments_let_in_release_tags_and_the_default_branch_only(desk:
 
 
 @pytest.mark.requirement("P2.4", "X8", "C1")
-def test_both_tag_rules_are_those_of_the_repository(desk: Bench, run: Command) -> None:
+def test_both_tag_rules_are_created_as_the_repository_has_them(desk: Bench, run: Command) -> None:
     run("--yes")
     files = sorted((desk.clone / ".github/rulesets").glob("*.json"))
     wanted = [json.loads(path.read_text()) for path in files]
@@ -74,7 +73,7 @@ def test_both_tag_rules_are_those_of_the_repository(desk: Bench, run: Command) -
 
 
 @pytest.mark.requirement("P9.5", "X6")
-def test_releases_freeze_tokens_read_and_actions_are_pinned(desk: Bench, run: Command) -> None:
+def test_releases_are_immutable_tokens_read_only_and_actions_pinned(desk: Bench, run: Command) -> None:
     desk.github.repo["actions"].update(default_workflow_permissions="write", enabled=False)
     run("--yes")
     actions = desk.github.repo["actions"]
@@ -85,7 +84,7 @@ def test_releases_freeze_tokens_read_and_actions_are_pinned(desk: Bench, run: Co
 
 
 @pytest.mark.requirement("P9.5")
-def test_the_second_time_there_is_nothing_to_do(desk: Bench, run: Command) -> None:
+def test_a_second_run_has_nothing_to_do(desk: Bench, run: Command) -> None:
     run("--yes")
     before, desk.github.changes = desk.github.state(), []
     again = run("--yes")
@@ -98,7 +97,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(desk: Bench, run: Command)
     before = desk.github.state()
     shown = run("--dry-run")
     assert shown.status == 0
-    assert "Nothing was changed. 6 to create or change." in shown.printed
+    assert "Nothing was changed (--dry-run). 6 to create or change." in shown.printed
     assert all(word in shown.printed for word in ("Environment testpypi", "Immutable releases", "create"))
     assert desk.github.changes == []
     assert desk.github.state() == before
@@ -116,7 +115,7 @@ def test_the_environments_follow_the_tag_prefix(desk: Bench, run: Command, prefi
     assert "Everything is set up already" in run("--yes").printed
 
 
-def test_the_environments_are_those_that_the_workflow_names(desk: Bench, run: Command) -> None:
+def test_the_environments_are_named_as_in_the_workflow(desk: Bench, run: Command) -> None:
     """P9.2: at a retrofit the names are the maintainer's."""
     desk.edit(
         ".github/workflows/release.yml", 'environment: "pypi"', "environment:\n      name: release to PyPI"
@@ -132,7 +131,7 @@ def test_the_environments_are_those_that_the_workflow_names(desk: Bench, run: Co
     ("typed", "reviewers"),
     [("\ny\n", [OWNER]), ("ada grace\nyes\n", ["ada", "grace"]), ("ada, grace\nY\n", ["ada", "grace"])],
 )
-def test_it_asks_who_approves_and_whether_to_go_on(
+def test_it_asks_who_approves_and_whether_to_apply(
     desk: Bench, run: Command, typed: str, reviewers: list[str]
 ) -> None:
     for login in ("ada", "grace"):
@@ -143,32 +142,32 @@ def test_it_asks_who_approves_and_whether_to_go_on(
 
 
 @pytest.mark.parametrize("typed", ["\n\n", "\nn\n", "\nwhat?\n"])
-def test_without_a_yes_nothing_is_changed(desk: Bench, run: Command, typed: str) -> None:
+def test_nothing_changes_without_a_yes(desk: Bench, run: Command, typed: str) -> None:
     desk.patch.setattr(sys, "stdin", io.StringIO(typed))
     assert run().printed.rstrip().endswith("Nothing was changed.")
     assert desk.github.changes == []
 
 
-def test_with_nobody_to_ask_it_says_how_to_go_on(desk: Bench, run: Command) -> None:
+def test_without_anybody_to_ask_it_names_the_options(desk: Bench, run: Command) -> None:
     desk.patch.setattr(sys, "stdin", io.StringIO("\n"))
     outcome = run()
     assert outcome.status == 1
-    assert outcome.sentences[0].startswith("There is nobody to ask")
-    assert "--yes" in outcome.sentences[2]
+    assert outcome.error_lines[0].startswith("There is nobody to ask")
+    assert "--yes" in outcome.error_lines[2]
     assert desk.github.changes == []
 
 
 def test_self_review_can_be_switched_off(desk: Bench, run: Command) -> None:
     shown = run("--yes", "--no-self-review")
     assert desk.github.repo["environments"]["pypi"]["prevent_self_review"] is True
-    assert "lock themselves out" not in shown.printed
+    assert "locked out" not in shown.printed
 
 
-def test_it_says_why_self_review_stays_possible(run: Command) -> None:
-    assert "a single maintainer would lock themselves out" in run("--dry-run").printed
+def test_it_explains_why_self_review_stays_possible(run: Command) -> None:
+    assert "a single maintainer would be locked out" in " ".join(run("--dry-run").printed.split())
 
 
-# ---- What is stricter stays, what is weaker is mended -----------------------------------------------
+# ---- A stricter setting stays, a weaker one is changed ------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -191,27 +190,27 @@ def test_a_stricter_environment_stays(desk: Bench, run: Command, key: str, value
     assert len(environment["policies"]) == 2
 
 
-def test_a_team_can_review_and_stays(desk: Bench, run: Command) -> None:
+def test_a_team_can_be_a_reviewer_and_stays_one(desk: Bench, run: Command) -> None:
     desk.github.team("docs")
     desk.github.team("releasers")
     shown = run("--yes", "--reviewer", f"{OWNER}/Releasers", "--reviewer", OWNER)
-    assert "approved by releasers" in shown.printed
+    assert "releasers" in shown.printed
     pypi = desk.github.repo["environments"]["pypi"]
     assert pypi["reviewers"] == ["@releasers", OWNER]
-    desk.github.environment("pypi", policies=[])  # something to mend
+    desk.github.environment("pypi", policies=[])  # something to change
     run("--yes")
     assert pypi["reviewers"] == ["@releasers", OWNER]
     assert len(pypi["policies"]) == 2
 
 
 @pytest.mark.parametrize("team", [f"{OWNER}/nobody", "elsewhere/releasers"])
-def test_a_team_has_to_see_the_repository(desk: Bench, run: Command, team: str) -> None:
+def test_a_team_without_access_cannot_review(desk: Bench, run: Command, team: str) -> None:
     desk.github.team("releasers")
     outcome = run("--yes", "--reviewer", team)
-    assert outcome.sentences[0] == (
+    assert outcome.error_lines[0] == (
         f"The team {team!r} cannot approve releases: it has no access to {REPOSITORY}"
     )
-    assert f"repos/{REPOSITORY}" in outcome.sentences[2]
+    assert f"repos/{REPOSITORY}" in outcome.error_lines[2]
     assert desk.github.changes == []
 
 
@@ -222,7 +221,7 @@ def test_reviewers_of_testpypi_stay(desk: Bench, run: Command) -> None:
     assert desk.github.repo["environments"]["testpypi"]["reviewers"] == ["ada"]
 
 
-def test_refs_that_were_let_in_before_stay(desk: Bench, run: Command) -> None:
+def test_refs_admitted_before_stay_admitted(desk: Bench, run: Command) -> None:
     """Another package of the same repository may publish through this environment."""
     custom = {"protected_branches": False, "custom_branch_policies": True}
     policies = [{"id": 7, "type": "tag", "name": "other-v*"}]
@@ -271,14 +270,14 @@ WEAKER: list[tuple[str, str, dict[str, Any], str]] = [
 
 
 @pytest.mark.requirement("X8", "C1")
-@pytest.mark.parametrize(("part", "weak", "said"), [w[1:] for w in WEAKER], ids=[w[0] for w in WEAKER])
-def test_a_weaker_tag_rule_is_mended(
-    desk: Bench, run: Command, part: str, weak: dict[str, Any], said: str
+@pytest.mark.parametrize(("part", "weak", "then"), [w[1:] for w in WEAKER], ids=[w[0] for w in WEAKER])
+def test_a_weaker_tag_rule_is_tightened(
+    desk: Bench, run: Command, part: str, weak: dict[str, Any], then: str
 ) -> None:
     run("--yes")
     desk.github.ruleset(part).update(weak)
     title = next(t for t in plan_of(desk) if part in t)
-    assert plan_of(desk)[title].then == said
+    assert plan_of(desk)[title].then == then
     run("--yes")
     assert not plan_of(desk)[title].calls
 
@@ -304,7 +303,7 @@ def test_a_stricter_tag_rule_stays(desk: Bench, run: Command, part: str, strict:
     assert desk.github.state() == before
 
 
-def test_mending_a_rule_keeps_what_is_stricter_in_it(desk: Bench, run: Command) -> None:
+def test_tightening_a_rule_keeps_its_stricter_parts(desk: Bench, run: Command) -> None:
     run("--yes")
     rule = desk.github.ruleset("never")
     rule.update(enforcement="disabled", rules=[*rule["rules"], {"type": "required_signatures"}])
@@ -323,7 +322,7 @@ def test_a_rule_on_the_second_page_is_found(desk: Bench, run: Command) -> None:
     assert len(rules) == github.PAGE + 2
 
 
-def test_actions_need_not_be_pinned_while_a_workflow_would_stop(desk: Bench, run: Command) -> None:
+def test_pinning_is_not_required_while_a_workflow_would_stop(desk: Bench, run: Command) -> None:
     other = desk.clone / ".github/workflows/docs.yml"
     other.write_text("on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v7\n")
     shown = run("--yes")
@@ -332,7 +331,7 @@ def test_actions_need_not_be_pinned_while_a_workflow_would_stop(desk: Bench, run
     assert desk.github.repo["actions"]["sha_pinning_required"] is False
 
 
-def test_which_actions_may_run_stays(desk: Bench, run: Command) -> None:
+def test_the_selection_of_allowed_actions_stays(desk: Bench, run: Command) -> None:
     chosen = {"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": ["pypa/*"]}
     desk.github.repo["actions"].update(allowed_actions="selected", selected_actions=chosen)
     run("--yes")
@@ -408,8 +407,8 @@ def a_guest(desk: Bench, folder: Path) -> None:
 
 def weak_token(desk: Bench, folder: Path) -> None:
     assert folder.exists()
-    said = {"message": "Resource not accessible by personal access token"}
-    desk.github.refusals.append(("GET", "immutable-releases", 403, said))
+    answer = {"message": "Resource not accessible by personal access token"}
+    desk.github.refusals.append(("GET", "immutable-releases", 403, answer))
 
 
 def rate_limit(desk: Bench, folder: Path) -> None:
@@ -454,9 +453,9 @@ BAD = [
         "copier update --data repository_owner=demo-pkg --data repository_name=new-name",
     ),
     (a_fork, "is a fork", "run this in a clone of the original"),
-    (archived, "is archived", "mend settings.toml"),
-    (no_rights, "grace has the role push", "ask demo-pkg, ada to run"),
-    (a_guest, "guest has the role pull", "ask the owner, demo-pkg to run"),
+    (archived, "is archived", "correct settings.toml"),
+    (no_rights, "grace has the role write", "ask demo-pkg, ada to run"),
+    (a_guest, "guest has the role read", "ask the owner, demo-pkg to run"),
     (weak_token, "Resource not accessible by personal access token", "gh auth login --scopes repo"),
     (rate_limit, "rate limit for this login is used up until 2100-01-01", "gh auth switch"),
     (network_gone, "GitHub does not answer", "https://www.githubstatus.com"),
@@ -467,42 +466,51 @@ BAD = [
 
 
 @pytest.mark.requirement("P9.5")
-@pytest.mark.parametrize(("spoil", "said"), [(b[0], b[1:]) for b in BAD], ids=[b[0].__name__ for b in BAD])
-def test_bad_input_is_a_sentence_and_changes_nothing(
-    desk: Bench, run: Command, tmp_path: Path, spoil: Callable[[Bench, Path], None], said: tuple[str, str]
+@pytest.mark.parametrize(("spoil", "words"), [(b[0], b[1:]) for b in BAD], ids=[b[0].__name__ for b in BAD])
+def test_bad_input_ends_in_four_lines_and_changes_nothing(
+    desk: Bench, run: Command, tmp_path: Path, spoil: Callable[[Bench, Path], None], words: tuple[str, str]
 ) -> None:
     spoil(desk, tmp_path)
     before = desk.github.state()
     outcome = run("--yes")
     assert outcome.status == 1
-    assert said[0] in outcome.sentences[0]
-    assert said[1] in outcome.sentences[2]
-    assert len(outcome.sentences) == 4
+    assert words[0] in outcome.error_lines[0]
+    assert words[1] in outcome.error_lines[2]
+    assert len(outcome.error_lines) == 4
     assert desk.github.changes == []
     assert desk.github.state() == before
 
 
 @pytest.mark.parametrize("login", ["nobody-of-that-name", "stranger"])
-def test_a_reviewer_has_to_exist_and_to_see_the_repository(desk: Bench, run: Command, login: str) -> None:
+def test_a_reviewer_must_exist_and_have_access(desk: Bench, run: Command, login: str) -> None:
     desk.github.token("stranger")
     desk.github.repo["private"] = True
     outcome = run("--yes", "--reviewer", login)
-    assert outcome.sentences[0].startswith(f"'{login}' cannot approve releases")
+    assert outcome.error_lines[0].startswith(f"'{login}' cannot approve releases")
     assert desk.github.changes == []
+
+
+def test_a_token_that_belongs_to_nobody_needs_a_named_reviewer(desk: Bench, run: Command) -> None:
+    desk.github.answers("GET", "^/user$", {"message": "Resource not accessible by integration"}, 403)
+    outcome = run("--yes")
+    assert outcome.error_lines[0].startswith("Nobody is named who approves releases to PyPI")
+    assert outcome.error_lines[2] == f"Fix: {github_settings.AGAIN} --reviewer LOGIN"
+    assert desk.github.changes == []
+    assert run("--yes", "--reviewer", OWNER).status == 0
 
 
 @pytest.mark.parametrize(
     "refused", ["environments/pypi$", "rulesets$", "immutable-releases$", "actions/permissions$"]
 )
-def test_after_a_refusal_it_says_what_is_done_and_goes_on_the_next_time(
+def test_a_refusal_names_what_is_done_and_the_next_run_continues(
     desk: Bench, run: Command, refused: str
 ) -> None:
     for method in ("PUT", "POST"):
         desk.github.refusals.append((method, refused, 403, {"message": "Upgrade to GitHub Pro"}))
     outcome = run("--yes")
     assert outcome.status == 1
-    assert "Upgrade to GitHub Pro" in outcome.sentences[0]
-    assert "done: Environment testpypi" in outcome.sentences[0]
+    assert "Upgrade to GitHub Pro" in outcome.error_lines[0]
+    assert "done: Environment testpypi" in outcome.error_lines[0]
     desk.github.refusals.clear()
     assert run("--yes").status == 0
     assert not [item for item in plan_of(desk).values() if item.calls]
@@ -511,10 +519,12 @@ def test_after_a_refusal_it_says_what_is_done_and_goes_on_the_next_time(
 def test_settings_that_github_does_not_keep_are_named(desk: Bench, run: Command) -> None:
     desk.github.refusals.append(("PUT", "immutable-releases$", 200, {}))
     outcome = run("--yes")
-    assert outcome.sentences[0] == "GitHub took these settings and did not keep them: Immutable releases"
+    assert (
+        outcome.error_lines[0] == "GitHub accepted these settings and did not keep them: Immutable releases"
+    )
 
 
-def test_a_token_of_gh_is_used_when_the_environment_has_none(
+def test_the_token_of_gh_is_used_when_the_environment_has_none(
     desk: Bench, run: Command, tmp_path: Path
 ) -> None:
     token = desk.github.token()
@@ -528,7 +538,7 @@ def test_a_token_of_gh_is_used_when_the_environment_has_none(
 
 @pytest.mark.requirement("P9.1", "P9.5", "C2")
 @pytest.mark.parametrize("key", ["testpypi", "pypi"])
-def test_each_value_of_the_forms_stands_on_a_line_of_its_own(desk: Bench, run: Command, key: str) -> None:
+def test_each_value_of_the_forms_is_on_a_line_of_its_own(desk: Bench, run: Command, key: str) -> None:
     printed = run("--yes").printed.splitlines()
     page = INDEXES[key].simple.removesuffix("/simple/") + "/manage/account/publishing/"
     title = f"{INDEXES[key].title}: {page}"
@@ -558,8 +568,8 @@ def test_an_adopted_package_keeps_the_file_name_of_its_workflow(desk: Bench, run
     assert forms == ["publish.yml", "publish.yml"]
 
 
-def test_it_says_when_to_register_the_publishers(run: Command) -> None:
-    printed = run("--yes").printed
+def test_it_tells_when_to_register_the_publishers(run: Command) -> None:
+    printed = " ".join(run("--yes").printed.split())
     assert "just before the first tag" in printed
     assert "expires after 30 days" in printed
 

@@ -1,21 +1,21 @@
-"""The state of a release has a name and a next step, whatever the state."""
+"""status: every state of a release has a name and a next step."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from copier_pypi_release import workflow_files
-from copier_pypi_release.commands import status
+from copier_pypi_release import recovery, release_state, workflow_files
 from packaging.version import Version
 from pypi_simple import DistributionPackage
 from release_lib.index import compare
 from release_lib.settings import Settings, load_settings
+from support.documents import anchors
 from support.rendering import git
 
 from commands.local_github import NAME, REPOSITORY, Bench, Command, Outcome, bench
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 TAG, VERSION = "v1.2.3", Version("1.2.3")
-COMMIT = "c" * 40
-BUILT = {"demo_pkg-1.2.3-py3-none-any.whl": "a" * 64, "demo_pkg-1.2.3.tar.gz": "b" * 64}
+COMMIT = hashlib.sha1(b"1.2.3", usedforsecurity=False).hexdigest()
+BUILT = {
+    name: hashlib.sha256(name.encode()).hexdigest()
+    for name in ("demo_pkg-1.2.3-py3-none-any.whl", "demo_pkg-1.2.3.tar.gz")
+}
 GREEN = dict.fromkeys(workflow_files.STAGES, "success")
 
 
@@ -59,9 +62,9 @@ def files(*numbers: int, sha256: str = "", **facts: Any) -> dict[str, Distributi
     return {name: package(name, sha256 or BUILT[name], **facts) for name in names}
 
 
-def run_of(**facts: Any) -> status.Run:  # noqa: ANN401
+def run_of(**facts: Any) -> release_state.Run:  # noqa: ANN401
     """A run of the tag."""
-    known = status.Run(7, "completed", "success", COMMIT, NOW, 1, by_hand=False)
+    known = release_state.Run(7, "completed", "success", COMMIT, NOW, 1, by_hand=False)
     return dataclasses.replace(known, **facts)
 
 
@@ -71,23 +74,22 @@ def release_of(*, draft: bool, without: str = "") -> dict[str, Any]:
     return {"draft": draft, "assets": [*assets, {"name": "SHA256SUMS", "digest": "sha256:0"}]}
 
 
-def picture(stop: str = "", result: str = "failure", **facts: Any) -> status.Picture:  # noqa: ANN401
-    """A release that went through, but for what a test says; it may have stopped at a job."""
+def state(stop: str = "", result: str = "failure", **facts: Any) -> release_state.ReleaseState:  # noqa: ANN401
+    """A complete release but for what a test says; it may have stopped at a job."""
     order = list(workflow_files.STAGES)
     after = order[order.index(stop) + 1 :] if stop else []
     stages = GREEN | ({stop: result} if stop else {}) | dict.fromkeys(after, "skipped")
     served = facts.pop("served", {"testpypi": files(), "pypi": files()})
     runs = [run_of(conclusion=result)] if stop else [run_of()]
-    known = status.Picture(
-        tag=TAG,
+    known = release_state.ReleaseState(
+        tag=release_state.Tag(TAG, COMMIT, "not signed", COMMIT),
         version=VERSION,
-        where=status.Tag(COMMIT, "not signed", COMMIT),
         runs=runs,
         stages=stages,
         waits_for={},
-        said=[],
+        error_lines=[],
         rejected=False,
-        job_numbers={"github-release": 8},
+        job_ids={"github-release": 8},
         built=BUILT,
         served=served,
         compared={key: compare(BUILT, found) for key, found in served.items()},
@@ -104,27 +106,27 @@ NO_RUN: dict[str, Any] = {**UNBORN, "runs": [], "stages": {}}
 EARLY = "the-github-release-was-published-too-early"
 RERUN, DISPATCH = "gh run rerun 7 --failed", "gh workflow run release.yml --ref main --field tag=v1.2.3"
 
-# State, what is known, row of the runbook, words of the sentence, the command.
-STATES: list[tuple[str, status.Picture, str, str, str]] = [
-    ("nowhere", picture(**NO_RUN, where=status.Tag("", "", "")), "steps", "does not exist", ""),
+# Name, state, heading of the runbook, words of the sentence, the first command.
+STATES: list[tuple[str, release_state.ReleaseState, str, str, str]] = [
+    ("nowhere", state(**NO_RUN, tag=release_state.Tag(TAG)), "steps", "does not exist", ""),
     (
         "in the clone only",
-        picture(**NO_RUN, where=status.Tag("", "", COMMIT)),
+        state(**NO_RUN, tag=release_state.Tag(TAG, local=COMMIT)),
         "steps",
         "in this clone only",
         "git push origin v1.2.3",
     ),
-    ("no run", picture(**NO_RUN), "no-run-was-created", "no run was created", DISPATCH),
+    ("no run", state(**NO_RUN), "no-run-was-created", "no run was created", DISPATCH),
     (
         "queued",
-        picture(**UNBORN, runs=[run_of(status="queued", conclusion="")], stages={}),
+        state(**UNBORN, runs=[run_of(status="queued", conclusion="")], stages={}),
         "steps",
-        "is under way (queued)",
+        "is in progress (queued)",
         "gh run watch 7",
     ),
     (
         "waiting",
-        picture(
+        state(
             "publish-pypi",
             "waiting",
             served=TESTED,
@@ -135,68 +137,68 @@ STATES: list[tuple[str, status.Picture, str, str, str]] = [
         "waits for a review of pypi",
         "gh run view 7 --web",
     ),
-    ("gate", picture("gate", **UNBORN), "gate", "stopped at the gate", ""),
-    ("build", picture("build", **UNBORN), "build", "stopped at build", RERUN),
-    ("test", picture("test", served=NOTHING, release=None), "test", "stopped at test", RERUN),
+    ("gate", state("gate", **UNBORN), "gate", "stopped at the gate", ""),
+    ("build", state("build", **UNBORN), "build", "stopped at build", RERUN),
+    ("test", state("test", served=NOTHING, release=None), "test", "stopped at test", RERUN),
     (
         "TestPyPI refused",
-        picture("publish-testpypi", served=NOTHING, release=None),
+        state("publish-testpypi", served=NOTHING, release=None),
         "publish-testpypi",
         "nothing on TestPyPI, nothing on PyPI",
         RERUN,
     ),
     (
         "half on TestPyPI",
-        picture("publish-testpypi", served={"testpypi": files(0), "pypi": {}}, release=None),
+        state("publish-testpypi", served={"testpypi": files(0), "pypi": {}}, release=None),
         "publish-testpypi",
         "partial on TestPyPI, nothing on PyPI",
         RERUN,
     ),
     (
         "TestPyPI not verified",
-        picture("verify-testpypi", served=TESTED, release=None),
+        state("verify-testpypi", served=TESTED, release=None),
         "verify-testpypi",
         "complete on TestPyPI, nothing on PyPI",
         RERUN,
     ),
     (
         "PyPI refused",
-        picture("publish-pypi", served=TESTED, release=None),
+        state("publish-pypi", served=TESTED, release=None),
         "publish-pypi",
         "complete on TestPyPI, nothing on PyPI",
         RERUN,
     ),
     (
         "half on PyPI",
-        picture("publish-pypi", served={"testpypi": files(), "pypi": files(0, days=13)}, release=None),
+        state("publish-pypi", served={"testpypi": files(), "pypi": files(0, days=13)}, release=None),
         "publish-pypi",
         "partial on PyPI",
         RERUN,
     ),
     (
         "half on PyPI, late",
-        picture("publish-pypi", served={"testpypi": files(), "pypi": files(0, days=15)}, release=None),
+        state("publish-pypi", served={"testpypi": files(), "pypi": files(0, days=15)}, release=None),
         "a-part-of-the-files-is-there",
         "lacks demo_pkg-1.2.3.tar.gz",
         "",
     ),
     (
         "rejected",
-        picture("publish-pypi", served=TESTED, release=None, rejected=True),
+        state("publish-pypi", served=TESTED, release=None, rejected=True),
         "publish-pypi",
         "a reviewer rejected it",
         RERUN,
     ),
     (
         "cancelled",
-        picture("publish-pypi", "cancelled", served=TESTED, release=None),
+        state("publish-pypi", "cancelled", served=TESTED, release=None),
         "publish-pypi",
         "was cancelled at publish-pypi",
         RERUN,
     ),
     (
         "too old to re-run",
-        picture(
+        state(
             "publish-pypi",
             served=TESTED,
             release=None,
@@ -208,95 +210,95 @@ STATES: list[tuple[str, status.Picture, str, str, str]] = [
     ),
     (
         "published too early",
-        picture("publish-pypi", served=TESTED, release=release_of(draft=False)),
+        state("publish-pypi", served=TESTED, release=release_of(draft=False)),
         EARLY,
         "nothing on PyPI",
         "gh release edit v1.2.3 --draft",
     ),
     (
         "published too early, frozen",
-        picture("publish-pypi", served=TESTED, release={**release_of(draft=False), "immutable": True}),
+        state("publish-pypi", served=TESTED, release={**release_of(draft=False), "immutable": True}),
         EARLY,
         "nothing on PyPI",
         RERUN,
     ),
     (
         "frozen for ever",
-        picture("github-release", release={**release_of(draft=False), "immutable": True}),
+        state("github-release", release={**release_of(draft=False), "immutable": True}),
         EARLY,
         "complete on PyPI",
         "",
     ),
-    ("PyPI not verified", picture("verify-pypi", release=None), "verify-pypi", "complete on PyPI", RERUN),
-    ("no draft", picture("github-release", release=None), "github-release", "complete on PyPI", RERUN),
+    ("PyPI not verified", state("verify-pypi", release=None), "verify-pypi", "complete on PyPI", RERUN),
+    ("no draft", state("github-release", release=None), "github-release", "complete on PyPI", RERUN),
     (
         "green, no release",
-        picture(release=None),
+        state(release=None),
         "github-release",
         "its GitHub Release is missing",
         "gh run rerun --job 8",
     ),
     (
         "green, file missing",
-        picture(release=release_of(draft=True, without="demo_pkg-1.2.3.tar.gz")),
+        state(release=release_of(draft=True, without="demo_pkg-1.2.3.tar.gz")),
         "github-release",
         "lacks demo_pkg-1.2.3.tar.gz",
         "gh run rerun --job 8",
     ),
     (
         "published, file missing",
-        picture(release=release_of(draft=False, without="demo_pkg-1.2.3.tar.gz")),
+        state(release=release_of(draft=False, without="demo_pkg-1.2.3.tar.gz")),
         "github-release",
         "published GitHub Release lacks",
         "",
     ),
     (
         "green, not listed",
-        picture(served={"testpypi": files(), "pypi": {}}, release=release_of(draft=True)),
+        state(served={"testpypi": files(), "pypi": {}}, release=release_of(draft=True)),
         "uploaded-but-not-listed",
         "PyPI does not list all of it",
         "gh run rerun 7",
     ),
-    ("draft", picture(release=release_of(draft=True)), "steps", "complete draft", "gh release view v1.2.3"),
-    ("released", picture(), "", "is released", ""),
+    ("draft", state(release=release_of(draft=True)), "steps", "complete draft", "gh release view v1.2.3"),
+    ("released", state(), "", "is released", ""),
     (
         "yanked",
-        picture(served={"testpypi": files(), "pypi": files(yanked="Broken.")}),
+        state(served={"testpypi": files(), "pypi": files(yanked="Broken.")}),
         "a-wrong-version-is-published",
         "yanked on PyPI: Broken.",
         "",
     ),
     (
-        "other bytes",
-        picture("verify-pypi", served={"testpypi": files(), "pypi": files(0, sha256="f" * 64)}),
-        "the-version-is-there-with-other-bytes",
+        "other contents",
+        state("verify-pypi", served={"testpypi": files(), "pypi": files(0, sha256="f" * 64)}),
+        "the-version-is-there-with-other-contents",
         "PyPI has other files for 1.2.3",
         "",
     ),
     (
         "published by somebody else",
-        picture(runs=[], built={}, compared={}),
-        "the-version-is-there-with-other-bytes",
+        state(runs=[], built={}, compared={}),
+        "the-version-is-there-with-other-contents",
         "no run of release.yml is known",
         "",
     ),
     (
         "moved",
-        picture("publish-pypi", served=TESTED, where=status.Tag("d" * 40, "not signed", COMMIT)),
+        state("publish-pypi", served=TESTED, tag=release_state.Tag(TAG, "d" * 40, "not signed", COMMIT)),
         "making-a-tag-again",
-        "moved",
+        "was moved",
         "",
     ),
     (
         "tag gone, on PyPI",
-        picture(where=status.Tag("", "", "")),
+        state(tag=release_state.Tag(TAG)),
         "making-a-tag-again",
         "its tag is gone",
         f"git tag --force --annotate v1.2.3 {COMMIT} --message v1.2.3",
     ),
     (
         "tag gone, not on PyPI",
-        picture("gate", **UNBORN, where=status.Tag("", "", "")),
+        state("gate", **UNBORN, tag=release_state.Tag(TAG)),
         "making-a-tag-again",
         "nothing of it is on PyPI",
         "",
@@ -307,10 +309,10 @@ STATES: list[tuple[str, status.Picture, str, str, str]] = [
 @pytest.mark.requirement("P8.4", "P8.5", "R1", "R2", "R5", "R8", "R11", "U6")
 @pytest.mark.parametrize("known", STATES, ids=[known[0] for known in STATES])
 def test_each_state_has_a_name_and_a_next_step(
-    known: tuple[str, status.Picture, str, str, str], settings: Settings
+    known: tuple[str, release_state.ReleaseState, str, str, str], settings: Settings
 ) -> None:
     _, seen, anchor, words, command = known
-    found = status.next_step(seen, settings, "main")
+    found = recovery.next_step(seen, settings, "main")
     assert found.anchor == anchor
     assert words in found.state
     assert (found.commands[0] if found.commands else "") == command
@@ -319,21 +321,16 @@ def test_each_state_has_a_name_and_a_next_step(
 @pytest.mark.requirement("P8.6", "P9.2")
 def test_an_adopted_package_keeps_the_file_name_of_its_workflow(settings: Settings) -> None:
     kept = dataclasses.replace(settings, release_workflow="publish.yml")
-    assert status.next_step(picture(**NO_RUN), kept, "main").commands == (
+    assert recovery.next_step(state(**NO_RUN), kept, "main").commands == (
         "gh workflow run publish.yml --ref main --field tag=v1.2.3",
     )
 
 
 @pytest.mark.requirement("P8.4", "C9")
-@pytest.mark.parametrize("known", STATES, ids=[known[0] for known in STATES])
-def test_each_row_is_on_the_page(
-    known: tuple[str, status.Picture, str, str, str], settings: Settings, default_package: Path
-) -> None:
-    text = (default_package / "RELEASING.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    anchor = status.next_step(known[1], settings, "main").anchor
-    assert not anchor or anchor in slugs
+def test_each_heading_is_on_its_page(settings: Settings, default_package: Path) -> None:
+    steps = [recovery.next_step(known[1], settings, "main") for known in STATES]
+    for page, _, anchor in {step.see.partition("#") for step in steps if step.anchor}:
+        assert anchor in anchors((default_package / page).read_text(encoding="utf-8")), f"{page}#{anchor}"
 
 
 @pytest.mark.parametrize(
@@ -345,19 +342,45 @@ def test_each_row_is_on_the_page(
         ([], [], False),
     ],
 )
-def test_an_old_rejection_is_not_taken_for_a_new_one(
+def test_an_earlier_rejection_is_not_taken_for_a_new_one(
     steps: list[dict[str, str]], reviews: list[str], rejected: bool
 ) -> None:
     jobs = [{"conclusion": "success", "steps": [{}]}, {"conclusion": "failure", "steps": steps}]
-    assert status.was_rejected(jobs, [{"state": state} for state in reviews]) is rejected
+    assert release_state.was_rejected(jobs, [{"state": state} for state in reviews]) is rejected
 
 
-def test_no_command_is_proposed_that_could_upload_by_hand(settings: Settings) -> None:
-    commands = [c for known in STATES for c in status.next_step(known[1], settings, "main").commands]
+OURS = "There are no release notes for 1.2.3\nExpected: a section\nFix: write it\nSee: CONTRIBUTING.md"
+EXIT = "Process completed with exit code 1."
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize(
+    ("messages", "lines"), [([EXIT, OURS], OURS.splitlines()), ([EXIT], [EXIT]), ([], [])], ids=len
+)
+def test_the_error_lines_are_those_of_the_first_failed_job(
+    desk: Bench, messages: list[str], lines: list[str]
+) -> None:
+    notes = [{"annotation_level": "warning", "message": f"Old\nFix: {OURS}"}]
+    notes += [{"annotation_level": "failure", "message": message} for message in messages]
+    desk.github.answers("GET", "/check-runs/1/annotations$", notes)
+    desk.github.answers("GET", "/check-runs/2/annotations$", [{**notes[0], "annotation_level": "failure"}])
+    workflow = workflow_files.load_release(desk.clone, desk.settings)
+    names = {job: workflow.jobs[job].get("name", job) for job in ("gate", "build")}
+    jobs = [
+        {"id": 2, "name": names["build"], "conclusion": "failure"},
+        {"id": 1, "name": names["gate"], "conclusion": "failure"},
+    ]
+    if not messages:
+        jobs.pop(0)
+    assert release_state.find_error_lines(desk.github.client, jobs, workflow) == lines
+
+
+def test_no_proposed_command_uploads_by_hand(settings: Settings) -> None:
+    commands = [c for known in STATES for c in recovery.next_step(known[1], settings, "main").commands]
     assert {command.split()[0] for command in commands} == {"gh", "git"}
 
 
-# ---- Looking ----------------------------------------------------------------------------------------
+# ---- Collecting -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -374,10 +397,10 @@ def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run status.py."""
+    """Run status."""
 
     def command(*arguments: str) -> Outcome:
-        return desk.run(status, *arguments, capsys=capsys)
+        return desk.run("status", *arguments, capsys=capsys)
 
     return command
 
@@ -386,7 +409,7 @@ def test_a_tag_that_is_only_here(run: Command) -> None:
     shown = run("v0.1.0").printed
     assert "v0.1.0 is in this clone only.\n" in shown
     assert "\n  git push origin v0.1.0\n" in shown
-    assert "The row: RELEASING.md#steps" in shown
+    assert "See: RELEASING.md#steps" in shown
 
 
 @pytest.mark.parametrize(("annotated", "signature"), [(False, "lightweight"), (True, "not signed")])
@@ -401,13 +424,13 @@ def test_a_tag_on_github(desk: Bench, run: Command, annotated: bool, signature: 
 
 @pytest.mark.requirement("P4.2", "R9")
 @pytest.mark.parametrize(("tag", "right"), [("v1.2.3-beta1", "v1.2.3b1"), ("1.2.3", "v1.2.3")])
-def test_a_tag_that_is_no_version_is_a_sentence(run: Command, tag: str, right: str) -> None:
+def test_a_tag_that_is_no_version_ends_in_four_lines(run: Command, tag: str, right: str) -> None:
     outcome = run(tag)
     assert outcome.status == 1
-    assert right in outcome.sentences[2]
+    assert right in outcome.error_lines[2]
 
 
-def test_without_a_tag_it_says_how_to_name_one(run: Command) -> None:
+def test_a_missing_tag_is_a_misuse(run: Command) -> None:
     assert run().status == 2
 
 
@@ -443,11 +466,11 @@ def another_clone(desk: Bench) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_bad_input_is_a_sentence(
+def test_bad_input_ends_in_four_lines(
     desk: Bench, run: Command, spoil: Callable[[Bench], None], wrong: str
 ) -> None:
     spoil(desk)
     outcome = run("v0.1.0")
     assert outcome.status == 1
-    assert outcome.sentences[0].startswith(wrong)
-    assert len(outcome.sentences) == 4
+    assert outcome.error_lines[0].startswith(wrong)
+    assert len(outcome.error_lines) == 4

@@ -1,4 +1,4 @@
-"""The command that brings the template's newer pins."""
+"""pins: it brings the template's newer pins, without Copier."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from copier_pypi_release import cli
-from support.rendering import commit_all, git
+from support.rendering import commit_all, copy_template, git
 
 from updates.changes import pins_changed, workflows_changed
 from updates.template_versions import (
@@ -25,6 +25,8 @@ from updates.template_versions import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+BESIDE = ".copier-answers.release.yml"  # where another template has made the repository
+OTHER_TEMPLATE = "_commit: v9\n_src_path: gh:octo-org/other\nstored_pins:\n  ruff: 0.0.1\n"
 OLD = {"actions/checkout": f"{'1' * 40} # v1.0.0", "uv": "0.1.0", "ruff": "0.1.0", "pytest": "1.0.0"}
 
 
@@ -85,8 +87,51 @@ def test_one_command_brings_the_pins_that_are_newer(
     assert files(package) == expected(mine, aging.fresh(FIRST, answers), fresh, GIVEN, tmp_path)
 
 
-def test_the_command_wants_a_package_of_the_template(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.requirement("B2", "X9")
+def test_answers_beside_those_of_another_template_are_found(aged: Path, tmp_path: Path) -> None:
+    package = shutil.copytree(aged, tmp_path / "demo-pkg")
+    (package / ANSWERS).rename(package / BESIDE)
+    (package / ANSWERS).write_text(OTHER_TEMPLATE, encoding="utf-8")
+    assert cli.main(["pins", str(package)]) == 0
+    assert (package / ANSWERS).read_text(encoding="utf-8") == OTHER_TEMPLATE
+    assert "ruff: 99.0.0\n" in (package / BESIDE).read_text(encoding="utf-8").replace('"', "")
+
+
+@pytest.mark.requirement("X9")
+def test_a_newer_pin_of_a_bot_stays_in_the_stored_answers_too(aged: Path, tmp_path: Path) -> None:
+    package = shutil.copytree(aged, tmp_path / "demo-pkg")
+    text = (package / ANSWERS).read_text(encoding="utf-8")
+    assert "pytest: 1.0.0\n" in text
+    (package / ANSWERS).write_text(text.replace("pytest: 1.0.0\n", "pytest: '999.0'\n"), encoding="utf-8")
+    assert cli.main(["pins", str(package)]) == 0
+    assert stored_answers(package)["stored_pins"]["pytest"] == "999.0"
+
+
+def test_a_template_without_a_release_is_read_at_its_default_branch(
+    aged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["pins", str(tmp_path)]) == 1
-    assert f"There is no {ANSWERS}" in capsys.readouterr().err
+    template = copy_template(tmp_path / "template")
+    pins_changed(template)
+    commit_all(template)
+    package = shutil.copytree(aged, tmp_path / "demo-pkg")
+    text = (package / ANSWERS).read_text(encoding="utf-8")
+    text = re.sub(r"(?m)^_src_path: .*$", f"_src_path: {template}", text)
+    (package / ANSWERS).write_text(text, encoding="utf-8")
+    assert cli.main(["pins", str(package)]) == 0
+    assert "ruff: 0.1.0 -> 99.0.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", [None, OTHER_TEMPLATE, "", "a: [\n", "- a\n", "adopted: false\n"])
+def test_unusable_answers_change_nothing(
+    text: str | None, aged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = shutil.copytree(aged, tmp_path / "demo-pkg")
+    (package / ANSWERS).unlink()
+    if text is not None:
+        (package / ANSWERS).write_text(text, encoding="utf-8")
+    before = files(package)
+    assert cli.main(["pins", str(package)]) == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert "where this package has the template from" in errors[0]
+    assert len(errors) == 4
+    assert files(package) == before

@@ -10,11 +10,12 @@ from packaging.version import Version
 from release_lib.distributions import SUPPORTED_PYTHONS
 
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.workflows import Publisher, side_jobs
+from copier_pypi_release.adopt.publishing_jobs import side_jobs
 
 if TYPE_CHECKING:
     from copier_pypi_release.adopt.package import Package
     from copier_pypi_release.adopt.repository import Repository
+    from copier_pypi_release.workflow_files import PublishingJob
 
 # Programs that workflows get from an action, and the projects that bring them.
 INSTALLED_BY_ACTIONS = {
@@ -35,8 +36,8 @@ class Choice:
     """
 
     replaced: str
-    kept: Publisher | None
-    disarmed: tuple[Publisher, ...]
+    kept: PublishingJob | None
+    disarmed: tuple[PublishingJob, ...]
 
 
 def choose_publisher(repository: Repository) -> Choice:

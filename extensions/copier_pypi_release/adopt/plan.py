@@ -17,6 +17,7 @@ from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_ans
 from copier_pypi_release.adopt.next_steps import next_steps
 from copier_pypi_release.adopt.package import Package, read_package
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
+from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
 from copier_pypi_release.adopt.pyproject import (
     Pyproject,
     convert_project,
@@ -27,7 +28,6 @@ from copier_pypi_release.adopt.pyproject import (
 from copier_pypi_release.adopt.repository import Repository, read_text
 from copier_pypi_release.adopt.versions import only_version, without_literal
 from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
-from copier_pypi_release.adopt.workflows import side_jobs, without_jobs
 from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:

@@ -10,17 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
+from copier_pypi_release.adopt.ci import Gate, choose_ci
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
-from copier_pypi_release.adopt.workflows import (
-    Gate,
-    Publisher,
-    Workflow,
-    choose_ci,
-    parse_workflow,
-    publishers_of,
-)
 from copier_pypi_release.answers_file import Answers, find_answers
 from copier_pypi_release.repository import find_root
+from copier_pypi_release.template_source import without_login
+from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +77,7 @@ class Repository:
     default_branch: str
     tags: Tags
     workflows: tuple[Workflow, ...]
-    publishers: tuple[Publisher, ...]
+    publishers: tuple[PublishingJob, ...]
     gate: Gate
     changelog: str
     release_notes: str
@@ -119,7 +114,7 @@ def read_repository(path: Path) -> Repository:
     owner, name, found_owner = find_remote(root, data)
     branch, found_branch = find_default_branch(root)
     workflows = read_workflows(root)
-    publishers = tuple(p for w in workflows for p in publishers_of(w))
+    publishers = tuple(p for w in workflows for p in w.publishing_jobs())
     tags = find_tags(root, branch, folder, data.get("project", {}).get("name", ""))
     gate, found_gate = find_gate(workflows, project, folder, data)
     changelog, notes, found_notes = find_changelog(root, folder, tags)
@@ -264,11 +259,6 @@ def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:
     )
 
 
-def without_login(url: str) -> str:
-    """An address without the user's name and password."""
-    return re.sub(r"(?<=://)[^/\s@]*@", "", url)
-
-
 def find_default_branch(root: Path) -> tuple[str, str]:
     """The default branch, and where it was found."""
     head = try_git(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
@@ -320,11 +310,9 @@ def read_workflows(root: Path) -> tuple[Workflow, ...]:
     """Every workflow of the repository.
 
     Raises:
-        AdoptionError: One is not YAML.
+        ReleaseError: One cannot be read.
     """
-    folder = root / ".github" / "workflows"
-    files = sorted(p for p in folder.glob("*") if p.suffix in {".yml", ".yaml"} and p.is_file())
-    return tuple(parse_workflow(p.name, read_text(p)) for p in files)
+    return tuple(load(path) for path in workflow_paths(root))
 
 
 def find_gate(

@@ -1,30 +1,41 @@
-"""Bring the template's newer pins into a package, where its bots have not been faster."""
+"""Bring the template's newer pins of actions and tools into a package.
+
+They are those of the template's newest release. A pin that is as new, or newer, stays.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from copier import run_copy
-from packaging.version import Version
-from ruamel.yaml import YAML
+from packaging.version import InvalidVersion, Version
 
-from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.console import console, lines
+from copier_pypi_release.repository import find_root
+from copier_pypi_release.template_source import newest_release, read_files, recorded_template
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable
 
-ANSWERS = ".copier-answers.yml"
+ACTIONS, TOOLS = "extensions/pins/action.yml", "extensions/pins/requirements.txt"
 PINNED = ("pyproject.toml", ".pre-commit-config.yaml", ".github/workflows/*.yml", ".github/workflows/*.yaml")
-# The three ways in which a pin is written: an action, a requirement, and the input of setup-uv.
+# How the template's two files write a pin; copier.yml reads them with the same expressions.
+LISTED_ACTION = re.compile(r"uses: ([\w.-]+/[\w.-]+)@([0-9a-f]{40} # v[0-9][0-9.]*)$", re.MULTILINE)
+LISTED_TOOL = re.compile(r"^([a-z][a-z-]*)==([0-9]+(?:\.[0-9]+)*)$", re.MULTILINE)
+# How a package writes it: an action, a requirement, and the input of setup-uv.
 ACTION = re.compile(r"(?P<before>uses: (?P<name>[\w.-]+/[\w.-]+)@)(?P<pin>[0-9a-f]{40} # v\S+)")
 TOOL = re.compile(r"(?P<before>\b(?P<name>[a-z][a-z-]*)(?:\[[\w,-]+\])?==)(?P<pin>[0-9]+(?:\.[0-9]+)+)")
 UV = re.compile(
     r"(?P<before>uses: astral-sh/setup-(?P<name>uv)@\S+ # \S+\n +with:\n +version: \")(?P<pin>[0-9.]+)"
+)
+# How the answers file stores it, in any quotes.
+ANSWER = re.compile(
+    r"^(?P<before> +(?P<name>[\w./-]+): )(?P<q>['\"]?)(?P<pin>(?:[0-9a-f]{40} # v)?[0-9][0-9.]*)(?P=q)"
+    r"(?=\r?$)",
+    re.MULTILINE,
 )
 
 
@@ -36,71 +47,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Bring newer pins, and say which."""
-    print("\n".join(renew_pins(options.path)) or "Nothing to do: every pin is as new as the template's.")
+    """Bring newer pins, and print which."""
+    changed = renew_pins(find_root(options.path))
+    lines(console(), changed or ["Nothing to do: every pin is as new as the template's."])
     return 0
 
 
 def renew_pins(root: Path) -> list[str]:
     """Write the template's newer pins into the files and the stored answers of a package, together.
 
-    A pin that is as new as the template's, or newer, stays.
-
-    Args:
-        root: Folder of the package.
-
     Returns:
-        A sentence for each pin that has changed, sorted.
+        A line for each pin that has changed, sorted.
 
     Raises:
-        AdoptionError: The package has no stored answers.
+        ReleaseError: The package has no answers to this template's questions, or the template cannot be read.
     """
-    answers = root / ANSWERS
-    if not answers.is_file():
-        raise AdoptionError(
-            f"There is no {ANSWERS} in {root}",
-            expected="the folder of a package that was made from the template, or adopted",
-            fix="cd FOLDER_OF_THE_PACKAGE && copier-pypi-release pins",
-            see="docs/updating.md of the template",
-        )
-    newest = newest_pins(YAML(typ="safe").load(answers))
-    said: set[str] = set()
+    answers = recorded_template(root)
+    newest = newest_pins(answers.url)
+    changed: set[str] = set()
 
     def renewed(match: re.Match[str]) -> str:
-        pin = newest.get(match["name"], match["pin"])
-        if version_of(pin) <= version_of(match["pin"]):
+        pin = newest.get(match["name"], "")
+        if not is_newer(pin, match["pin"]):
             return match[0]
-        said.add(f"{match['name']}: {version_of(match['pin'])} -> {version_of(pin)}")
+        changed.add(f"{match['name']}: {version_of(match['pin'])} -> {version_of(pin)}")
         return match["before"] + pin
 
-    for path in sorted(path for pattern in PINNED for path in root.glob(pattern)):
-        before = path.read_text(encoding="utf-8")
-        text = before
-        for pattern in (ACTION, TOOL, UV):
-            text = pattern.sub(renewed, text)
-        if text != before:
-            path.write_text(text, encoding="utf-8", newline="")
-    text = answers.read_text(encoding="utf-8")
-    for name, pin in newest.items():
-        text = re.sub(rf"(?m)^( +{re.escape(name)}: ).*$", rf"\g<1>{json.dumps(pin)}", text)
-    answers.write_text(text, encoding="utf-8", newline="")
-    return sorted(said)
+    def renewed_answer(match: re.Match[str]) -> str:
+        pin = newest.get(match["name"], "")
+        return match["before"] + json.dumps(pin) if is_newer(pin, match["pin"]) else match[0]
+
+    for path in sorted(path for pattern in PINNED for path in root.glob(pattern) if not path.is_symlink()):
+        rewrite(path, renewed, (ACTION, TOOL, UV))
+    rewrite(answers.path, renewed_answer, (ANSWER,))
+    return sorted(changed)
 
 
-def newest_pins(answers: Mapping[str, Any]) -> dict[str, str]:
-    """The pins with which the newest release of a package's template would render it."""
-    source = answers["_src_path"]
-    data = {
-        name: answer
-        for name, answer in answers.items()
-        if name[0] != "_" and name not in {"pins", "stored_pins"}
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        run_copy(source, folder, data=data, defaults=True, quiet=True)
-        pins: dict[str, str] = YAML(typ="safe").load(Path(folder, ANSWERS))["stored_pins"]
-    return pins
+def rewrite(path: Path, renewed: Callable[[re.Match[str]], str], patterns: Iterable[re.Pattern[str]]) -> None:
+    """Write a file again with newer pins, if there are any; line ends stay."""
+    before = text = path.read_bytes().decode("utf-8")
+    for pattern in patterns:
+        text = pattern.sub(renewed, text)
+    if text != before:
+        path.write_bytes(text.encode("utf-8"))
 
 
-def version_of(pin: str) -> Version:
-    """The version of a pin, `1.2.3` or `COMMIT # v1.2.3`."""
-    return Version(pin.rpartition(" ")[2])
+def newest_pins(url: str) -> dict[str, str]:
+    """The pins of the template's newest release, or of its default branch while it has no release."""
+    files = read_files(url, newest_release(url), (ACTIONS, TOOLS))
+    return dict(LISTED_ACTION.findall(files[ACTIONS]) + LISTED_TOOL.findall(files[TOOLS]))
+
+
+def is_newer(pin: str, than: str) -> bool:
+    """Whether one pin has a later version than another; not if either has none."""
+    ours, theirs = version_of(pin), version_of(than)
+    return ours is not None and theirs is not None and ours > theirs
+
+
+def version_of(pin: str) -> Version | None:
+    """The version of a pin, `1.2.3` or `COMMIT # v1.2.3`; None if it has none."""
+    try:
+        return Version(pin.rpartition(" ")[2])
+    except InvalidVersion:
+        return None

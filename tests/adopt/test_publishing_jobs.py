@@ -1,4 +1,4 @@
-"""What is read out of workflows, and what is cut out of them."""
+"""Which jobs publish, and how they are cut out of a workflow."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from textwrap import dedent
 
 import pytest
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.workflows import (
-    choose_ci,
-    is_gate,
-    parse_workflow,
-    publishers_of,
-    side_jobs,
-    simple_commands,
-    without_jobs,
-)
+from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
+from copier_pypi_release.workflow_files import parse, upload_command
+from release_lib.step import ReleaseError
 
 
 def job(*steps: str, **keys: str) -> str:
@@ -43,17 +37,35 @@ def job(*steps: str, **keys: str) -> str:
         ("run: hatch publish", "pypi", True),
         ("run: pdm publish", "pypi", True),
         ("run: python setup.py sdist upload", "pypi", True),
+        ("run: twine --no-color upload dist/*", "pypi", True),
+        ("run: poetry -n publish", "pypi", True),
+        ("run: uv --directory packages/demo publish --index testpypi", "testpypi", True),
+        ("run: maturin upload dist/*", "pypi", True),
+        ("uses: PyPA/gh-action-pypi-publish@v1", "pypi", True),
+        ("uses: octo-org/gh-action-pypi-publish@v1", "pypi", True),
+        ("uses: python-semantic-release/python-semantic-release@v7.34.6", "pypi", True),
     ],
 )
 def test_every_way_to_publish_is_seen(step: str, index: str, *, trusted: bool) -> None:
     text = job(step, permissions="{id-token: write}", environment="live")
-    found = list(publishers_of(parse_workflow("x.yml", text)))
+    found = parse("x.yml", text).publishing_jobs()
     assert [(p.index, p.trusted, p.environment) for p in found] == [(index, trusted, "live")]
 
 
-@pytest.mark.parametrize("step", ["run: pip install twine", "uses: actions/checkout@v4", "run: echo publish"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "run: pip install twine",
+        "uses: actions/checkout@v4",
+        "run: echo publish",
+        "{run: '# twine upload dist/*'}",
+        "run: twine check dist/*",
+        "run: uv build && echo ready to publish",
+        "uses: python-semantic-release/python-semantic-release@v9.8.0",
+    ],
+)
 def test_what_does_not_publish_is_not_taken_for_it(step: str) -> None:
-    assert list(publishers_of(parse_workflow("x.yml", job(step)))) == []
+    assert parse("x.yml", job(step)).publishing_jobs() == []
 
 
 @pytest.mark.parametrize(
@@ -71,47 +83,8 @@ def test_what_does_not_publish_is_not_taken_for_it(step: str) -> None:
 def test_what_starts_a_workflow_says_what_it_is_for(
     on: str, *, only_releases: bool, tests_commits: bool
 ) -> None:
-    workflow = parse_workflow("x.yml", f"on: {on}\njobs: {{}}\n")
+    workflow = parse("x.yml", f"on: {on}\njobs: {{}}\n")
     assert (workflow.only_releases, workflow.tests_commits) == (only_releases, tests_commits)
-
-
-@pytest.mark.parametrize(
-    ("command", "gate"),
-    [
-        ("make check", True),
-        ("make install", False),
-        ("uv run pytest -q", True),
-        ("uv run --frozen mypy src", True),
-        ("poetry run pytest", True),
-        ("python -m pytest tests", True),
-        ("hatch test --cover", True),
-        ("tox", True),
-        ("nox -s tests", True),
-        ("pip install -e .[dev]", False),
-        ("uv sync", False),
-        ("echo make check", False),
-    ],
-)
-def test_a_gate_is_told_from_its_preparation(command: str, *, gate: bool) -> None:
-    assert is_gate(command) is gate
-
-
-def test_lines_that_need_a_shell_are_kept_apart() -> None:
-    script = (
-        'pip install -e ".[dev]" && make check\ncurl x | sh\necho hello\nuv run pytest \\\n  -q\nA=1 pytest\n'
-    )
-    assert simple_commands(script) == (
-        ['pip install -e ".[dev]"', "make check", "uv run pytest -q"],
-        ["curl x | sh", "A=1 pytest"],
-    )
-
-
-def test_ci_is_the_workflow_that_checks_the_most() -> None:
-    docs = parse_workflow("docs.yml", job("run: make docs"))
-    lint = parse_workflow("lint.yml", job("run: ruff check"))
-    tests = parse_workflow("tests.yml", job("run: uv sync", "run: uv run ruff check", "run: uv run pytest"))
-    gate = choose_ci([docs, lint, tests], "")
-    assert (gate.file, gate.commands) == ("tests.yml", ("uv sync", "uv run ruff check", "uv run pytest"))
 
 
 def test_a_job_that_does_something_else_is_found() -> None:
@@ -125,7 +98,7 @@ def test_a_job_that_does_something_else_is_found() -> None:
           image: {needs: pypi, steps: [{run: docker push}]}
         """
     )
-    assert side_jobs(parse_workflow("x.yml", text), {"pypi"}) == ["image"]
+    assert side_jobs(parse("x.yml", text), {"pypi"}) == ["image"]
 
 
 CUT = dedent(
@@ -155,17 +128,42 @@ CUT = dedent(
 
 
 def test_a_job_is_cut_out_with_its_comments_and_every_other_byte_stays() -> None:
-    after = without_jobs(parse_workflow("x.yml", CUT), {"upload"})
+    after = without_jobs(parse("x.yml", CUT), {"upload"})
     removed = "  # It uploads.\n  upload:\n    needs: test\n    steps:\n      - run: uv publish\n\n"
     assert after == CUT.replace(removed, "").replace("  id-token: write # for PyPI\n", "")
 
 
 def test_the_last_job_is_cut_out_too() -> None:
-    after = without_jobs(parse_workflow("x.yml", CUT), {"done"})
+    after = without_jobs(parse("x.yml", CUT), {"done"})
     assert after.endswith("      - run: uv publish\n")
     assert "It says so" not in after
 
 
 def test_a_job_that_another_one_needs_is_not_cut_out() -> None:
     with pytest.raises(AdoptionError, match=r"'test' in x\.yml publishes, and 'upload' needs it"):
-        without_jobs(parse_workflow("x.yml", CUT), {"test"})
+        without_jobs(parse("x.yml", CUT), {"test"})
+
+
+@pytest.mark.parametrize(
+    "script", ["deploy:\n  provider: pypi\n", "script:\n  - twine \\\n    upload dist/*\n"]
+)
+def test_other_ci_systems_upload_too(script: str) -> None:
+    assert upload_command(script)
+
+
+def test_a_loop_of_needs_ends() -> None:
+    workflow = parse("x.yml", "jobs: {a: {needs: b}, b: {needs: [a, c]}, c: {}}")
+    assert workflow.needs("a") == {"a", "b", "c"}
+    assert workflow.needs("c") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("on: push\njobs: [\n", "x.yml is not YAML at line 3"),
+        ("- a\n", "x.yml is not a workflow: it has no keys"),
+    ],
+)
+def test_what_is_no_workflow_is_named_with_its_line(text: str, problem: str) -> None:
+    with pytest.raises(ReleaseError, match=problem):
+        parse("x.yml", text)

@@ -1,0 +1,316 @@
+"""Checks that ask GitHub: rules, environments, Actions, and the settings around them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from packaging.version import InvalidVersion, Version
+from release_lib.step import ReleaseError
+
+from copier_pypi_release.checks import NOTHING, SETUP, Check, CheckFailed, CheckSkipped, require
+from copier_pypi_release.checks.context import SITE
+from copier_pypi_release.checks.workflow import require_release
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from copier_pypi_release.checks.context import Context
+
+STALE = dt.timedelta(days=60)  # time for a bot's pull request to be merged
+SECRETS = re.compile(r"PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX", re.IGNORECASE)
+
+
+def desired() -> ModuleType:
+    """The module that knows how settings should be; it is loaded when GitHub is asked."""
+    from copier_pypi_release import github_settings  # noqa: PLC0415
+
+    return github_settings
+
+
+def by_setup(context: Context) -> str:
+    """How to bring a setting to what it should be."""
+    return str(desired().AGAIN) if context.settings else "change it in the settings of the repository"
+
+
+def page(context: Context, path: str = "settings") -> str:
+    """Address of a page of the repository."""
+    return f"{SITE}/{context.repository}/{path}"
+
+
+def repository(context: Context) -> str:
+    """The repository is there under its name, and releases can run in it."""
+    if not context.client.get(""):
+        raise CheckFailed(
+            f"{context.repository} is not on GitHub, or this login does not see it",
+            fix=f"`gh repo view {context.repository}`, and `gh auth switch` if you have another login",
+        )
+    name = str(context.facts["full_name"])
+    if name.casefold() != context.repository.casefold():
+        owner, _, new = name.partition("/")
+        raise CheckFailed(
+            f"{context.repository} is called {name} by now, and the trusted publishers compare the name",
+            fix=f"`copier update --data repository_owner={owner} --data repository_name={new}`"
+            if context.settings
+            else f"`git remote set-url origin {SITE}/{name}.git`, and correct the publishers' forms",
+        )
+    wrong = [f"it is {kind}" for kind in ("archived", "disabled", "fork") if context.facts.get(kind)]
+    require(wrong, fix="release from the original repository, where Actions runs", see=page(context))
+    branch = context.facts["default_branch"]
+    absent = [w.place for w in context.releases if context.github.get(f"contents/{w.place}") is None]
+    require((f"{place} is not on {branch}, so nothing would start" for place in absent), fix="`git push`")
+    return f"{name}, {branch}; asked as {_login(context)}"
+
+
+def _login(context: Context) -> str:
+    try:
+        return context.github.login() or "a workflow"
+    except ReleaseError:  # the token of a workflow or an app belongs to nobody
+        return "a workflow"
+
+
+def tag_rules(context: Context) -> str:
+    """Only maintainers create release tags, and nobody moves or deletes them."""
+    github, prefix = context.github, context.tag_pattern.removesuffix("[0-9]*")
+    ref = f"refs/tags/{prefix}1.2.3"
+    held: set[str] = set()
+    for listed in github.get_all("rulesets"):
+        if listed.get("target") == "tag" and listed["enforcement"] == "active":
+            found = github.get(f"rulesets/{listed['id']}") or {}
+            names = (found.get("conditions") or {}).get("ref_name") or {}
+            applies = any(p == "~ALL" or fnmatchcase(ref, p) for p in names.get("include", []))
+            kinds = {rule["type"] for rule in found.get("rules", [])}
+            if applies and not any(fnmatchcase(ref, p) for p in names.get("exclude", [])):
+                # Whoever bypasses a rule that forbids moving moves tags; who bypasses is shown to admins.
+                held |= kinds if not found.get("bypass_actors") else kinds & {"creation"}
+    lacking = [kind for kind in ("creation", "update", "deletion") if kind not in held]
+    require(
+        [f"nothing forbids the {' and the '.join(lacking)} of {ref}"] if lacking else [],
+        fix=by_setup(context),
+        see=page(context, "rules"),
+    )
+    return "created by maintainers only, never moved or deleted"
+
+
+def environments(context: Context) -> str:
+    """The environments exist; the production one waits for a reviewer; only release refs get in."""
+    require_release(context)
+    github, wrong, others = context.github, [], []
+    named = {job.environment: job.index for job in context.publishing_jobs if job.environment}
+    if not named:
+        raise CheckSkipped("no publishing job names one")
+    default = context.facts["default_branch"]
+    for name, index in named.items():
+        path = f"environments/{quote(name, safe='')}"
+        found = github.get(path)
+        if found is None:
+            wrong.append(f"{name} does not exist; a release would create it unprotected")
+            continue
+        rules = {rule["type"]: rule for rule in found.get("protection_rules", [])}
+        if index == "pypi" and not rules.get("required_reviewers", {}).get("reviewers"):
+            wrong.append(f"{name} waits for no reviewer")
+        if not (found.get("deployment_branch_policy") or {}).get("custom_branch_policies"):
+            open_to = "any ref" if "branch_policy" not in rules else "no tag"
+            wrong.append(f"{name} lets {open_to} in")
+            continue
+        policies = github.get_all(f"{path}/deployment-branch-policies", "branch_policies")
+        known = {default}
+        if context.tag_prefix is not None:
+            known |= {context.tag_pattern, f"{context.tag_prefix}*"}
+            examples = [("tag", f"{context.tag_prefix}1.2.3")]
+            examples += [("branch", default)] if context.settings else []
+            wrong += [
+                f"{name} does not let the {kind} {example} in"
+                for kind, example in examples
+                if not desired().admits(policies, kind, [example])
+            ]
+        foreign = [p["name"] for p in policies if p["name"] not in known]
+        loose = [p for p in foreign if re.fullmatch(r"[*?/]+", p)]
+        wrong += [f"{name} lets any ref in: {', '.join(loose)}"] if loose else []
+        others += [f"{name} also lets in {', '.join(foreign)}"] if foreign and not loose else []
+    require(wrong, fix=by_setup(context), see=page(context, "settings/environments"))
+    return "; ".join(["reviewed, for release refs only", *others])
+
+
+def actions_on(context: Context) -> str:
+    """Actions is switched on, for every action of the release, and the workflow is too."""
+    require_release(context)
+    github = context.github
+    places = {w.place: w.file for w in context.releases}
+    for listed in github.get_all("actions/workflows", "workflows"):
+        if listed["path"] in places and listed["state"] != "active":
+            file = places[listed["path"]]
+            raise CheckFailed(
+                f"{file} is switched off ({listed['state']})",
+                fix=f"`gh workflow enable {file} --repo {context.repository}`",
+            )
+    settings = "settings/actions"
+    context.only_admins(settings)
+    found = github.get("actions/permissions") or {}
+    if not found.get("enabled"):
+        raise CheckFailed("Actions is switched off", fix=by_setup(context), see=page(context, settings))
+    if found.get("allowed_actions") == "local_only":
+        raise CheckFailed(
+            "only actions of the same owner may run",
+            fix="allow the actions of the release",
+            see=page(context, settings),
+        )
+    if found.get("allowed_actions") != "selected":
+        return "on, for every action"
+    chosen = github.get("actions/permissions/selected-actions") or {}
+    left = refused_actions([use for w in context.releases for use in w.uses()], chosen, context.repository)
+    if left and chosen.get("verified_allowed"):
+        raise CheckSkipped(
+            f"may run if GitHub has verified their creators: {', '.join(left)}", see=page(context, settings)
+        )
+    # The call replaces the whole choice, so it has to repeat what is chosen already.
+    patterns = [*chosen.get("patterns_allowed", []), *(f"{name}@*" for name in left)]
+    fields = [
+        f"--field github_owned_allowed={json.dumps(bool(chosen.get('github_owned_allowed')))}",
+        f"--field verified_allowed={json.dumps(bool(chosen.get('verified_allowed')))}",
+        *(f"--field 'patterns_allowed[]={pattern}'" for pattern in patterns),
+    ]
+    path = f"repos/{context.repository}/actions/permissions/selected-actions"
+    require(
+        (f"{name} may not run here" for name in left),
+        fix=f"`gh api --method PUT {path} {' '.join(fields)}`",
+    )
+    return "on, for selected actions, all of the release's among them"
+
+
+def refused_actions(uses: list[str], chosen: dict[str, Any], repository: str) -> list[str]:
+    """The actions, without their commits, that a choice of allowed actions does not name.
+
+    Args:
+        uses: ``owner/name@commit`` of each.
+        chosen: What GitHub says about selected actions.
+        repository: ``owner/name``; actions of the same owner may run.
+    """
+    owners = {repository.partition("/")[0].casefold()}
+    owners |= {"actions", "github"} if chosen.get("github_owned_allowed") else set()
+    patterns = [pattern.casefold() for pattern in chosen.get("patterns_allowed", [])]
+    blocked = [pattern.removeprefix("!") for pattern in patterns if pattern.startswith("!")]
+
+    def refused(use: str) -> bool:
+        named = any(fnmatchcase(use, p if "@" in p else f"{p}@*") for p in patterns)
+        return any(fnmatchcase(use, p if "@" in p else f"{p}@*") for p in blocked) or not (
+            named or use.partition("/")[0] in owners
+        )
+
+    return sorted({use.partition("@")[0] for use in uses if refused(use.casefold())})
+
+
+def hardened(context: Context) -> str:
+    """Releases freeze, tokens read by default, actions have to be pinned."""
+    github = context.github
+    context.only_admins("settings/actions")
+    wrong = [] if not desired().immutable_item(github).calls else ["published releases can be changed"]
+    tokens = github.get("actions/permissions/workflow") or {}
+    if tokens.get("default_workflow_permissions") != "read":
+        wrong.append("tokens of workflows may write by default")
+    if not (github.get("actions/permissions") or {}).get("sha_pinning_required"):
+        wrong.append("actions need not be pinned")
+    require(wrong, fix=by_setup(context), see=page(context))
+    return "immutable releases, read-only tokens, pinned actions"
+
+
+def stored_tokens(context: Context) -> str:
+    """No API token of an index is kept as a secret: trusted publishing needs none."""
+    github = context.github
+    context.only_admins("settings/secrets/actions")
+    names = [s["name"] for s in github.get_all("actions/secrets", "secrets") if SECRETS.search(s["name"])]
+    commands = "; ".join(f"gh secret delete {name} --repo {context.repository}" for name in names)
+    require(
+        (f"the secret {name} is not needed for trusted publishing" for name in names),
+        fix=f"revoke the token on the index, then `{commands}`",
+    )
+    return "none"
+
+
+def issues(context: Context) -> str:
+    """A failed release can open an issue."""
+    require_release(context)
+    if not any("report" in w.jobs for w in context.releases):
+        return "not used"
+    if not context.facts.get("has_issues", True):
+        raise CheckFailed(
+            "issues are switched off, where a failed release opens one",
+            fix=f"`gh repo edit {context.repository} --enable-issues`",
+        )
+    return "on"
+
+
+def action_versions(context: Context) -> str:
+    """The pinned actions are not left behind by their own releases."""
+    require_release(context)
+    text = "\n".join(w.text for w in context.releases)
+    named = dict(re.findall(r"uses: (\S+)@[0-9a-f]{40} # v(\S+)", text))
+    if not named:
+        raise CheckSkipped("no action is pinned to a commit with its version")
+    wrong, unasked = [], []
+    for action, version in named.items():
+        latest = context.github.get(f"/repos/{'/'.join(action.split('/')[:2])}/releases/latest")
+        try:
+            newest, mine = (Version(latest["tag_name"]), Version(version)) if latest else (None, None)
+        except InvalidVersion:
+            newest = mine = None
+        if latest is None or newest is None or mine is None:
+            unasked.append(action)
+            continue
+        age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(latest["published_at"])
+        if newest > mine and age > STALE:
+            wrong.append(f"{action} {version}, while {newest} is {age.days} days old")
+    require(
+        wrong,
+        fix="merge the bot's pull request: `gh pr list --search 'author:app/dependabot author:app/renovate'`",
+    )
+    if unasked:
+        reason = f"no release to compare with: {', '.join(unasked)}"
+        raise CheckSkipped(reason, see=page(context, "pulls"))
+    return f"{len(named)} actions, none left behind"
+
+
+CHECKS = (
+    Check("repository", "Repository", "The trusted publishers compare its name.", repository, NOTHING),
+    Check(
+        "tag-rules",
+        "Tag rules",
+        "Whoever can push a tag can release; a tag that moves changes what was released.",
+        tag_rules,
+        SETUP,
+    ),
+    Check(
+        "environments",
+        "Environments",
+        "An environment without rules lets any branch publish, and nobody is asked.",
+        environments,
+        SETUP,
+    ),
+    Check("actions-on", "Actions", "What may not run starts no release.", actions_on, SETUP),
+    Check(
+        "hardened",
+        "Repository settings",
+        "They limit what a stolen login or a changed action can do.",
+        hardened,
+        SETUP,
+    ),
+    Check(
+        "stored-tokens",
+        "Tokens of an index",
+        "A token that is kept can be stolen and used from anywhere.",
+        stored_tokens,
+        NOTHING,
+    ),
+    Check("issues", "Issues", "A failed release has to be told to somebody.", issues, NOTHING),
+    Check(
+        "action-versions",
+        "Versions of actions",
+        "An old action fails one day, with the runner that it needs.",
+        action_versions,
+        "renders newer ones, and `pins` brings them later",
+    ),
+)

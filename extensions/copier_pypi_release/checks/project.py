@@ -1,0 +1,289 @@
+"""Checks of a package's own files: its version, its documents, its rules, and where it came from."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+from release_lib.step import ReleaseError, git, run
+
+from copier_pypi_release.answers_file import find_answers
+from copier_pypi_release.checks import RENDERS, VERSION, Check, CheckFailed, CheckSkipped, require
+from copier_pypi_release.checks.context import find_repository
+from copier_pypi_release.checks.workflow import require_release
+
+if TYPE_CHECKING:
+    from copier_pypi_release.checks.context import Context
+
+RUNBOOK = ("RELEASING.md", ".github/release/RECOVERY.md")
+RULESETS = ".github/rulesets"
+RESTORE = "`git log -p -- {0}` shows what changed it; bring that part back"
+WRITTEN_BY = (  # keys of pyproject.toml that name the generated version file
+    ("hatch", "build", "hooks", "vcs", "version-file"),
+    ("setuptools_scm", "version_file"),
+    ("setuptools_scm", "write_to"),
+    ("pdm", "version", "write_to"),
+)
+
+
+def package(context: Context) -> str:
+    """The repository says which package it releases, and where it is on GitHub."""
+    lacking = []
+    if not context.distribution:
+        lacking.append("no pyproject.toml, setup.cfg or setup.py names the package")
+    if not context.repository:
+        lacking.append("no git remote is on github.com")
+    if context.tag_prefix is None:
+        lacking.append("neither tags nor workflows show how release tags are written")
+    if lacking:
+        raise CheckSkipped("; ".join(lacking))
+    if context.settings:
+        remote = find_repository(context.root)
+        if remote and remote.casefold() != context.repository.casefold():
+            raise CheckFailed(
+                f"this clone belongs to {remote}, settings.toml names {context.repository}",
+                fix=f"`git remote set-url origin https://github.com/{context.repository}.git`, or "
+                "`copier update` with the repository's real owner and name",
+            )
+    place = f" in {context.folder}" if context.folder else ""
+    return f"{context.distribution}{place}, {context.repository}, tags like {context.tag_prefix}1.2.3"
+
+
+def static_version(context: Context) -> str:
+    """The version comes from the tag and stands nowhere else."""
+    root, wrong = context.project, []
+    project = context.pyproject.get("project", {})
+    poetry = context.pyproject.get("tool", {}).get("poetry", {})
+    if "version" in project:
+        wrong.append("pyproject.toml: project.version")
+    if "version" in poetry:
+        wrong.append("pyproject.toml: tool.poetry.version")
+    if context.settings and "version" not in project.get("dynamic", []):
+        wrong.append("pyproject.toml: project.dynamic lacks the version")
+    setup = configparser.ConfigParser(interpolation=None)
+    try:
+        setup.read(root / "setup.cfg", encoding="utf-8")
+        wrong += ["setup.cfg: version"] if setup.has_option("metadata", "version") else []
+    except (configparser.Error, ValueError):
+        pass
+    generated = version_file_of(context)
+    for path in _modules(context, generated):
+        if path.name != Path(generated).name and has_literal_version(path):
+            wrong.append(f"{path.relative_to(root).as_posix()}: __version__ is a literal")
+    require(wrong, fix="take it out: the tag is the only place of a version", see=context.conventions)
+    if not context.settings and not _from_tags(context):
+        raise CheckSkipped("nothing says where the build takes the version from")
+    return "from the tag alone"
+
+
+def _modules(context: Context, generated: str) -> list[Path]:
+    """The modules that could state a version: those beside the generated one, or at the top of packages."""
+    root = context.project
+    if generated:
+        return sorted((root / generated).parent.glob("*.py"))
+    name = re.sub(r"[-.]+", "_", context.distribution).lower()
+    return [p for folder in ("src", ".") for p in sorted((root / folder / name).glob("__init__.py")) if name]
+
+
+def _from_tags(context: Context) -> bool:
+    tools = context.pyproject.get("tool", {})
+    build = json.dumps(context.pyproject.get("build-system", {}))
+    return bool(
+        re.search(r"hatch-vcs|setuptools[-_]scm|versioningit|versioneer|dynamic-versioning", build)
+    ) or (tools.get("pdm", {}).get("version", {}).get("source") == "scm")
+
+
+def version_file_of(context: Context) -> str:
+    """Path of the generated version file, from the folder of the project; empty if none is known."""
+    if context.settings:
+        return context.settings.version_file
+    for keys in WRITTEN_BY:
+        found = context.pyproject.get("tool", {})
+        for key in keys:
+            found = found.get(key, {}) if isinstance(found, dict) else {}
+        if isinstance(found, str) and found:
+            return found
+    return ""
+
+
+def has_literal_version(path: Path) -> bool:
+    """Whether a module assigns a text to ``__version__``."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return False
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        named = any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets)
+        if named and isinstance(getattr(node, "value", None), ast.Constant):
+            return True
+    return False
+
+
+def version_file(context: Context) -> str:
+    """The generated version file is not committed."""
+    generated = version_file_of(context)
+    if not generated:
+        raise CheckSkipped("no file is generated with the version in it")
+    path = Path(context.folder, generated).as_posix()
+    try:
+        tracked = git("ls-files", "--", path, cwd=context.root)
+    except ReleaseError as error:
+        raise CheckSkipped("this folder is no git repository") from error
+    require(
+        [f"{path} is committed"] if tracked else [],
+        fix=f"`git rm --cached {path} && git commit -m 'chore: untrack it'`",
+    )
+    return f"{path} is generated"
+
+
+def publisher_form(context: Context) -> str:
+    """The values for the indexes' forms in RELEASING.md are those of the workflow."""
+    require_release(context)
+    owner, _, name = context.repository.partition("/")
+    (workflow,) = context.releases
+    page = context.root / RUNBOOK[0]
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    rows = {
+        cells[0]: cells[1:]
+        for line in text.splitlines()
+        if len(cells := [cell.strip().strip("`") for cell in line.strip().strip("|").split("|")]) == 3  # noqa: PLR2004
+    }
+    wanted = {
+        "Project name": [context.distribution] * 2,
+        "Owner": [owner] * 2,
+        "Repository name": [name] * 2,
+        "Workflow name": [workflow.file] * 2,
+        "Environment name": [workflow.environment(job) for job in ("publish-testpypi", "publish-pypi")],
+    }
+    require(
+        (
+            f"{k} is {' / '.join(rows.get(k, ['missing']))} in RELEASING.md, not {' / '.join(v)}"
+            for k, v in wanted.items()
+            if rows.get(k) != v
+        ),
+        fix=RESTORE.format(f"RELEASING.md {workflow.place}"),
+    )
+    return "RELEASING.md and the workflow agree"
+
+
+def runbook(context: Context) -> str:
+    """The runbook has a heading for every job."""
+    require_release(context)
+    (workflow,) = context.releases
+    texts = [path.read_text(encoding="utf-8") for name in RUNBOOK if (path := context.root / name).is_file()]
+    headings = set(re.findall(r"^###? (.+)$", "\n".join(texts), re.MULTILINE))
+    jobs = [job for job in workflow.jobs if job != "report"]
+    lacking = [job for job in jobs if job not in headings]
+    name = RUNBOOK[len(texts) - 1] if texts else RUNBOOK[0]
+    wrong = [f"{name} has no heading for {', '.join(lacking)}"] if lacking else []
+    require(wrong if texts else [f"{name} is missing"], fix=RESTORE.format(name))
+    return f"a heading for each of {len(jobs)} jobs"
+
+
+def tag_rule_files(context: Context) -> str:
+    """The rules for release tags that stand in the repository cover all that they must."""
+    ref = f"refs/tags/{context.tag_pattern}"
+    paths = sorted((context.root / RULESETS).glob("release-tags-*.json"))
+    wrong, kinds = [], set()
+    for path in paths:
+        try:
+            wanted = json.loads(path.read_text(encoding="utf-8"))
+            kinds |= {rule["type"] for rule in wanted["rules"]}
+            if ref not in wanted["conditions"]["ref_name"]["include"]:
+                wrong.append(f"{path.name} is not for {ref}")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            wrong.append(f"{path.name} cannot be read: {type(error).__name__} {error}")
+    wrong += [
+        f"no rule against the {k} of a tag" for k in ("creation", "update", "deletion") if k not in kinds
+    ]
+    require(wrong, fix=RESTORE.format(RULESETS))
+    return f"{len(paths)} files, for {ref}"
+
+
+def template(context: Context) -> str:
+    """No newer release of the template is waiting."""
+    answers = find_answers(context.root)
+    if answers is None or not answers.url or not answers.version:
+        raise CheckSkipped("no answers file names a release of the template")
+    command = f"copier check-update{answers.option}"
+    if context.offline:
+        raise CheckSkipped("offline", cause="The template was not asked (--offline). Not checked:")
+    url = answers.url
+    for short, host in (("gh:", "hub"), ("gl:", "lab")):
+        url = re.sub(rf"\A{short}(?=[^/])", f"https://git{host}.com/", url)
+    try:
+        listed = run("git", "ls-remote", "--tags", "--", url, env={"GIT_TERMINAL_PROMPT": "0"})
+        mine = Version(re.sub(r"-\d+-g[0-9a-f]+$", "", answers.version))
+    except (ReleaseError, InvalidVersion) as error:
+        raise CheckSkipped(
+            f"the template at {answers.url} does not answer about {answers.version}", see=command
+        ) from error
+    versions = []
+    for name in re.findall(r"refs/tags/(\S+?)(?:\^\{\})?$", listed, re.MULTILINE):
+        try:
+            versions.append(Version(name))
+        except InvalidVersion:
+            continue
+    newest = max((v for v in versions if not v.is_prerelease), default=mine)
+    require(
+        [f"{mine} here, {newest} is out"] if newest > mine else [],
+        fix=f"`copier update --defaults{answers.option}`",
+    )
+    return f"{mine}, the newest"
+
+
+CHECKS = (
+    Check("package", "Package", "The indexes and GitHub compare these names.", package),
+    Check(
+        "static-version",
+        "Version from the tag",
+        "A second version beside the tag is wrong one day.",
+        static_version,
+        VERSION,
+    ),
+    Check(
+        "version-file",
+        "Generated version file",
+        "A committed one is stale after every commit.",
+        version_file,
+        VERSION,
+    ),
+    Check(
+        "publisher-form",
+        "Values for the publishers' forms",
+        "A wrong value in the form is found on the day of a release.",
+        publisher_form,
+        RENDERS,
+        adopted=True,
+    ),
+    Check(
+        "runbook",
+        "Runbook",
+        "Who is woken by a failed job needs the page that says what to do.",
+        runbook,
+        RENDERS,
+        adopted=True,
+    ),
+    Check(
+        "tag-rule-files",
+        "Tag rules in the repository",
+        "`setup` puts these files in force.",
+        tag_rule_files,
+        RENDERS,
+        adopted=True,
+    ),
+    Check(
+        "template",
+        "Template",
+        "A newer release of the template can have the fix of a fault.",
+        template,
+        RENDERS,
+        adopted=True,
+    ),
+)

@@ -1,0 +1,250 @@
+"""Checks that ask GitHub: each setting is broken on purpose, and the check names it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from commands.local_github import REPOSITORY, Bench
+from copier_pypi_release import github_settings
+from copier_pypi_release.checks import Result
+from copier_pypi_release.checks.context import read_context
+from copier_pypi_release.commands import doctor
+from copier_pypi_release.github import GitHub
+from support.rendering import git
+
+from checks.readiness import BY_HAND, RELEASE, failed, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.mark.requirement("C1", "C13", "P9.5")
+def test_after_set_up_only_what_a_person_has_to_see_is_unknown(set_up_desk: Bench) -> None:
+    found = results(set_up_desk)
+    assert {name for name, f in found.items() if f.result is not Result.PASS} == BY_HAND
+    assert all(found[name].result is Result.UNKNOWN for name in BY_HAND)
+    assert all(found[name].see for name in BY_HAND - {"template"})
+    assert found["repository"].found == f"{REPOSITORY}, main; asked as demo-pkg"
+
+
+# ---- Broken on purpose ------------------------------------------------------------------------------
+
+
+def no_rule(desk: Bench) -> None:
+    desk.github.repo["rulesets"].clear()
+
+
+def disabled_rule(desk: Bench) -> None:
+    desk.github.ruleset("never")["enforcement"] = "disabled"
+
+
+def bypassed_rule(desk: Bench) -> None:
+    actor = {"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}
+    desk.github.ruleset("never")["bypass_actors"] = [actor]
+
+
+def excluded_tags(desk: Bench) -> None:
+    desk.github.ruleset("never")["conditions"]["ref_name"]["exclude"] = ["refs/tags/v1.*"]
+
+
+def no_environment(desk: Bench) -> None:
+    del desk.github.repo["environments"]["pypi"]
+
+
+def no_reviewer(desk: Bench) -> None:
+    desk.github.environment("pypi", reviewers=[])
+
+
+def any_ref(desk: Bench) -> None:
+    desk.github.environment("testpypi", deployment_branch_policy=None)
+
+
+def any_branch(desk: Bench) -> None:
+    desk.github.environment("pypi")["policies"].append({"id": 1, "type": "branch", "name": "*"})
+
+
+def no_tags(desk: Bench) -> None:
+    policies = desk.github.environment("pypi")["policies"]
+    policies[:] = [p for p in policies if p["type"] == "branch"]
+
+
+def protected_branches(desk: Bench) -> None:
+    policy = {"protected_branches": True, "custom_branch_policies": False}
+    desk.github.environment("pypi", deployment_branch_policy=policy)
+
+
+def actions_off(desk: Bench) -> None:
+    desk.github.repo["actions"]["enabled"] = False
+
+
+def local_actions(desk: Bench) -> None:
+    desk.github.repo["actions"]["allowed_actions"] = "local_only"
+
+
+def choose_actions(desk: Bench, **chosen: Any) -> None:  # noqa: ANN401
+    """Let only some actions run."""
+    known = {"github_owned_allowed": True, "verified_allowed": False, "patterns_allowed": []}
+    desk.github.repo["actions"].update(allowed_actions="selected", selected_actions=known | chosen)
+
+
+def selected_actions(desk: Bench) -> None:
+    choose_actions(desk, patterns_allowed=["pypa/*", "astral-sh/ruff-action"])
+
+
+def no_selected_action(desk: Bench) -> None:
+    choose_actions(desk, github_owned_allowed=False)
+
+
+def blocked_action(desk: Bench) -> None:
+    choose_actions(desk, patterns_allowed=["*", "!pypa/gh-action-pypi-publish@*"])
+
+
+def release_off(desk: Bench) -> None:
+    GitHub(REPOSITORY, desk.github.token()).get_all(
+        "actions/workflows", "workflows"
+    )  # GitHub knows them from now on
+    desk.github.repo["workflows"][RELEASE]["state"] = "disabled_inactivity"
+
+
+def releases_change(desk: Bench) -> None:
+    desk.github.repo["immutable_releases"] = False
+
+
+def tokens_write(desk: Bench) -> None:
+    desk.github.repo["actions"]["default_workflow_permissions"] = "write"
+
+
+def loose_actions(desk: Bench) -> None:
+    desk.github.repo["actions"]["sha_pinning_required"] = False
+
+
+def token_kept(desk: Bench) -> None:
+    desk.github.repo["secrets"] = {"PYPI_API_TOKEN": "x", "CODECOV": "y"}
+
+
+def a_fork(desk: Bench) -> None:
+    desk.github.repo["fork"] = True
+
+
+def another_clone(desk: Bench) -> None:
+    git(desk.clone, "remote", "set-url", "origin", "https://github.com/somebody/demo-pkg")
+
+
+def not_pushed(desk: Bench) -> None:
+    desk.github.answers("GET", "/contents/", {"message": "Not Found"}, 404)
+
+
+BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
+    *(("tag-rules", change) for change in (no_rule, disabled_rule, bypassed_rule, excluded_tags)),
+    *(
+        ("environments", change)
+        for change in (no_environment, no_reviewer, any_ref, any_branch, no_tags, protected_branches)
+    ),
+    *(("actions-on", change) for change in (actions_off, local_actions, release_off)),
+    *(("actions-on", change) for change in (selected_actions, no_selected_action, blocked_action)),
+    *(("hardened", change) for change in (releases_change, tokens_write, loose_actions)),
+    ("stored-tokens", token_kept),
+    ("repository", a_fork),
+    ("repository", not_pushed),
+    ("package", another_clone),
+]
+
+
+@pytest.mark.requirement("C1", "C13", "P2.3", "P2.4", "X2", "X8", "T2")
+@pytest.mark.parametrize(("check", "change"), BREAKS, ids=[change.__name__ for _, change in BREAKS])
+def test_what_is_broken_on_github_is_named(
+    set_up_desk: Bench, check: str, change: Callable[[Bench], None]
+) -> None:
+    change(set_up_desk)
+    assert failed(set_up_desk) == {check}
+    assert results(set_up_desk)[check].fix
+
+
+@pytest.mark.parametrize(
+    "change", [no_rule, disabled_rule, bypassed_rule, no_environment, no_reviewer, any_ref, no_tags]
+)
+def test_what_the_doctor_finds_set_up_mends(
+    set_up_desk: Bench, change: Callable[[Bench], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(set_up_desk)
+    assert github_settings.AGAIN in {results(set_up_desk)[check].fix for check in failed(set_up_desk)}
+    set_up_desk.run("setup", "--yes", capsys=capsys)
+    assert failed(set_up_desk) == set()
+
+
+def test_the_command_for_selected_actions_adds_those_of_the_release(set_up_desk: Bench) -> None:
+    selected_actions(set_up_desk)
+    found = results(set_up_desk)["actions-on"]
+    assert found.found == "astral-sh/setup-uv may not run here"
+    words = shlex.split(found.fix.strip("`"))
+    fields = [words[number + 1] for number, word in enumerate(words) if word == "--field"]
+    assert fields == [
+        *("github_owned_allowed=true", "verified_allowed=false", "patterns_allowed[]=pypa/*"),
+        *("patterns_allowed[]=astral-sh/ruff-action", "patterns_allowed[]=astral-sh/setup-uv@*"),
+    ]
+    choose_actions(set_up_desk, patterns_allowed=[f.partition("]=")[2] for f in fields[2:]])
+    assert results(set_up_desk)["actions-on"].result is Result.PASS
+
+
+def test_whether_a_creator_is_verified_is_for_a_person_to_see(set_up_desk: Bench) -> None:
+    choose_actions(set_up_desk, verified_allowed=True)
+    found = results(set_up_desk)["actions-on"]
+    assert found.result is Result.UNKNOWN
+    assert "astral-sh/setup-uv, pypa/gh-action-pypi-publish" in found.found
+
+
+def test_a_pin_that_its_action_has_left_behind_is_named(set_up_desk: Bench) -> None:
+    store = set_up_desk.github.store
+    for name in ("checkout", "download-artifact", "upload-artifact"):
+        repo = store.create_repo("actions", name)
+        add_release(repo, "v99.0.0" if name == "checkout" else "v1.0.0", "2026-01-01T00:00:00Z")
+    found = results(set_up_desk)["action-versions"]
+    assert found.result is Result.FAIL
+    assert found.found.startswith("actions/checkout 7.0.1, while 99.0.0 is")
+    assert "artifact" not in found.found
+
+
+def test_a_release_of_yesterday_leaves_no_pin_behind(set_up_desk: Bench) -> None:
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    add_release(set_up_desk.github.store.create_repo("actions", "checkout"), "v99.0.0", now)
+    assert results(set_up_desk)["action-versions"].result is Result.UNKNOWN
+
+
+def add_release(repo: dict[str, Any], tag: str, published: str) -> None:
+    """Let a repository have a release."""
+    facts = {"draft": False, "prerelease": False, "make_latest": "true", "assets": [], "author": "x", "id": 1}
+    repo["releases"].append({**facts, "tag_name": tag, "published_at": published})
+
+
+# ---- Who may not see everything ---------------------------------------------------------------------
+
+
+def seen_by(desk: Bench, token: str) -> dict[str, Result]:
+    """What the checks find for a login."""
+    context = read_context(desk.clone, desk.clone, lambda repository: GitHub(repository, token))
+    return {f.check: f.result for f in doctor.find(context)}
+
+
+def test_what_only_an_administrator_sees_is_unknown(set_up_desk: Bench) -> None:
+    found = seen_by(set_up_desk, set_up_desk.github.token("ada", "write"))
+    hidden = {"actions-on", "hardened", "stored-tokens"}
+    assert {name for name, result in found.items() if result is Result.UNKNOWN} == BY_HAND | hidden
+    assert Result.FAIL not in found.values()
+
+
+def test_a_repository_that_the_login_does_not_see_fails_once(set_up_desk: Bench) -> None:
+    set_up_desk.github.repo["private"] = True
+    found = seen_by(set_up_desk, set_up_desk.github.token("stranger"))
+    assert {name for name, result in found.items() if result is Result.FAIL} == {"repository"}
+    assert found["tag-rules"] is Result.UNKNOWN
+    assert found["order"] is Result.PASS
+
+
+def test_a_refusal_is_no_finding_about_the_repository(set_up_desk: Bench) -> None:
+    set_up_desk.github.answers("GET", "/rulesets", {"message": "Upgrade to GitHub Pro"}, 403)
+    found = results(set_up_desk)["tag-rules"]
+    assert found.result is Result.UNKNOWN
+    assert "Upgrade to GitHub Pro" in found.found

@@ -1,0 +1,143 @@
+"""Checks that ask the indexes, which a stand-in answers for."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from copier_pypi_release.checks import Finding, Result, examine, indexes
+from copier_pypi_release.checks.context import read_context
+from pypi_simple import NoSuchProjectError
+from release_lib import index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PUBLISHER = {"repository": "demo-pkg/demo-pkg", "workflow": "release.yml", "environment": "pypi"}
+WHEN = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+
+
+@dataclasses.dataclass
+class File:
+    """A file of an index."""
+
+    provenance_url: str | None
+    upload_time: dt.datetime | None = WHEN
+
+
+@dataclasses.dataclass
+class Answer:
+    """What an index says about a file's provenance."""
+
+    content: Any
+
+    def raise_for_status(self) -> None:
+        """Nothing is wrong."""
+
+    def json(self) -> Any:  # noqa: ANN401  (JSON)
+        """The contents."""
+        return self.content
+
+
+def checked(
+    package: Path,
+    patch: pytest.MonkeyPatch,
+    files: list[File] | Exception,
+    publisher: dict[str, Any] | None = None,
+) -> dict[str, Finding]:
+    """What the checks find, by name, where PyPI has some files and TestPyPI has none.
+
+    Args:
+        package: The repository.
+        patch: Undone after the test.
+        files: The files, or the error that the client raises.
+        publisher: Who published those with a provenance.
+    """
+    asked = []
+
+    def files_of(where: index.Index, project: str) -> list[File]:
+        asked.append(where.title)
+        if where.title == "TestPyPI":
+            raise NoSuchProjectError(project, where.simple)
+        if isinstance(files, Exception):
+            raise files
+        return files
+
+    patch.setattr(index, "files_of", files_of)
+    patch.setattr(
+        requests, "get", lambda *_, **__: Answer({"attestation_bundles": [{"publisher": publisher}]})
+    )
+    context = read_context(package, package, lambda _: pytest.fail("GitHub was asked"))
+    found = {f.check: f for f in examine(context, indexes.CHECKS)}
+    assert sorted(asked) == ["PyPI", "TestPyPI"]  # once each
+    return found
+
+
+@pytest.mark.requirement("C2", "P9.1")
+def test_what_the_workflow_has_published_is_right(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = checked(default_package, monkeypatch, [File("https://x/")], PUBLISHER)
+    assert found["publisher-pypi"].result is Result.PASS
+    assert found["name-pypi"].result is Result.PASS
+    assert found["name-testpypi"].found.startswith("free")
+    assert found["publisher-testpypi"].result is Result.UNKNOWN
+    assert found["publisher-testpypi"].see.endswith("/manage/project/demo-pkg/settings/publishing/")
+
+
+@pytest.mark.requirement("C2", "R4")
+@pytest.mark.parametrize(
+    ("field", "value", "failing"),
+    [
+        ("environment", "production", {"publisher-pypi"}),
+        ("environment", None, {"publisher-pypi"}),
+        ("environment", "PyPI", set()),
+        ("workflow", "publish.yml", {"publisher-pypi"}),
+        ("repository", "somebody/else", {"publisher-pypi", "name-pypi"}),
+    ],
+)
+def test_another_publisher_is_named(
+    default_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    field: str,
+    value: str | None,
+    failing: set[str],
+) -> None:
+    found = checked(default_package, monkeypatch, [File("https://x/")], PUBLISHER | {field: value})
+    assert {name for name, f in found.items() if f.result is Result.FAIL} == failing
+    assert all(str(value or "(none)") in found[name].found for name in failing)
+
+
+def test_files_without_attestations_are_anybodys(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = checked(default_package, monkeypatch, [File(None)])
+    assert found["name-pypi"].found.startswith("taken, by files without attestations")
+    assert {f.result for name, f in found.items() if name.endswith("-pypi")} == {Result.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (requests.ConnectionError("HTTPSConnectionPool(host=...)"), "PyPI could not be reached"),
+        (requests.Timeout("no"), "PyPI does not answer as an index does (Timeout)"),
+        (ValueError("a page"), "PyPI does not answer as an index does (ValueError)"),
+    ],
+)
+def test_an_index_that_is_away_fails_nothing(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    found = checked(default_package, monkeypatch, error)
+    for name in ("publisher-pypi", "name-pypi"):
+        assert (found[name].result, found[name].found) == (Result.UNKNOWN, said)
+    assert found["name-testpypi"].result is Result.PASS
+
+
+def test_offline_no_index_is_asked(default_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "files_of", None)
+    found = examine(read_context(default_package, default_package), indexes.CHECKS)
+    assert {f.result for f in found} == {Result.UNKNOWN}
+    assert all(f.cause for f in found)

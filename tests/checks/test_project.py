@@ -1,0 +1,182 @@
+"""Checks of a package's own files, adopted or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from adopt.fixtures import PROJECT, common, make, repository
+from copier_pypi_release.checks import Result
+from copier_pypi_release.checks.context import read_context
+from support.rendering import commit_all, git
+
+from checks.readiness import failed, failed_in, found_in, results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from commands.local_github import Bench
+
+RULES = ".github/rulesets/release-tags"
+
+FILES: list[tuple[str, str, str, str]] = [
+    ("tag-rule-files", f"{RULES}-create.json", '"creation"', '"required_signatures"'),
+    ("tag-rule-files", f"{RULES}-keep.json", '"update"', '"required_signatures"'),
+    ("tag-rule-files", f"{RULES}-keep.json", "refs/tags/v[0-9]*", "refs/tags/rel-*"),
+    ("tag-rule-files", f"{RULES}-keep.json", '"rules"', '"rule"'),
+    ("publisher-form", "RELEASING.md", "| `testpypi`    | `pypi` ", "| `testpypi`    | `prod` "),
+    ("publisher-form", "RELEASING.md", "| Owner            | `demo-pkg` ", "| Owner            | `someone` "),
+    ("static-version", "pyproject.toml", 'dynamic = ["version"]', 'version = "1.0"'),
+    ("static-version", "src/demo_pkg/__init__.py", '"""\n', '"""\n__version__ = "1.0"\n'),
+]
+
+
+@pytest.mark.requirement("C1", "C2", "P9.1", "T3")
+@pytest.mark.parametrize(
+    ("check", "path", "old", "new"), FILES, ids=[f"{c}-{i}" for i, (c, *_) in enumerate(FILES)]
+)
+def test_what_is_broken_in_a_file_is_named(desk: Bench, check: str, path: str, old: str, new: str) -> None:
+    assert failed(desk, offline=True) == set()
+    desk.edit(path, old, new)
+    assert failed(desk, offline=True) == {check}
+
+
+@pytest.mark.requirement("C9")
+def test_a_job_without_a_heading_in_the_runbook_is_named(desk: Bench) -> None:
+    pages = [desk.clone / "RELEASING.md", desk.clone / ".github/release/RECOVERY.md"]
+    for page in pages:
+        if page.is_file():
+            text = page.read_text(encoding="utf-8")
+            page.write_text(text.replace("# verify-pypi\n", "# after\n"), encoding="utf-8")
+    found = results(desk, offline=True)["runbook"]
+    assert found.result is Result.FAIL
+    assert found.found.endswith("has no heading for verify-pypi")
+
+
+@pytest.mark.requirement("C9")
+def test_a_missing_runbook_is_named(desk: Bench) -> None:
+    (desk.clone / "RELEASING.md").unlink()
+    (desk.clone / ".github/release/RECOVERY.md").unlink(missing_ok=True)
+    assert failed(desk, offline=True) == {"publisher-form", "runbook"}
+
+
+@pytest.mark.requirement("P3.4")
+def test_a_version_file_that_is_committed_is_named(desk: Bench) -> None:
+    path = desk.clone / "src/demo_pkg/_version.py"
+    path.write_text('__version__ = "1"\n')
+    git(desk.clone, "add", "--force", str(path))
+    assert failed(desk, offline=True) == {"version-file"}
+    git(desk.clone, "commit", "--quiet", "--message", "oops")
+    git(desk.clone, "rm", "--quiet", "--cached", "src/demo_pkg/_version.py")
+    assert failed(desk, offline=True) == set()
+
+
+def test_a_static_version_of_another_build_backend_is_named(desk: Bench) -> None:
+    (desk.clone / "setup.cfg").write_text("[metadata]\nversion = 1.0\n")
+    assert "setup.cfg" in results(desk, offline=True)["static-version"].found
+
+
+@pytest.mark.parametrize(
+    ("newer", "result"), [("v1.1.0", Result.FAIL), ("v1.0.0", Result.PASS), ("v2.0.0rc1", Result.PASS)]
+)
+def test_a_newer_release_of_the_template_is_named(
+    desk: Bench, tmp_path: Path, newer: str, result: Result
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "copier.yml").write_text("{}\n")
+    commit_all(source, tag="v1.0.0")
+    if newer != "v1.0.0":
+        git(source, "tag", newer)
+    answers = f"_src_path: {source}\n_commit: v1.0.0\nadopted: false\n"
+    (desk.clone / ".copier-answers.yml").write_text(answers)
+    found = results(desk)["template"]
+    assert found.result is result
+    assert found.fix == ("`copier update --defaults`" if result is Result.FAIL else "")
+
+
+def test_a_template_that_does_not_answer_is_no_failure(desk: Bench, tmp_path: Path) -> None:
+    answers = f"_src_path: {tmp_path}/nowhere\n_commit: v1.0.0\nadopted: false\n"
+    (desk.clone / ".copier-answers.yml").write_text(answers)
+    found = results(desk)["template"]
+    assert (found.result, found.see) == (Result.UNKNOWN, "copier check-update")
+
+
+# ---- Where nothing was adopted ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "package"),
+    [
+        ("hatch-static", "demo-pkg, octo-org/demo-pkg, tags like v1.2.3"),
+        ("setuptools-cfg", "demo-pkg, octo-org/demo-pkg, tags like v1.2.3"),
+        ("setuptools-scm", "demo-pkg, octo-org/demo-pkg, tags like v1.2.3"),
+        ("poetry-1", "demo-pkg, octo-org/demo-pkg, tags like v1.2.3"),
+        ("uv-build", "demo-pkg, octo-org/demo-pkg, tags like 1.2.3"),
+        ("computed-setup", "demo-pkg, octo-org/demo-pkg, tags like v1.2.3"),
+        (
+            "target",
+            "semantic-model-generator, octo-org/semantic-model-generator, tags like v1.2.3",
+        ),
+    ],
+)
+def test_the_package_is_found(tmp_path: Path, shape: str, package: str) -> None:
+    assert found_in(make(shape, tmp_path / shape))["package"].found == package
+
+
+def test_in_a_repository_of_several_packages_the_folder_decides(tmp_path: Path) -> None:
+    root = make("monorepo", tmp_path)
+    inside = root / "packages/demo/src"
+    found = found_in(root, inside)["package"].found
+    assert found == "demo-pkg in packages/demo, octo-org/demo-pkg, tags like demo-v1.2.3"
+    assert "no pyproject.toml, setup.cfg or setup.py names the package" in found_in(root)["package"].found
+
+
+def test_the_only_package_is_found_from_above(tmp_path: Path) -> None:
+    files = {f"python/{name}": text for name, text in common().items() if not name.startswith(".github")}
+    root = repository(tmp_path / "demo-pkg", {**files, "python/pyproject.toml": PROJECT}, tags=())
+    assert read_context(root, root).folder == "python"
+    assert read_context(root, root).distribution == "demo-pkg"
+
+
+def test_what_cannot_be_found_is_said(tmp_path: Path) -> None:
+    root = repository(tmp_path / "empty", {"README.md": "Nothing.\n"}, tags=("nightly-3",), remote=None)
+    found = found_in(root)
+    assert found["package"].result is Result.UNKNOWN
+    assert found["package"].found.split("; ") == [
+        "no pyproject.toml, setup.cfg or setup.py names the package",
+        "no git remote is on github.com",
+        "neither tags nor workflows show how release tags are written",
+    ]
+    assert not [f for f in found.values() if f.result is Result.FAIL]
+
+
+def test_tags_of_two_conventions_are_not_evident(tmp_path: Path) -> None:
+    root = repository(tmp_path / "demo-pkg", {"pyproject.toml": PROJECT}, tags=("1.0.0", "v1.1.0"))
+    assert read_context(root, root).tag_prefix is None
+
+
+def test_the_trigger_of_a_workflow_shows_the_tags(tmp_path: Path) -> None:
+    workflow = "on: {push: {tags: ['rel-*']}}\njobs: {a: {steps: [{run: twine upload dist/*}]}}\n"
+    files = {"pyproject.toml": PROJECT, ".github/workflows/x.yml": workflow}
+    root = repository(tmp_path / "demo-pkg", files, tags=("1.0.0", "v1.1.0"))
+    assert read_context(root, root).tag_prefix == "rel-"
+
+
+@pytest.mark.requirement("T3")
+@pytest.mark.parametrize(
+    ("shape", "result"),
+    [("hatch-static", Result.FAIL), ("poetry-1", Result.FAIL), ("target", Result.PASS)],
+)
+def test_where_the_version_comes_from(tmp_path: Path, shape: str, result: Result) -> None:
+    found = found_in(make(shape, tmp_path))["static-version"]
+    assert found.result is result
+    assert found.adopt == ("takes the version from the tag" if result is Result.FAIL else "")
+
+
+def test_broken_toml_is_unknown_and_the_rest_is_checked(tmp_path: Path) -> None:
+    root = make("broken-toml", tmp_path)
+    found = found_in(root)
+    assert found["static-version"].result is Result.UNKNOWN
+    assert found["static-version"].found.startswith("pyproject.toml cannot be read")
+    assert "order" in failed_in(root)

@@ -1,0 +1,86 @@
+"""The client for GitHub keeps GitHub's own words, whatever form they have."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from copier_pypi_release.github import GitHub, GitHubError
+
+from commands.local_github import Bench, bench
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A maintainer's clone and an empty repository."""
+    return bench(default_package, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"message": "Validation Failed"}, "Validation Failed"),
+        ({"message": "Not now", "errors": "Too many reviewers"}, "Not now; Too many reviewers"),
+        ({"message": "No", "errors": ["a", {"message": "b"}]}, "No; a; b"),
+        ({"message": "No", "errors": [{"code": "invalid"}]}, 'No; {"code": "invalid"}'),
+        ({"message": "No", "errors": None}, "No"),
+        ({"errors": "Only this"}, "Only this"),
+        ({}, "no reason given"),
+        (["odd"], "no reason given"),
+    ],
+)
+def test_a_refusal_keeps_the_words_and_the_status(desk: Bench, answer: Any, words: str) -> None:  # noqa: ANN401
+    desk.github.answers("PUT", "/environments/pypi$", answer, 422)
+    with pytest.raises(GitHubError) as error:
+        desk.github.client.send("PUT", "environments/pypi")
+    assert error.value.status == 422
+    assert error.value.message == words
+    assert error.value.problem == f"GitHub refuses to change environments/pypi (422): {words}"
+
+
+def test_an_answer_that_is_not_json_is_named_by_its_status(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = requests.Response()
+    answer.status_code, answer.reason, answer._content = 422, "Odd", b"<html>"  # noqa: SLF001
+    monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
+    with pytest.raises(GitHubError, match=r"\(422\): Odd$"):
+        desk.github.client.send("PUT", "environments/pypi")
+
+
+@pytest.mark.parametrize(("status", "login"), [(403, True), (404, True), (409, False), (422, False)])
+def test_a_login_is_proposed_where_a_right_is_missing_only(desk: Bench, status: int, login: bool) -> None:
+    desk.github.answers("PUT", "/environments/pypi$", {"message": "No"}, status)
+    with pytest.raises(GitHubError) as error:
+        desk.github.client.send("PUT", "environments/pypi")
+    assert ("gh auth login" in error.value.fix) is login
+
+
+def test_a_token_of_a_workflow_has_no_login(desk: Bench) -> None:
+    desk.github.answers("GET", "^/user$", {"message": "Resource not accessible by integration"}, 403)
+    assert desk.github.client.login() == ""
+
+
+def test_a_list_that_is_switched_off_is_not_an_empty_list(desk: Bench) -> None:
+    desk.github.answers("GET", "/issues$", {"message": "Issues are disabled"}, 410)
+    with pytest.raises(GitHubError, match="Issues are disabled"):
+        desk.github.client.get_all("issues")
+
+
+def test_something_missing_is_none(desk: Bench) -> None:
+    assert desk.github.client.get("environments/nothing") is None
+    assert desk.github.client.get_all("environments/nothing/deployment-branch-policies") == []
+
+
+@pytest.mark.requirement("X3")
+def test_a_refusal_does_not_show_the_token(desk: Bench) -> None:
+    token = "ghp_" + "x" * 36
+    desk.github.answers("GET", "/rulesets$", {"message": "Bad"}, 403)
+    with pytest.raises(GitHubError) as error:
+        GitHub("demo-pkg/demo-pkg", token).get("rulesets")
+    assert token not in json.dumps(error.value.lines)
