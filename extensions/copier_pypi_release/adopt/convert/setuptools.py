@@ -91,7 +91,7 @@ def read_setup(text: str) -> dict[str, object]:
         raise refuse(
             f"setup.py is not Python: {error.msg} in line {error.lineno}",
             expected="a script that builds the package",
-            fix="mend setup.py",
+            fix="correct setup.py",
         ) from error
     names: dict[str, object] = {}
     for statement in tree.body:
@@ -178,7 +178,7 @@ def check_config(text: str) -> None:
         raise refuse(
             f"setup.cfg cannot be read: {error}".replace("\n", " "),
             expected="a file of sections",
-            fix="mend setup.cfg",
+            fix="correct setup.cfg",
         ) from error
     for section in parser.sections():
         for key, value in parser[section].items():
