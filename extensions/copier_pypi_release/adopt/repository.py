@@ -14,6 +14,7 @@ from copier_pypi_release.adopt.ci import Gate, choose_ci
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.answers_file import Answers, find_answers
 from copier_pypi_release.repository import find_root
+from copier_pypi_release.template_source import without_login
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
 
 if TYPE_CHECKING:
@@ -256,11 +257,6 @@ def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:
         expected="a remote on github.com, because the trusted publishers compare owner and name",
         fix="git remote add origin https://github.com/OWNER/NAME",
     )
-
-
-def without_login(url: str) -> str:
-    """An address without the user's name and password."""
-    return re.sub(r"(?<=://)[^/\s@]*@", "", url)
 
 
 def find_default_branch(root: Path) -> tuple[str, str]:
