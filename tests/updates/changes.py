@@ -38,8 +38,8 @@ def question_renamed(folder: Path) -> None:
     """A question is renamed; its old answer is the default."""
     edit(
         folder / "copier.yml",
-        r"^failure_issue:\n((?:  .*\n)*?)  default: true\n",
-        'issue_on_failure:\n\\1  default: "{= failure_issue | default(true) =}"\n',
+        r"^release_issues:\n((?:  .*\n)*?)  default: true\n",
+        'issue_on_failure:\n\\1  default: "{= release_issues | default(true) =}"\n',
     )
     for path in (folder / "template").rglob("*.jinja"):
         text = path.read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ PACKAGES: tuple[dict[str, Any], ...] = (
         "release_notes": "towncrier",
         "update_bot": "renovate",
     },
-    {"type_checker": "none", "release_notes": "git-cliff", "failure_issue": False, "tag_prefix": "demo/v"},
+    {"type_checker": "none", "release_notes": "git-cliff", "release_issues": False, "tag_prefix": "demo/v"},
     {"adopted": True, "ci_commands": ["make check"], "project_folder": "packages/demo"},
 )
 PIN = re.compile(r"(?<=@)[0-9a-f]{40} # v\S+|(?<=version: \")[0-9.]+(?=\")")

@@ -34,7 +34,7 @@ def choice_dropped(folder: Path) -> None:
 
 
 def question_deleted(folder: Path) -> None:
-    edit(folder / "copier.yml", r"^failure_issue:\n(?:  .*\n)+", "")
+    edit(folder / "copier.yml", r"^release_issues:\n(?:  .*\n)+", "")
     for path in (folder / "template").rglob("*.jinja"):
         path.write_text(
             re.sub(r"\bfailure_issue\b", "true", path.read_text(encoding="utf-8")), encoding="utf-8"
@@ -43,7 +43,7 @@ def question_deleted(folder: Path) -> None:
 
 def question_renamed_without_its_answer(folder: Path) -> None:
     changes.question_renamed(folder)
-    edit(folder / "copier.yml", re.escape("{= failure_issue | default(true) =}"), "true")
+    edit(folder / "copier.yml", re.escape("{= release_issues | default(true) =}"), "true")
 
 
 def question_with_another_default(folder: Path) -> None:
@@ -98,8 +98,8 @@ def place_removed(folder: Path) -> None:
 
 BREACHES: dict[Callable[[Path], None], str] = {
     choice_dropped: "The question type_checker has lost the choices ['none']",
-    question_deleted: "The question failure_issue is gone",
-    question_renamed_without_its_answer: "The question failure_issue is gone",
+    question_deleted: "The question release_issues is gone",
+    question_renamed_without_its_answer: "The question release_issues is gone",
     question_with_another_default: "The file pyproject.toml says something else",
     environment_renamed: "The question pypi_environment has another default",
     file_deleted: "The file .github/release/verify_index.py is gone",
