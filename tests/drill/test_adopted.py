@@ -1,7 +1,7 @@
 """Packages that existed before, adopted, and their next release executed, each with everything real.
 
 Those that were published before have the trusted publisher that PyPI has known all along. The CI of these
-packages uses actions that have no stand-in, so it never passes here, and each release runs the CI commands itself.
+packages uses actions that have no stand-in, so it never passes here, and each release runs their CI commands.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from adopt.adoption import Adoptions
     from emulator.sandbox import IndexName, Sandbox
 
-# What the packages need to run, and their CI commands; hatchling asks for editables where `pip install -e` builds.
+# What the packages and their CI commands need; hatchling asks for editables where `pip install -e` builds.
 NEEDED = {
     *("mssql-python>=0.13", "azure-identity>=1.15", "tenacity>=8.2", "requests>=2.31"),
     *("pytest>=8", "ruff>=0.8", "mypy>=1.13", "pre-commit>=4", "pip==26.3", "editables"),
@@ -44,7 +44,7 @@ REGISTERED: dict[str, str | None] = {
 
 @pytest.fixture(scope="session")
 def wheelhouse() -> Path:
-    """What the release scripts, the packages, their CI commands and the tool install: "the rest of the index"."""
+    """What the release scripts, the packages, their CI commands and the tool install."""
     lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements()]
     return fill_all(lists, CACHE / "wheelhouse")
 

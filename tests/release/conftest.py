@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 import build_distributions
 import pytest
 import verify_index
-from emulator.fixtures import once
 from release_lib import index, step
 from release_lib.settings import Settings, load_settings
 from support.archives import hashes_of, write_checksums
 from support.clones import Repository
 from support.rendering import git
+from support.sharing import once
 
 from release.local_index import LocalIndex, serving
 from release.outcomes import Outcome

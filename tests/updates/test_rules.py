@@ -35,10 +35,7 @@ def choice_dropped(folder: Path) -> None:
 
 def question_deleted(folder: Path) -> None:
     edit(folder / "copier.yml", r"^release_issues:\n(?:  .*\n)+", "")
-    for path in (folder / "template").rglob("*.jinja"):
-        path.write_text(
-            re.sub(r"\bfailure_issue\b", "true", path.read_text(encoding="utf-8")), encoding="utf-8"
-        )
+    changes.reworded(folder, "release_issues", "true")
 
 
 def question_renamed_without_its_answer(folder: Path) -> None:
