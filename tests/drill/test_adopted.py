@@ -1,7 +1,7 @@
 """Packages that existed before, adopted, and their next release executed, each with everything real.
 
 Those that were published before have the trusted publisher that PyPI has known all along. The CI of these
-packages uses actions that have no stand-in, so it never passes here, and each release runs the gate itself.
+packages uses actions that have no stand-in, so it never passes here, and each release runs their CI commands.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from adopt.adoption import Adoptions
     from emulator.sandbox import IndexName, Sandbox
 
-# What the packages need to run, and their gates; hatchling asks for editables where `pip install -e` builds.
+# What the packages and their CI commands need; hatchling asks for editables where `pip install -e` builds.
 NEEDED = {
     *("mssql-python>=0.13", "azure-identity>=1.15", "tenacity>=8.2", "requests>=2.31"),
     *("pytest>=8", "ruff>=0.8", "mypy>=1.13", "pre-commit>=4", "pip==26.3", "editables"),
@@ -44,7 +44,7 @@ REGISTERED: dict[str, str | None] = {
 
 @pytest.fixture(scope="session")
 def wheelhouse() -> Path:
-    """What the release scripts, the packages, their gates and the tool install: "the rest of the index"."""
+    """What the release scripts, the packages, their CI commands and the tool install."""
     lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements()]
     return fill_all(lists, CACHE / "wheelhouse")
 
@@ -81,7 +81,7 @@ def write_notes(root: Path, settings: dict[str, Any], version: str) -> None:
 
 
 def register(project: Maintainer, index: IndexName, form: dict[str, str]) -> None:
-    """Fill in the form of an index, with the values that set_up.py prints."""
+    """Fill in the form of an index, with the values that setup prints."""
     assert form["Workflow name"] == project.workflow
     project.register_publisher(index, form["Environment name"])
 
@@ -128,14 +128,14 @@ def test_the_next_release_of_an_adopted_package(
         "git add --all && git commit --quiet --message 'feat!: release by tag'",
         "git push --quiet --set-upstream origin main",
     )
-    set_up, _ = project.shell_blocks("before-the-first-release")
+    set_up, *_ = project.shell_blocks("before-the-first-release")
     testpypi, pypi = forms(project.shell(f"printf '\\ny\\n' | {set_up}"))
     register(project, "testpypi", testpypi)
     if before is None:
         register(project, "pypi", pypi)
     assert pypi["Environment name"] == (before or "pypi")
     project.release().approve().is_released(twice=False)
-    assert settings["checks"]["gate"][-1] in project.log("test")
+    assert settings["checks"]["ci"][-1] in project.log("test")
     if adopted == "target":
         assert "complete draft" in status(project)["next"]["state"]
-        assert failing(project) == {"hardened"}  # its own CI, left alone, pins no action
+        assert failing(project) == {"hardened", "pinned-actions"}  # its own CI, left alone, pins no action

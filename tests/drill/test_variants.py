@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 AWKWARD = {"testpypi_environment": "test pypi/2", "pypi_environment": "PyPI (production)"}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "defaults, every Python": ("v0.1.0", {}),
-    "towncrier, no failure issue": (
+    "towncrier, no issues": (
         "v0.1.0",
         {"release_notes": "towncrier", "release_issues": False, "layout": "flat", "command_line": True},
     ),

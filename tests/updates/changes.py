@@ -23,6 +23,14 @@ def edit(path: Path, pattern: str, new: str | Callable[[re.Match[str]], str], co
     path.write_text(text, encoding="utf-8")
 
 
+def reworded(folder: Path, name: str, other: str) -> None:
+    """Let the files of the template, and their paths, say something else than the name of a question."""
+    for path in list((folder / "template").rglob("*.jinja")):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(rf"\b{name}\b", other, text), encoding="utf-8")
+        path.rename(path.with_name(re.sub(rf"\b{name}\b", other, path.name)))
+
+
 def append(path: Path, text: str) -> None:
     """Add to the end of a file."""
     path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
@@ -41,9 +49,7 @@ def question_renamed(folder: Path) -> None:
         r"^release_issues:\n((?:  .*\n)*?)  default: true\n",
         'issue_on_failure:\n\\1  default: "{= release_issues | default(true) =}"\n',
     )
-    for path in (folder / "template").rglob("*.jinja"):
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"\brelease_issues\b", "issue_on_failure", text), encoding="utf-8")
+    reworded(folder, "release_issues", "issue_on_failure")
 
 
 def question_retired(folder: Path) -> None:

@@ -35,10 +35,7 @@ def choice_dropped(folder: Path) -> None:
 
 def question_deleted(folder: Path) -> None:
     edit(folder / "copier.yml", r"^release_issues:\n(?:  .*\n)+", "")
-    for path in sorted((folder / "template").rglob("*.jinja")):
-        text = re.sub(r"\brelease_issues\b", "true", path.read_text(encoding="utf-8"))
-        path.write_text(text, encoding="utf-8")
-        path.rename(path.with_name(re.sub(r"\brelease_issues\b", "true", path.name)))
+    changes.reworded(folder, "release_issues", "true")
 
 
 def question_renamed_without_its_answer(folder: Path) -> None:
