@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tool
+from copier_pypi_release.workflow_files import load, workflow_paths
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from release_lib.settings import PATH
@@ -129,6 +130,21 @@ def test_the_folder_stays_small_enough_to_review(default_package: Path) -> None:
     files = [path for path in (default_package / ".github/release").rglob("*") if path.is_file()]
     assert len(files) <= 22
     assert sum(len(source(module).splitlines()) for module in MODULES) <= 2400
+
+
+@pytest.mark.requirement("B9")
+def test_workflows_execute_every_script_and_import_the_rest(default_package: Path) -> None:
+    workflows = [load(path) for path in workflow_paths(default_package)]
+    run = {
+        script.name.removesuffix(".py")
+        for workflow in workflows
+        for job in workflow.jobs
+        for script in workflow.scripts(job)
+    }
+    folder = default_package / ".github/release"
+    rendered = {path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py")}
+    unused = {path.as_posix().replace("/", ".") for path in rendered} - run.union(*map(imported, run))
+    assert unused == set()
 
 
 @pytest.mark.requirement("P8.4")
