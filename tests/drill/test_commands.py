@@ -175,7 +175,7 @@ def test_states_of_a_run_that_stops_again_and_again(built: Maintainer) -> None:
     built.approve()
     sandbox.clear_faults()
     sandbox.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
-    assert "delivers demo_pkg" in status(built)["said"][0]
+    assert "delivers demo_pkg" in status(built)["error_lines"][0]
     go_on(built, "verify-pypi", "stopped at verify-pypi; complete on TestPyPI, complete on PyPI")
     sandbox.clear_faults()
     go_on(built, "github-release", "stopped at github-release; complete on TestPyPI, complete on PyPI")
@@ -253,7 +253,7 @@ def test_a_release_that_stopped_at_the_gate(ready: Maintainer) -> None:
     ready.release("v0.2.0")
     found = status(ready)
     assert found["next"]["anchor"] == "gate"
-    assert found["said"][0] == "There are no release notes for 0.2.0"
+    assert found["error_lines"][0] == "There are no release notes for 0.2.0"
     said = ready.shell(f"{TOOL} status v0.1.0-rc1", check=False)
     assert "the index will call it 0.1.0rc1" in said
 
