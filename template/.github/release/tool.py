@@ -40,7 +40,7 @@ def find_template(settings: Path) -> tuple[str | Path, str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise refusal("settings.toml does not say where the template is", error, UPDATE) from error
     if not re.fullmatch("[0-9a-f]{40}", str(commit)):
-        raise refusal("settings.toml does not name a commit of the template", repr(commit), MOVED)
+        raise refusal("settings.toml does not name a commit of the template", repr(commit), UPDATE)
     if url.startswith("file:///"):
         url = re.sub(r"\A/(?=[A-Za-z]:)", "", unquote(url.removeprefix("file://")))
     folder = ROOT / Path(url).expanduser()
