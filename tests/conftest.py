@@ -151,7 +151,7 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a plain folder."""
-    with once(tmp_path_factory, "template") as (folder, missing):
+    with once(tmp_path_factory, __name__, "template") as (folder, missing):
         if missing:
             copy_template(folder)
     return folder
@@ -160,7 +160,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A package rendered with the default answers, committed and tagged v0.1.0; not to be changed."""
-    with once(tmp_path_factory, "default") as (folder, missing):
+    with once(tmp_path_factory, __name__, "default") as (folder, missing):
         if missing:
             commit_all(render(template, folder / "demo-pkg"), tag="v0.1.0")
     return folder / "demo-pkg"
@@ -169,7 +169,7 @@ def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def template_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a git repository of its own, with a version."""
-    with once(tmp_path_factory, "template-repository") as (repository, missing):
+    with once(tmp_path_factory, __name__, "template-repository") as (repository, missing):
         if missing:
             commit_all(copy_template(repository), tag="v1.0.0")
     return repository
@@ -183,7 +183,7 @@ def adoptions(
     from adopt.adoption import Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
     from adopt.fixtures import PACKAGES  # noqa: PLC0415
 
-    with once(tmp_path_factory, "adopted") as (folder, missing):
+    with once(tmp_path_factory, __name__, "adopted") as (folder, missing):
         if missing:
             folder.mkdir()
     made = Adoptions(folder, template_repository)

@@ -114,14 +114,16 @@ def test_the_build_backend_and_all_below_it_are_pinned_by_hash() -> None:
     assert all(pinned.values())
 
 
+def own_files(*patterns: str) -> list[Path]:
+    """The files of this repository, new ones included; nothing that git ignores, as environments."""
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns)
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
 def test_no_file_names_the_host_of_a_registry() -> None:
     hosts = {urlsplit(PYPI_SIMPLE_ENDPOINT).hostname, urlsplit(DEFAULT_REPOSITORY).hostname}
     pattern = re.compile("|".join(rf"(?<![\w.-]){re.escape(host)}" for host in hosts if host))
-    naming = []
-    for name in git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
-        path = ROOT / name
-        if name and path.is_file() and pattern.search(path.read_text(encoding="utf-8", errors="replace")):
-            naming.append(name)
+    naming = [p for p in own_files() if pattern.search(p.read_text(encoding="utf-8", errors="replace"))]
     assert naming == []
 
 
@@ -157,15 +159,16 @@ def test_the_readme_lists_every_command_of_the_launcher() -> None:
 
 def documents() -> dict[str, str]:
     """The Markdown files of this repository, by path."""
-    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md").split(
-        "\0"
-    )
-    paths = [ROOT / name for name in listed if name and not name.startswith(("template/", "extensions/"))]
-    return {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8") for p in paths if p.exists()}
+    pages = {p.relative_to(ROOT).as_posix(): p for p in own_files("*.md")}
+    return {
+        name: page.read_text(encoding="utf-8")
+        for name, page in pages.items()
+        if not name.startswith(("template/", "extensions/"))
+    }
 
 
 def test_every_link_of_a_document_leads_somewhere() -> None:
-    files = set(git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"))
+    files = {path.relative_to(ROOT).as_posix() for path in own_files()}
     folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
     assert dead_links(documents(), files | folders) == []
 
@@ -275,7 +278,7 @@ def spoken(source: str) -> Iterator[str]:
 def test_messages_and_comments_avoid_them(folder: str) -> None:
     found = [
         f"{path.relative_to(ROOT)}: {text}"
-        for path in (ROOT / folder).rglob("*.py")
+        for path in own_files(f"{folder}/**.py")
         for text in avoided(spoken(path.read_text(encoding="utf-8")))
     ]
     assert not found, "\n".join(found)

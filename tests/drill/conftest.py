@@ -59,7 +59,7 @@ class Checkpoints:
             yield sandbox
 
     def _made(self, name: str) -> Path:
-        with once(self.factory, name) as (checkpoint, missing):
+        with once(self.factory, __name__, name) as (checkpoint, missing):
             if missing:
                 root = self.factory.mktemp(name) / "sandbox"
                 with (

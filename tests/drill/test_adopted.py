@@ -61,7 +61,7 @@ def uv_cache() -> Path:
 def _bytecode(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path) -> Iterator[None]:
     """After the first release, give what it has brought into the cache of uv its bytecode."""
     yield
-    with once(tmp_path_factory, "bytecode") as (compiled, missing):
+    with once(tmp_path_factory, __name__, "bytecode") as (compiled, missing):
         if missing:
             compile_cached(uv_cache)
             compiled.mkdir()

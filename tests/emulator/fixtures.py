@@ -96,7 +96,7 @@ def package(template_repository: Path, tmp_path_factory: pytest.TempPathFactory)
     It is tested on what this machine has, once, and not six times more. The first in test_variants.py is
     as it was rendered.
     """
-    with once(tmp_path_factory, "rendered") as (folder, missing):
+    with once(tmp_path_factory, __name__, "rendered") as (folder, missing):
         if missing:
             answers = {"repository_owner": "octo-org"}
             run_one_leg(render(template_repository, folder / "demo-pkg", answers))

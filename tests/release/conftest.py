@@ -116,7 +116,7 @@ def package_clone(default_package: Path, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="session")
 def built(package_clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with both distributions of the default package, 0.1.0; not to be changed."""
-    with once(tmp_path_factory, "built") as (folder, missing):
+    with once(tmp_path_factory, __name__, "built") as (folder, missing):
         if missing:
             build_distributions.build_distributions(package_clone, folder)
     return folder

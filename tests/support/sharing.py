@@ -16,15 +16,18 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+def once(tmp_path_factory: pytest.TempPathFactory, owner: str, name: str) -> Iterator[tuple[Path, bool]]:
     """A folder that all workers share, and whether it is still to be made; the others wait meanwhile.
 
     Args:
         tmp_path_factory: Knows where this run's folders are.
-        name: The folder's name.
+        owner: The module that makes it, because two modules may think of one name.
+        name: What is made.
     """
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder = (
+        base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    ) / f"{owner.replace('.', '-')}-{name}"
     made = folder.with_suffix(".made")
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
