@@ -272,22 +272,48 @@ def test_the_commands_that_a_copy_ends_with_run_as_printed(checkout: Path, tmp_p
     message = done.stderr[done.stderr.index("demo-pkg is rendered") :]
     commands = [line.strip() for line in message.splitlines() if line.startswith("  ")]
     assert [shlex.split(command)[0] for command in commands] == ["cd", "git", "uv", "gh"]
-    assert len(message.splitlines()) <= 10
-    environment = {**path(), "GH_CONFIG_DIR": str(tmp_path / "gh"), "GH_PROMPT_DISABLED": "1"}
-    environment.pop("VIRTUAL_ENV", None)
-    ran = subprocess.run(
-        ["bash", "-euxc", "\n".join(commands)],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert len(message.splitlines()) <= 12
+    assert max(map(len, message.splitlines())) <= 120
+    assert "The owner on GitHub, demo-pkg, is a guess." in message
+    ran = run_as_pasted(commands, tmp_path)
     assert ran.returncode == 4, ran.stdout + ran.stderr  # no login; gh knows every option
     assert "gh auth login" in ran.stderr
     assert "2 passed" in ran.stdout
     assert git(tmp_path / folder, "log", "--format=%s") == "feat: the first version"
     assert git(tmp_path / folder, "status", "--porcelain") == ""
+
+
+def run_as_pasted(commands: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run commands one after the other, as a shell does with what is pasted, whatever fails."""
+    environment = {**path(), **variables}
+    environment |= {"GH_CONFIG_DIR": str(folder / "gh"), "GH_PROMPT_DISABLED": "1"}
+    environment.pop("VIRTUAL_ENV", None)
+    return subprocess.run(
+        ["bash", "-c", "\n".join(commands)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.requirement("U7")
+def test_without_a_git_identity_git_says_so_and_nothing_goes_on(checkout: Path, tmp_path: Path) -> None:
+    nobody = tmp_path / "gitconfig"
+    nobody.write_text("[user]\n\tuseConfigOnly = true\n", encoding="utf-8")
+    owner = ("--data", "repository_owner=octo-org")
+    done = copier(
+        "copy", "--defaults", "--data", "project_name=demo-pkg", *owner, checkout, "new", cwd=tmp_path
+    )
+    message = done.stderr[done.stderr.index("demo-pkg is rendered") :]
+    assert "guess" not in message
+    commands = [line.strip() for line in message.splitlines() if line.startswith("  ")]
+    ran = run_as_pasted(commands[:-1], tmp_path, GIT_CONFIG_GLOBAL=str(nobody))
+    assert ran.returncode != 0
+    assert "git config --global user.email" in ran.stderr
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert not (tmp_path / "new/.venv").exists()  # uv run did not even begin
 
 
 @pytest.mark.requirement("B2")
