@@ -188,7 +188,20 @@ def test_the_convention_names_the_release_branches(packages: list[Package]) -> N
 def test_the_readme_links_to_the_convention(packages: list[Package]) -> None:
     for package in distinct(packages, "README.md"):
         found = links(package.text("README.md"))
-        assert {"CONTRIBUTING.md#version-tags", "RELEASING.md", "LICENSE"} <= found
+        pages = {f"{address_of_files(package)}{page}" for page in ("CONTRIBUTING.md#version-tags", "LICENSE")}
+        assert pages <= found
+
+
+@pytest.mark.requirement("P6.4")
+def test_no_link_of_the_readme_is_dead_on_the_page_of_the_index(packages: list[Package]) -> None:
+    """The index shows the README, and no file beside it."""
+    for package in distinct(packages, "README.md"):
+        assert [link for link in links(package.text("README.md")) if not urlsplit(link).netloc] == []
+
+
+def address_of_files(package: Package) -> str:
+    """Where GitHub shows the files of the default branch."""
+    return f"https://github.com/{package.settings.repository}/blob/HEAD/"
 
 
 # ---- Links, rules, licences ---------------------------------------------------------------------------
@@ -196,7 +209,9 @@ def test_the_readme_links_to_the_convention(packages: list[Package]) -> None:
 
 def test_every_link_leads_to_a_file_and_a_heading(packages: list[Package]) -> None:
     for package in distinct(packages, *DOCUMENTS):
-        assert dead_links(package.documents, package.files) == []
+        here = address_of_files(package)
+        documents = {path: text.replace(here, "") for path, text in package.documents.items()}
+        assert dead_links(documents, package.files) == []
 
 
 def test_links_to_the_repository_lead_to_the_right_one(packages: list[Package]) -> None:
