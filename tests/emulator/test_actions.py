@@ -184,6 +184,9 @@ def upload(**inputs: object) -> dict[str, Any]:
 
 MAKE = {"run": "mkdir -p out/deep out/.hid .top; echo 1 | tee out/a out/deep/b out/.c out/.hid/d .top/e"}
 
+FIRST = "${{ steps.one.outputs.artifact-id }}"
+ONE, TWO = "${{ needs.there.outputs.one }}", "${{ needs.there.outputs.two }}"
+
 
 class TestArtifacts:
     """actions/upload-artifact v7 and actions/download-artifact v8."""
@@ -248,20 +251,43 @@ class TestArtifacts:
         [
             pytest.param({"name": "one", "path": "in"}, "in/a", id="by-name"),
             pytest.param({"path": "in"}, "in/one/a in/two/b", id="all"),
-            pytest.param({"pattern": "t*", "path": "in"}, "in/two/b", id="pattern"),
+            pytest.param({"pattern": "t*", "path": "in"}, "in/b", id="pattern-of-one"),
+            pytest.param({"pattern": "*", "path": "in"}, "in/one/a in/two/b", id="pattern-of-all"),
             pytest.param({"merge-multiple": True}, "a b", id="merged"),
+            pytest.param({"artifact-ids": ONE, "path": "in"}, "in/a", id="by-id"),
+            pytest.param({"artifact-ids": f"{ONE}, {TWO}", "path": "in"}, "in/one/a in/two/b", id="by-ids"),
+            pytest.param({"artifact-ids": f"{ONE},{TWO}", "merge-multiple": True}, "a b", id="ids-merged"),
+            pytest.param({"artifact-ids": f"{ONE},1", "path": "in"}, "in/a", id="one-id-is-gone"),
+            pytest.param({"artifact-ids": "", "path": "in"}, "in/one/a in/two/b", id="empty-id-is-all"),
         ],
     )
     def test_download(self, sandbox: Sandbox, inputs: dict[str, Any], wanted: str) -> None:
         """One artifact goes straight into the path, several into a folder each."""
         trial = TrialRepository(sandbox, f"download-{next(NUMBERS)}")
-        uploads = [upload(name="one", path="out/a"), upload(name="two", path="out/deep/b")]
-        there = {"runs-on": "ubuntu-24.04", "steps": [MAKE, *uploads]}
+        uploads = [
+            {"id": "one", **upload(name="one", path="out/a")},
+            {"id": "two", **upload(name="two", path="out/deep/b")},
+        ]
+        outputs = {name: f"${{{{ steps.{name}.outputs.artifact-id }}}}" for name in ("one", "two")}
+        there = {"runs-on": "ubuntu-24.04", "outputs": outputs, "steps": [MAKE, *uploads]}
         show = {"name": "show", "run": "echo files=$(find . -type f | sort | sed s:^./:: | xargs)"}
         steps = [{"uses": PINS["download"], "with": inputs}, show]
         back = {"runs-on": "ubuntu-24.04", "needs": "there", "steps": steps}
         trial.workflow({"there": there, "back": back})
         assert facts(trial.log())["files"] == [wanted]
+
+    @pytest.mark.requirement("P8.7")
+    def test_another_artifact_of_the_name_has_another_id(self, sandbox: Sandbox) -> None:
+        """An id stands for one upload: what replaces it, by whatever token of the run, is not downloaded."""
+        trial = TrialRepository(sandbox, "replaced")
+        first = {"id": "one", **upload(name="one", path="out/a")}
+        there = {"runs-on": "ubuntu-24.04", "steps": [MAKE, first], "outputs": {"one": FIRST}}
+        again = {"needs": "there", "runs-on": "ubuntu-24.04"}
+        again["steps"] = [MAKE, upload(name="one", path="out", overwrite=True)]
+        back = {"needs": ["there", "again"], "runs-on": "ubuntu-24.04"}
+        back["steps"] = [{"uses": PINS["download"], "with": {"artifact-ids": ONE}}]
+        trial.workflow({"there": there, "again": again, "back": back})
+        assert "None of the provided artifact IDs were found" in trial.log(conclusion="failure")
 
     def test_absent(self, sandbox: Sandbox) -> None:
         """A name that no job uploaded is an error."""

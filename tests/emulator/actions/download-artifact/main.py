@@ -37,21 +37,40 @@ def fetch(artifact: dict[str, str], folder: Path) -> None:
     say(f"Artifact {artifact['name']} downloaded to {folder}")
 
 
+def chosen(known: list[dict[str, str]], ids: str) -> list[dict[str, str]]:
+    """Return the artifacts with the given ids; those that are gone are warned of, unless all are."""
+    wanted = [part.strip() for part in ids.split(",") if part.strip()]
+    if not wanted:
+        fail("Unable to download artifact(s): No valid artifact IDs provided in 'artifact-ids' input")
+    strange = [part for part in wanted if not part.isdecimal()]
+    if strange:
+        fail(f"Unable to download artifact(s): Invalid artifact ID: '{strange[0]}'. Must be a number.")
+    found = [item for item in known if item["database_id"] in wanted]
+    if not found:
+        fail("Unable to download artifact(s): None of the provided artifact IDs were found")
+    gone = set(wanted) - {item["database_id"] for item in found}
+    if gone:
+        note("warning", f"Could not find the following artifact IDs: {', '.join(sorted(gone))}")
+    return found
+
+
 def main() -> None:
     """Download."""
     base = Path(os.environ["GITHUB_WORKSPACE"], given("path") or ".").resolve()
-    name, pattern = given("name"), given("pattern")
+    name, ids, pattern = given("name"), given("artifact-ids"), given("pattern")
     try:
         known = artifact_service("ListArtifacts")["artifacts"]
         if name:
             found = [item for item in known if item["name"] == name]
             if not found:
                 fail(MISSING.format(name=name))
-            fetch(found[0], base)
+        elif ids:  # an empty text is no choice: everything, as by the real action
+            found = chosen(known, ids)
         else:
-            for item in known:
-                if fnmatch.fnmatchcase(item["name"], pattern or "*"):
-                    fetch(item, base if flag("merge-multiple") else base / item["name"])
+            found = [item for item in known if fnmatch.fnmatchcase(item["name"], pattern or "*")]
+        straight = name or flag("merge-multiple") or len(found) == 1
+        for item in found:
+            fetch(item, base if straight else base / item["name"])
     except (RuntimeError, zipfile.BadZipFile) as error:
         fail(f"Unable to download artifact(s): {error}")
     output("download-path", str(base))
