@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,4 +88,27 @@ def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repos
     root = make("uv-build", tmp_path)
     git(root, "rm", "--quiet", "-r", "src")
     commit_all(root, "chore: nothing left")
-    assert "does not build as it is" in refused(root, template_repository)
+    assert "does not build as it is: Expected a Python module" in refused(root, template_repository)
+
+
+@pytest.mark.parametrize(
+    ("files", "cause"),
+    [
+        ({"setup.py": "raise RuntimeError('no licence key')\n"}, "does not build as it is: .*no licence key"),
+        (
+            {"pyproject.toml": "[build-system]\nrequires = ['hatchling==99']\n"},
+            "hatchling==99 and you require",
+        ),
+        ({".gitignore": "\udcfc/\n"}, "The build failed: .*codec can't decode byte 0xfc"),
+    ],
+)
+def test_a_failed_build_shows_its_cause(
+    files: dict[str, str], cause: str, tmp_path: Path, template_repository: Path
+) -> None:
+    root = make("flat", tmp_path)
+    for name, text in files.items():
+        (root / name).write_bytes(text.encode(errors="surrogateescape"))
+    commit_all(root, "chore: broken")
+    problem = refused(root, template_repository)
+    assert re.search(cause, problem), problem
+    assert "File " not in problem

@@ -109,7 +109,7 @@ def read_repository(path: Path) -> Repository:
             expected=f"one of {', '.join(PROJECT_FILES)}",
             fix="run this in the folder that holds it: copier-pypi-release adopt PATH",
         )
-    text = read_text(project / "pyproject.toml")
+    text = read_toml(project / "pyproject.toml")
     data = parse_toml(text, "pyproject.toml")
     owner, name, found_owner = find_remote(root, data)
     branch, found_branch = find_default_branch(root)
@@ -147,6 +147,19 @@ def read_repository(path: Path) -> Repository:
 def read_text(path: Path) -> str:
     """The text of a file, line breaks as they are; empty if there is none.
 
+    What is not UTF-8 in it comes out of `write_text` as it went in.
+    """
+    return path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else ""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the text of a file, line breaks as they are; see `read_text`."""
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def read_toml(path: Path) -> str:
+    """The text of a TOML file; empty if there is none.
+
     Raises:
         AdoptionError: It is not UTF-8.
     """
@@ -155,7 +168,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise AdoptionError(
             f"{path.name} is not UTF-8: {error}",
-            expected="text in UTF-8",
+            expected="text in UTF-8, as TOML must be",
             fix=f"save {path.name} as UTF-8, commit, and run this again",
         ) from error
 

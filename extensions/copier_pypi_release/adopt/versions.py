@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
-    from pathlib import PurePosixPath
+    from pathlib import Path, PurePosixPath
 
 PLACES = {
     "__init__.py",
@@ -20,6 +22,16 @@ PLACES = {
     "_about.py",
 }
 NAMES = {"__version__", "VERSION", "version", "__VERSION__"}
+
+
+def read_code(path: Path) -> tuple[str, str]:
+    """The text of a module, line breaks as they are, and its encoding; what cannot be read has no text."""
+    data = path.read_bytes()
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding), encoding
+    except (SyntaxError, UnicodeDecodeError):
+        return "", "utf-8"
 
 
 def without_literal(code: str, path: PurePosixPath, version: Version) -> str | None:
@@ -39,7 +51,7 @@ def without_literal(code: str, path: PurePosixPath, version: Version) -> str | N
         tree = ast.parse(code)
     except SyntaxError:
         return None
-    lines = code.splitlines(keepends=True)
+    lines = io.StringIO(code, newline="").readlines()  # where Python sees the end of a line, and nowhere else
     exported = "__all__" in code
     changed = False
     for statement in reversed(tree.body):

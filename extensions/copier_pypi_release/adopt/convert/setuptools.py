@@ -8,6 +8,7 @@ import re
 
 from copier_pypi_release.adopt.convert.conversion import Conversion, Project, refuse, static_keys
 from copier_pypi_release.adopt.repository import read_text
+from copier_pypi_release.adopt.versions import read_code
 
 # Arguments of setup() that the version or the description come from; the wheel shows what they amount to.
 COMPUTED = {"version", "long_description", "use_scm_version"}
@@ -39,7 +40,7 @@ def convert(project: Project) -> Conversion:
         )
     script, config = project.folder / "setup.py", project.folder / "setup.cfg"
     if script.is_file():
-        arguments = read_setup(read_text(script))
+        arguments = read_setup(read_code(script)[0])
         scm_options = arguments.get("use_scm_version")
         if isinstance(scm_options, dict):
             conversion.version_file = str(
