@@ -53,7 +53,7 @@ def test_text_of_every_language_is_kept(shape: str, tmp_path: Path, template_rep
     before, after = (contents_of(read_wheel(path)) for path in (made.before, made.after))
     assert before["summary"] == after["summary"] == {SUMMARY}
     assert SUMMARY in next(iter(after["description"]))
-    assert AUTHOR in next(iter(after["author"]))
+    assert any(AUTHOR in one for one in after["author"])
 
 
 def test_files_in_other_encodings_are_edited_as_they_are(tmp_path: Path, template_repository: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ HEADING = re.compile(r"^#{1,2}\s+\[?v?(\d[^\s\]()]*)", re.MULTILINE)
 CONVENTIONAL = re.compile(
     r"^(?:feat|fix|perf|docs|chore|refactor|test|ci|build|style|revert)(?:\([^)]*\))?!?: "
 )
+PLAIN = re.compile(r"(?:v|r|ver|version|rel|release)?[-_/.]?v?", re.IGNORECASE)  # tag prefixes without a name
 RECENT_TAGS = 3  # how many version tags say where this project tags
 
 
@@ -38,11 +38,13 @@ class Tags:
         prefix: What stands before the version.
         newest: The newest version; None without version tags.
         off_branch: The newest tags that are not on the default branch.
+        former: The newest tag of each convention that the project has given up.
     """
 
     prefix: str
     newest: Version | None
     off_branch: tuple[str, ...]
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -285,26 +287,32 @@ def find_default_branch(root: Path) -> tuple[str, str]:
 
 
 def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
-    """The version tags: their prefix, the newest, and which of the newest are not on the default branch."""
-    found: dict[str, tuple[str, Version]] = {}
-    for tag in git(root, "tag", "--sort=creatordate").splitlines():
+    """The version tags: the convention in use, the newest, and which of the newest are not on the branch.
+
+    The convention in use is the newest tag's; there may have been others, and others' tags.
+    """
+    found: dict[str, tuple[int, Version, str]] = {}
+    for line in git(root, "tag", "--format=%(creatordate:unix) %(refname:strip=2)").splitlines():
+        date, _, tag = line.partition(" ")
         match = re.search(r"(?<![0-9.])\d+(?:\.\d+)+[0-9A-Za-z.!-]*$", tag)
-        try:
-            version = Version(match[0]) if match else None
-        except InvalidVersion:
-            version = None
+        version = parse_version(match[0]) if match else None
         if match and version is not None and version.local is None:
-            found[tag] = (tag[: match.start()], version)
-    prefixes = Counter(prefix for prefix, _ in found.values())
+            found[tag] = (int(date or 0), version, tag[: match.start()])
+    prefixes = {prefix for _, _, prefix in found.values()}
     own = {part for part in (name.lower(), folder.rsplit("/", maxsplit=1)[-1].lower()) if part}
-    named = [prefix for prefix in prefixes if any(part in prefix.lower() for part in own)]
+    named = {prefix for prefix in prefixes if any(part in prefix.lower() for part in own)}
     if folder and not named:
         return Tags(f"{folder.rsplit('/', maxsplit=1)[-1]}/v", None, ())
-    candidates = named or list(prefixes)
+    # In a repository's root, tags without a name are this package's as well.
+    usual = named if folder else named | {p for p in prefixes if PLAIN.fullmatch(p)}
+    candidates = usual or prefixes
     if not candidates:
         return Tags("v", None, ())
-    prefix = max(candidates, key=lambda p: (prefixes[p], p == "v"))
-    mine = sorted((v, t) for t, (p, v) in found.items() if p == prefix)
+    *_, prefix = max(mine for mine in found.values() if mine[2] in candidates)
+    mine = sorted((v, t) for t, (_, v, p) in found.items() if p == prefix)
+    given_up = [
+        max((v, t) for t, (_, v, p) in found.items() if p == other) for other in candidates - {prefix}
+    ]
     where = next(
         (
             r
@@ -316,7 +324,15 @@ def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
     off = [
         t for _, t in mine[-RECENT_TAGS:] if try_git(root, "merge-base", "--is-ancestor", t, where) is None
     ]
-    return Tags(prefix, mine[-1][0], tuple(off))
+    return Tags(prefix, mine[-1][0], tuple(off), tuple(sorted(tag for _, tag in given_up)))
+
+
+def parse_version(text: str) -> Version | None:
+    """A version, or None for what is none."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
 
 
 def read_workflows(root: Path) -> tuple[Workflow, ...]:
@@ -394,10 +410,8 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
 
 def is_version(text: str, tags: Tags) -> bool:
     """Whether a heading names a version not above the newest tag."""
-    try:
-        return tags.newest is None or Version(text) <= tags.newest
-    except InvalidVersion:
-        return False
+    version = parse_version(text)
+    return version is not None and (tags.newest is None or version <= tags.newest)
 
 
 def find_backend(data: dict[str, Any]) -> str:

@@ -143,6 +143,7 @@ def found_table(plan: Plan) -> Table:
     repository, answers = plan.repository, plan.answers
     tags = repository.tags
     newest = f"{tags.prefix}{tags.newest}" if tags.newest else "none"
+    former = f"; another convention until {', '.join(tags.former)}" if tags.former else ""
     publishers = [
         f"{p.file} ({'trusted' if p.trusted else 'token'}, environment {p.environment or 'none'}, {p.index})"
         for p in repository.publishers
@@ -154,7 +155,7 @@ def found_table(plan: Plan) -> Table:
         ("folder", repository.folder or "the root", "git"),
         ("build backend", repository.backend, backend_in),
         ("repository", f"{repository.owner}/{repository.name}", repository.found_in["repository"]),
-        ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}", "git tag"),
+        ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}{former}", "git tag"),
         ("branch", answers["release_branches"] or off_branch, repository.found_in["default branch"]),
         ("CI command", repository.gate.main or "none", repository.found_in["gate"]),
         ("Pythons", ", ".join(answers["ci_pythons"]), repository.gate.file or "its wheel"),
