@@ -148,7 +148,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _clone(root: Path, to: Path) -> Path:
-    git(root, "-c", "core.autocrlf=false", "clone", "--quiet", "--local", "--no-checkout", str(root), str(to))
+    # A copy: git renews the dates of objects that a commit needs again, and those would be the user's.
+    how = ("--quiet", "--no-hardlinks", "--no-checkout")
+    git(root, "-c", "core.autocrlf=false", "clone", *how, "--", str(root), str(to))
     # A branch of the tool's own: the user's may be checked out, detached or unborn.
     git(to, "checkout", "--quiet", "-B", "adopt-staging", git(root, "rev-parse", "HEAD"))
     return to
@@ -223,7 +225,7 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
             "the build writes it from now on"
         )
     root = package.packages[0].rpartition("/")[0]
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(p for p in folder.glob("*.py") if not p.is_symlink()):
         relative = PurePosixPath(path.relative_to(work.project).as_posix())
         code, encoding = read_code(path)
         new = without_literal(code, relative, package.wheel.version)

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
+WRITTEN_AT_ROOT = (
+    *(".github/release", ".github/rulesets", ".github/workflows", ".github/CODEOWNERS"),
+    *("RELEASING.md", ".gitignore", ".copier-answers.yml", "cliff.toml"),
+)
+WRITTEN_IN_PROJECT = (*PROJECT_FILES, ".gitignore", ".gitattributes", ".git_archival.txt")
+GITHUB = re.compile(r"(?:^|[/@.])github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
 CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "NEWS.md", "RELEASES.md", "RELEASE_NOTES.md")
 HEADING = re.compile(r"^#{1,2}\s+\[?v?(\d[^\s\]()]*)", re.MULTILINE)
 CONVENTIONAL = re.compile(
@@ -104,6 +109,7 @@ def read_repository(path: Path) -> Repository:
     """
     root, folder = locate(path)
     check_whole(root)
+    check_links(root, folder)
     project = root / folder
     if not any((project / name).is_file() for name in PROJECT_FILES):
         raise AdoptionError(
@@ -226,13 +232,8 @@ def check_whole(root: Path) -> None:
             expected="the full history and every tag",
             fix="git fetch --unshallow --tags",
         )
-    changed = [
-        line
-        for line in git(root, "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z").split(
-            "\0"
-        )
-        if line
-    ]
+    how = ("--porcelain", "--untracked-files=all", "--no-renames", "-z")
+    changed = [line for line in git(root, "--no-optional-locks", "status", *how).split("\0") if line]
     if changed:
         names = ", ".join(line[3:] for line in changed[:5]) + (" ..." if len(changed) > 5 else "")  # noqa: PLR2004
         raise AdoptionError(
@@ -240,6 +241,25 @@ def check_whole(root: Path) -> None:
             expected="a clean tree, so that the adoption is one change that can be reviewed and undone",
             fix="git commit or git stash --include-untracked, then run this again",
         )
+
+
+def check_links(root: Path, folder: str) -> None:
+    """Check that nothing that adoption writes would go through a symbolic link.
+
+    Raises:
+        AdoptionError: Something would.
+    """
+    tracked = [entry.partition("\t") for entry in git(root, "ls-files", "-z", "--stage").split("\0")]
+    links = [path for mode, _, path in tracked if mode.startswith("120000 ")]
+    written = {*WRITTEN_AT_ROOT, *(f"{folder}/{name}" if folder else name for name in WRITTEN_IN_PROJECT)}
+    for link in links:
+        below = link.startswith(tuple(f"{path}/" for path in WRITTEN_AT_ROOT))
+        if below or any(path == link or path.startswith(f"{link}/") for path in written):
+            raise AdoptionError(
+                f"{link} is a symbolic link, and adoption writes there",
+                expected="a file or folder of the repository itself, so that nothing else is written to",
+                fix=f"put what {link} points to in its place, commit, and run this again",
+            )
 
 
 def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:

@@ -21,6 +21,7 @@ PLACES = {
     "version.py",
     "_about.py",
 }
+UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # the last two: nested too deeply
 NAMES = {"__version__", "VERSION", "version", "__VERSION__"}
 
 
@@ -49,7 +50,7 @@ def without_literal(code: str, path: PurePosixPath, version: Version) -> str | N
         return None
     try:
         tree = ast.parse(code)
-    except SyntaxError:
+    except UNPARSABLE:
         return None
     lines = io.StringIO(code, newline="").readlines()  # where Python sees the end of a line, and nowhere else
     exported = "__all__" in code
@@ -84,7 +85,11 @@ def _is_version(value: ast.expr, version: Version, names: list[str]) -> bool:
 
 def only_version(code: str) -> bool:
     """Whether a module does nothing but state a version, so that a generated one can take its place."""
-    for statement in ast.parse(code).body:
+    try:
+        body = ast.parse(code).body
+    except UNPARSABLE:
+        return False
+    for statement in body:
         docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         plain = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom | ast.If)
         if not docstring and not plain:
