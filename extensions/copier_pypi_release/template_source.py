@@ -153,7 +153,7 @@ def address_for_git(url: str) -> str:
 
 def without_login(text: str) -> str:
     """A text whose addresses show neither a user name nor a password."""
-    return re.sub(r"(?<=://)[^/\s@]*@", "", text)
+    return re.sub(r"(?<=://)[^/\s]*@", "", text)
 
 
 def is_local(url: str) -> bool:

@@ -74,7 +74,11 @@ def adopt(shape: str, folder: Path, template: Path) -> Adoption:
         folder: A new folder for it.
         template: A git repository of the template.
     """
-    root = make(shape, folder)
+    return adopt_repository(shape, make(shape, folder), folder, template)
+
+
+def adopt_repository(shape: str, root: Path, folder: Path, template: Path) -> Adoption:
+    """Adopt a repository that was made after a shape; see `adopt`."""
     kept: list[Path] = []
 
     def build_and_keep(project: Path, out: Path, *, constraints: Path | None = None) -> Wheel:

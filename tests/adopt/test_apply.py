@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from copier_pypi_release.adopt.plan import Change
 from copier_pypi_release.adopt.programs import AdoptionError
 from support.rendering import git
 
+from adopt.adoption import run_adopt
 from adopt.fixtures import repository
 from adopt.test_target import tree_of
 
@@ -91,3 +94,76 @@ def test_modes_are_kept(tmp_path: Path) -> None:
     assert (root / "publish.yml").stat().st_mode & 0o777 == 0o755
     assert (root / "new/two.sh").stat().st_mode & 0o111
     assert git(root, "status", "--porcelain", "--", "README.md") == ""
+
+
+@pytest.mark.parametrize(
+    "path", ["../outside/x.txt", "link/x.txt", ".git/hooks/pre-commit", "new/../../x.txt"]
+)
+def test_nothing_is_written_outside_the_repository(path: str, tmp_path: Path) -> None:
+    root = repository(tmp_path / "demo", {**FILES, ".gitignore": "/link\n"}, tags=())
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (root / "link").symlink_to(outside)  # ignored, so the tree is clean
+    with pytest.raises(AdoptionError, match="is not a place inside the repository"):
+        apply.apply(root, [Change(path, None, b"planted\n")])
+    assert not apply.unfinished(root)
+    assert list(outside.iterdir()) == []
+    assert not (tmp_path / "x.txt").exists()
+    assert not (root / ".git/hooks/x").exists()
+
+
+def planted(root: Path, text: str) -> Path:
+    apply.journal_of(root).write_text(text)
+    return root
+
+
+def entry(path: str, after: str | None) -> dict[str, object]:
+    data = None if after is None else base64.b64encode(after.encode()).decode()
+    return {"path": path, "before": None, "after": data, "executable": True}
+
+
+@pytest.mark.parametrize("option", ["--dry-run", ""])
+def test_a_planted_journal_is_shown_and_not_carried_out(option: str, tmp_path: Path) -> None:
+    root = repository(tmp_path / "demo", FILES, tags=())
+    planted(root, json.dumps([entry("conftest.py", "import os\n")]))
+    before = tree_of(tmp_path)
+    status, output = run_adopt(root, *filter(None, [option]))
+    assert status == (0 if option else 1)
+    assert "new: conftest.py" in output
+    assert ("Nothing has changed." if option else "Nobody can be asked") in output
+    assert tree_of(tmp_path) == before
+    assert apply.unfinished(root)
+    status, output = run_adopt(root, "--yes")
+    assert (status, "It is complete now: 1 files." in output) == (0, True)
+    assert (root / "conftest.py").read_text() == "import os\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]\x00",
+        '[{"path": 1}]',
+        "null",
+        '["x"]',
+        "[" * 100_000,
+        '[{"path": "x", "before": "?", "after": 1}]',
+    ],
+)
+def test_a_journal_that_says_nonsense_is_no_traceback(text: str, tmp_path: Path) -> None:
+    root = planted(repository(tmp_path / "demo", FILES, tags=()), text)
+    status, output = run_adopt(root, "--yes")
+    assert status == 1
+    assert output.startswith("The record of an unfinished adoption cannot be read")
+    assert "Unexpected" not in output
+
+
+@pytest.mark.parametrize("path", ["../planted.py", ".git/hooks/pre-commit", "ABSOLUTE"])
+def test_a_planted_journal_writes_nothing_outside(path: str, tmp_path: Path) -> None:
+    path = path.replace("ABSOLUTE", str(tmp_path / "absolute"))
+    root = planted(repository(tmp_path / "demo", FILES, tags=()), json.dumps([entry(path, "x\n")]))
+    status, output = run_adopt(root, "--yes")
+    assert status == 1
+    assert "is not a place inside the repository" in output
+    assert not (tmp_path / "planted.py").exists()
+    assert not (tmp_path / "absolute").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,4 +88,60 @@ def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repos
     root = make("uv-build", tmp_path)
     git(root, "rm", "--quiet", "-r", "src")
     commit_all(root, "chore: nothing left")
-    assert "does not build as it is" in refused(root, template_repository)
+    assert "does not build as it is: Expected a Python module" in refused(root, template_repository)
+
+
+@pytest.mark.parametrize(
+    ("files", "cause"),
+    [
+        ({"setup.py": "raise RuntimeError('no licence key')\n"}, "does not build as it is: .*no licence key"),
+        (
+            {"pyproject.toml": "[build-system]\nrequires = ['hatchling==99']\n"},
+            "hatchling==99 and you require",
+        ),
+        ({".gitignore": "\udcfc/\n"}, "The build failed: .*codec can't decode byte 0xfc"),
+    ],
+)
+def test_a_failed_build_shows_its_cause(
+    files: dict[str, str], cause: str, tmp_path: Path, template_repository: Path
+) -> None:
+    root = make("flat", tmp_path)
+    for name, text in files.items():
+        (root / name).write_bytes(text.encode(errors="surrogateescape"))
+    commit_all(root, "chore: broken")
+    problem = refused(root, template_repository)
+    assert re.search(cause, problem), problem
+    assert "File " not in problem
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".github/release", ".github", "RELEASING.md", "pyproject.toml", ".gitignore", ".copier-answers.yml"],
+)
+def test_nothing_is_written_through_a_link(name: str, tmp_path: Path, template_repository: Path) -> None:
+    root = make("no-tests", tmp_path)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    there = outside / name.rpartition("/")[2]
+    if (root / name).is_file():
+        (root / name).replace(there)
+    elif "." in name[1:]:
+        there.write_text("theirs\n")
+    else:
+        there.mkdir()
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).symlink_to(there)
+    commit_all(root, "chore: a link")
+    before = tree_of(outside)
+    assert f"{name} is a symbolic link" in refused(root, template_repository)
+    assert "is a symbolic link" in refused(root, template_repository, "--dry-run")
+    assert tree_of(outside) == before
+
+
+def test_a_password_is_never_shown(tmp_path: Path, template_repository: Path) -> None:
+    root = make("nameless", tmp_path)
+    git(root, "remote", "add", "origin", "https://ada:s3cr@et@gitlab.com/octo-org/demo-pkg.git")
+    status, output = run_adopt(root, "--yes", "--template", "https://ada:s3cr@et@example.org/template.git")
+    assert status == 1
+    assert "The address of the template has a password: https://example.org/template.git" in output
+    assert "s3cr" not in output + refused(root, template_repository)

@@ -255,3 +255,26 @@ def test_the_tool_finds_the_template_that_it_was_installed_from(tmp_path: Path) 
     commit_all(origin, "feat: newer")
     run_update(root, defaults=True, overwrite=True, quiet=True, unsafe=False, vcs_ref="HEAD")
     assert (root / ".github/release/check_tag.py").read_text() == "# newer\n"
+
+
+def test_a_dry_run_writes_nothing_at_all(adoptions: Adoptions, tmp_path: Path) -> None:
+    root = make("no-tests", tmp_path)
+    (root / "README.md").touch()  # git would note in its index that the file is as it was
+
+    def everything() -> dict[str, tuple[bytes, int]]:
+        files = [p for p in root.rglob("*") if p.is_file()]
+        return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) for p in files}
+
+    before = everything()
+    status, output = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
+    assert status == 0, output
+    assert everything() == before
+
+
+@pytest.mark.parametrize("text", ["[" * 3000 + "]" * 3000, "x = " + "(" * 3000 + ")" * 3000, "\0"])
+def test_what_is_nested_deeply_is_no_traceback(text: str, adoptions: Adoptions, tmp_path: Path) -> None:
+    root = make("no-tests", tmp_path)
+    (root / "src/demo_pkg/version.py").write_text(text)
+    commit_all(root, "feat: odd")
+    status, output = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
+    assert status == 0, output

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
 from packaging.metadata import parse_email
+from packaging.specifiers import Specifier
 from packaging.version import Version
 
 if TYPE_CHECKING:
@@ -125,6 +126,24 @@ def test_the_same_thing_spelled_in_two_ways_is_no_difference() -> None:
         ("Author-email", "Ada <ada@example.org>"),
     )
     assert compare(before, after, edited=frozenset(), generated=frozenset()) == []
+
+
+VERSIONS = ["3.8", "3.08", "3.8.0", "v3.8", "3.8.1", "3.08.0", "3.8rc1", "3.8-rc.1", "3.80"]
+
+
+@given(
+    st.sampled_from([">=", "<", "==", "!=", "~=", "==="]),
+    st.sampled_from(VERSIONS),
+    st.sampled_from(VERSIONS),
+    st.sampled_from([("Requires-Dist", "a"), ("Requires-Python", "")]),
+)
+def test_specifiers_are_compared_as_packaging_compares_them(
+    operator: str, one: str, other: str, place: tuple[str, str]
+) -> None:
+    key, name = place
+    before, after = wheel((key, f"{name}{operator}{one}")), wheel((key, f"{name}{operator}{other}"))
+    same = Specifier(f"{operator}{one}") == Specifier(f"{operator}{other}")
+    assert (compare(before, after, edited=frozenset(), generated=frozenset()) == []) == same
 
 
 def test_a_requirement_of_two_extras_stands_in_both() -> None:

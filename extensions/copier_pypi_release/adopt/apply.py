@@ -10,9 +10,10 @@ import base64
 import hashlib
 import json
 import os
+import shlex
 import signal
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from copier_pypi_release.adopt.plan import Change
@@ -50,6 +51,23 @@ def unfinished(root: Path) -> bool:
     return journal_of(root).is_file()
 
 
+def promised(root: Path) -> list[Change]:
+    """The change that was begun and not finished.
+
+    Raises:
+        AdoptionError: What is written down is no such change.
+    """
+    journal = journal_of(root)
+    try:
+        return [_from_json(entry) for entry in json.loads(journal.read_bytes())]
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise AdoptionError(
+            f"The record of an unfinished adoption cannot be read: {journal}: {error}",
+            expected="what this tool wrote before it was interrupted",
+            fix=f"rm {shlex.quote(str(journal))}, then look at `git status` and run this again",
+        ) from error
+
+
 def finish(root: Path) -> int:
     """Finish a change that was promised.
 
@@ -59,8 +77,7 @@ def finish(root: Path) -> int:
     Raises:
         AdoptionError: Somebody has edited a file in between; it is left alone.
     """
-    journal = journal_of(root)
-    changes = [_from_json(entry) for entry in json.loads(journal.read_bytes())]
+    changes = promised(root)
     check(root, changes, finishing=True)
     with _uninterrupted():
         # New files first, deletions last: at no time is there less than one way to build and release.
@@ -70,18 +87,27 @@ def finish(root: Path) -> int:
                 path.unlink(missing_ok=True)
             elif not path.is_file() or path.read_bytes() != change.after:
                 _write(path, change.after, executable=change.executable)
-        journal.unlink()
+        journal_of(root).unlink()
     return len(changes)
 
 
 def check(root: Path, changes: list[Change], *, finishing: bool) -> None:
-    """Check that every file is what the change was worked out for.
+    """Check that every file is below the root, and what the change was worked out for.
 
     Raises:
         AdoptionError: One is not.
     """
     for change in changes:
         path = root / change.path
+        parts = PurePosixPath(change.path).parts
+        inside = parts and parts[0].casefold() not in {"/", ".git"} and ".." not in parts
+        # Nothing is written through a link, wherever it leads.
+        if not inside or path.parent.resolve() != root.resolve() / PurePosixPath(*parts[:-1]):
+            raise AdoptionError(
+                f"{change.path} is not a place inside the repository: its folder is {path.parent.resolve()}",
+                expected=f"files below {root} that no symbolic link leads away from",
+                fix="put folders in the place of symbolic links, then run this again",
+            )
         here = path.read_bytes() if path.is_file() else None
         wanted = [change.before, change.after] if finishing else [change.before]
         if here not in wanted or path.is_symlink():
@@ -140,4 +166,5 @@ def _from_json(entry: dict[str, Any]) -> Change:
     def decoded(text: str | None) -> bytes | None:
         return None if text is None else base64.b64decode(text)
 
-    return Change(entry["path"], decoded(entry["before"]), decoded(entry["after"]), entry["executable"])
+    before, after = decoded(entry["before"]), decoded(entry["after"])
+    return Change(str(entry["path"]), before, after, bool(entry["executable"]))

@@ -25,8 +25,8 @@ from copier_pypi_release.adopt.pyproject import (
     use_hatchling,
     use_tag_version,
 )
-from copier_pypi_release.adopt.repository import Repository, read_text
-from copier_pypi_release.adopt.versions import only_version, without_literal
+from copier_pypi_release.adopt.repository import Repository, read_text, write_text
+from copier_pypi_release.adopt.versions import only_version, read_code, without_literal
 from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
 from copier_pypi_release.answers_file import free_name
 
@@ -148,7 +148,9 @@ def _quiet() -> Iterator[None]:
 
 
 def _clone(root: Path, to: Path) -> Path:
-    git(root, "-c", "core.autocrlf=false", "clone", "--quiet", "--local", "--no-checkout", str(root), str(to))
+    # A copy: git renews the dates of objects that a commit needs again, and those would be the user's.
+    how = ("--quiet", "--no-hardlinks", "--no-checkout")
+    git(root, "-c", "core.autocrlf=false", "clone", *how, "--", str(root), str(to))
     # A branch of the tool's own: the user's may be checked out, detached or unborn.
     git(to, "checkout", "--quiet", "-B", "adopt-staging", git(root, "rev-parse", "HEAD"))
     return to
@@ -161,7 +163,7 @@ def _build_before(repository: Repository, place: Path) -> Wheel:
         return build_wheel(clone / repository.folder, place / "built-before")
     except ReleaseError as error:
         raise AdoptionError(
-            f"The project does not build as it is: {error.problem}",
+            f"The project does not build as it is: {error.problem.removeprefix('The build failed: ')}",
             expected="a build that works, to compare the converted one with",
             fix="make `uv build` work, commit, and run this again",
         ) from error
@@ -191,7 +193,7 @@ def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozense
         nested=bool(work.repository.folder),
     )
     if document.text != was:
-        path.write_bytes(document.text.encode())
+        write_text(path, document.text)
         how = (
             "the version"
             if work.repository.backend == "hatchling"
@@ -200,7 +202,7 @@ def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozense
         work.reasons[str(path.relative_to(work.root))] = f"{how} comes from hatch-vcs and the git tag"
     for name, text in package.conversion.files.items():
         target = work.project / name
-        target.unlink() if text is None else target.write_bytes(text.encode())
+        target.unlink() if text is None else write_text(target, text)
         work.reasons[str(target.relative_to(work.root))] = "what it said is in pyproject.toml now"
     return _import_version(work, package)
 
@@ -212,7 +214,7 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
     edited = set()
     current = work.project / version_file
     if git(work.project, "ls-files", "--", str(version_file)):
-        if not only_version(read_text(current)):
+        if not only_version(read_code(current)[0]):
             raise AdoptionError(
                 f"{version_file} has code of its own, and the build would write over it",
                 expected="a file that states the version and nothing else",
@@ -223,14 +225,14 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
             "the build writes it from now on"
         )
     root = package.packages[0].rpartition("/")[0]
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(p for p in folder.glob("*.py") if not p.is_symlink()):
         relative = PurePosixPath(path.relative_to(work.project).as_posix())
-        code = read_text(path)
+        code, encoding = read_code(path)
         new = without_literal(code, relative, package.wheel.version)
         if new is not None and relative != version_file:
             if version_file.name != "_version.py":
                 new = new.replace("from ._version import", f"from .{version_file.stem} import")
-            path.write_bytes(new.encode())
+            path.write_bytes(new.encode(encoding))
             edited.add(relative.relative_to(root).as_posix() if root else relative.as_posix())
             work.reasons[str(path.relative_to(work.root))] = "the version comes from the generated file"
     return frozenset(edited)
@@ -271,7 +273,7 @@ def _ignore_generated(work: _Work, version_file: str) -> None:
     text = read_text(path)
     newline = "\r\n" if "\r\n" in text else "\n"
     lead = newline if text and not text.endswith("\n") else ""
-    path.write_bytes(f"{text}{lead}/{version_file}{newline}".encode())
+    write_text(path, f"{text}{lead}/{version_file}{newline}")
     work.reasons[str(path.relative_to(work.root))] = "the generated version file is not committed"
 
 
@@ -287,7 +289,7 @@ def _archive_versions(work: _Work, prefix: str) -> None:
     )
     newline = "\r\n" if "\r\n" in text else "\n"
     lead = newline if text and not text.endswith("\n") else ""
-    attributes.write_bytes(f"{text}{lead}.git_archival.txt export-subst{newline}".encode())
+    write_text(attributes, f"{text}{lead}.git_archival.txt export-subst{newline}")
     for path in (archive, attributes):
         work.reasons[str(path.relative_to(work.root))] = "source archives without git get the right version"
 
@@ -333,7 +335,7 @@ def _unignore(work: _Work, paths: list[str]) -> None:
         text = read_text(path)
         newline = "\r\n" if "\r\n" in text else "\n"
         lead = newline if text and not text.endswith("\n") else ""
-        path.write_bytes((text + lead + "".join(f"!/{p}{newline}" for p in hidden)).encode())
+        write_text(path, text + lead + "".join(f"!/{p}{newline}" for p in hidden))
         work.reasons[".gitignore"] = "a pattern in it would hide the release's files"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
+WRITTEN_AT_ROOT = (
+    *(".github/release", ".github/rulesets", ".github/workflows", ".github/CODEOWNERS"),
+    *("RELEASING.md", ".gitignore", ".copier-answers.yml", "cliff.toml"),
+)
+WRITTEN_IN_PROJECT = (*PROJECT_FILES, ".gitignore", ".gitattributes", ".git_archival.txt")
+GITHUB = re.compile(r"(?:^|[/@.])github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
 CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "NEWS.md", "RELEASES.md", "RELEASE_NOTES.md")
 HEADING = re.compile(r"^#{1,2}\s+\[?v?(\d[^\s\]()]*)", re.MULTILINE)
 CONVENTIONAL = re.compile(
     r"^(?:feat|fix|perf|docs|chore|refactor|test|ci|build|style|revert)(?:\([^)]*\))?!?: "
 )
+PLAIN = re.compile(r"(?:v|r|ver|version|rel|release)?[-_/.]?v?", re.IGNORECASE)  # tag prefixes without a name
 RECENT_TAGS = 3  # how many version tags say where this project tags
 
 
@@ -38,11 +43,13 @@ class Tags:
         prefix: What stands before the version.
         newest: The newest version; None without version tags.
         off_branch: The newest tags that are not on the default branch.
+        former: The newest tag of each convention that the project has given up.
     """
 
     prefix: str
     newest: Version | None
     off_branch: tuple[str, ...]
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ def read_repository(path: Path) -> Repository:
     """
     root, folder = locate(path)
     check_whole(root)
+    check_links(root, folder)
     project = root / folder
     if not any((project / name).is_file() for name in PROJECT_FILES):
         raise AdoptionError(
@@ -109,7 +117,7 @@ def read_repository(path: Path) -> Repository:
             expected=f"one of {', '.join(PROJECT_FILES)}",
             fix="run this in the folder that holds it: copier-pypi-release adopt PATH",
         )
-    text = read_text(project / "pyproject.toml")
+    text = read_toml(project / "pyproject.toml")
     data = parse_toml(text, "pyproject.toml")
     owner, name, found_owner = find_remote(root, data)
     branch, found_branch = find_default_branch(root)
@@ -147,6 +155,19 @@ def read_repository(path: Path) -> Repository:
 def read_text(path: Path) -> str:
     """The text of a file, line breaks as they are; empty if there is none.
 
+    What is not UTF-8 in it comes out of `write_text` as it went in.
+    """
+    return path.read_bytes().decode("utf-8", "surrogateescape") if path.is_file() else ""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the text of a file, line breaks as they are; see `read_text`."""
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def read_toml(path: Path) -> str:
+    """The text of a TOML file; empty if there is none.
+
     Raises:
         AdoptionError: It is not UTF-8.
     """
@@ -155,7 +176,7 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise AdoptionError(
             f"{path.name} is not UTF-8: {error}",
-            expected="text in UTF-8",
+            expected="text in UTF-8, as TOML must be",
             fix=f"save {path.name} as UTF-8, commit, and run this again",
         ) from error
 
@@ -211,13 +232,8 @@ def check_whole(root: Path) -> None:
             expected="the full history and every tag",
             fix="git fetch --unshallow --tags",
         )
-    changed = [
-        line
-        for line in git(root, "status", "--porcelain", "--untracked-files=all", "--no-renames", "-z").split(
-            "\0"
-        )
-        if line
-    ]
+    how = ("--porcelain", "--untracked-files=all", "--no-renames", "-z")
+    changed = [line for line in git(root, "--no-optional-locks", "status", *how).split("\0") if line]
     if changed:
         names = ", ".join(line[3:] for line in changed[:5]) + (" ..." if len(changed) > 5 else "")  # noqa: PLR2004
         raise AdoptionError(
@@ -225,6 +241,25 @@ def check_whole(root: Path) -> None:
             expected="a clean tree, so that the adoption is one change that can be reviewed and undone",
             fix="git commit or git stash --include-untracked, then run this again",
         )
+
+
+def check_links(root: Path, folder: str) -> None:
+    """Check that nothing that adoption writes would go through a symbolic link.
+
+    Raises:
+        AdoptionError: Something would.
+    """
+    tracked = [entry.partition("\t") for entry in git(root, "ls-files", "-z", "--stage").split("\0")]
+    links = [path for mode, _, path in tracked if mode.startswith("120000 ")]
+    written = {*WRITTEN_AT_ROOT, *(f"{folder}/{name}" if folder else name for name in WRITTEN_IN_PROJECT)}
+    for link in links:
+        below = link.startswith(tuple(f"{path}/" for path in WRITTEN_AT_ROOT))
+        if below or any(path == link or path.startswith(f"{link}/") for path in written):
+            raise AdoptionError(
+                f"{link} is a symbolic link, and adoption writes there",
+                expected="a file or folder of the repository itself, so that nothing else is written to",
+                fix=f"put what {link} points to in its place, commit, and run this again",
+            )
 
 
 def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:
@@ -272,26 +307,32 @@ def find_default_branch(root: Path) -> tuple[str, str]:
 
 
 def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
-    """The version tags: their prefix, the newest, and which of the newest are not on the default branch."""
-    found: dict[str, tuple[str, Version]] = {}
-    for tag in git(root, "tag", "--sort=creatordate").splitlines():
+    """The version tags: the convention in use, the newest, and which of the newest are not on the branch.
+
+    The convention in use is the newest tag's; there may have been others, and others' tags.
+    """
+    found: dict[str, tuple[int, Version, str]] = {}
+    for line in git(root, "tag", "--format=%(creatordate:unix) %(refname:strip=2)").splitlines():
+        date, _, tag = line.partition(" ")
         match = re.search(r"(?<![0-9.])\d+(?:\.\d+)+[0-9A-Za-z.!-]*$", tag)
-        try:
-            version = Version(match[0]) if match else None
-        except InvalidVersion:
-            version = None
+        version = parse_version(match[0]) if match else None
         if match and version is not None and version.local is None:
-            found[tag] = (tag[: match.start()], version)
-    prefixes = Counter(prefix for prefix, _ in found.values())
+            found[tag] = (int(date or 0), version, tag[: match.start()])
+    prefixes = {prefix for _, _, prefix in found.values()}
     own = {part for part in (name.lower(), folder.rsplit("/", maxsplit=1)[-1].lower()) if part}
-    named = [prefix for prefix in prefixes if any(part in prefix.lower() for part in own)]
+    named = {prefix for prefix in prefixes if any(part in prefix.lower() for part in own)}
     if folder and not named:
         return Tags(f"{folder.rsplit('/', maxsplit=1)[-1]}/v", None, ())
-    candidates = named or list(prefixes)
+    # In a repository's root, tags without a name are this package's as well.
+    usual = named if folder else named | {p for p in prefixes if PLAIN.fullmatch(p)}
+    candidates = usual or prefixes
     if not candidates:
         return Tags("v", None, ())
-    prefix = max(candidates, key=lambda p: (prefixes[p], p == "v"))
-    mine = sorted((v, t) for t, (p, v) in found.items() if p == prefix)
+    *_, prefix = max(mine for mine in found.values() if mine[2] in candidates)
+    mine = sorted((v, t) for t, (_, v, p) in found.items() if p == prefix)
+    given_up = [
+        max((v, t) for t, (_, v, p) in found.items() if p == other) for other in candidates - {prefix}
+    ]
     where = next(
         (
             r
@@ -303,7 +344,15 @@ def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
     off = [
         t for _, t in mine[-RECENT_TAGS:] if try_git(root, "merge-base", "--is-ancestor", t, where) is None
     ]
-    return Tags(prefix, mine[-1][0], tuple(off))
+    return Tags(prefix, mine[-1][0], tuple(off), tuple(sorted(tag for _, tag in given_up)))
+
+
+def parse_version(text: str) -> Version | None:
+    """A version, or None for what is none."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
 
 
 def read_workflows(root: Path) -> tuple[Workflow, ...]:
@@ -381,10 +430,8 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
 
 def is_version(text: str, tags: Tags) -> bool:
     """Whether a heading names a version not above the newest tag."""
-    try:
-        return tags.newest is None or Version(text) <= tags.newest
-    except InvalidVersion:
-        return False
+    version = parse_version(text)
+    return version is not None and (tags.newest is None or version <= tags.newest)
 
 
 def find_backend(data: dict[str, Any]) -> str:

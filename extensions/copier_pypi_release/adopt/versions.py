@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
-    from pathlib import PurePosixPath
+    from pathlib import Path, PurePosixPath
 
 PLACES = {
     "__init__.py",
@@ -19,7 +21,18 @@ PLACES = {
     "version.py",
     "_about.py",
 }
+UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # the last two: nested too deeply
 NAMES = {"__version__", "VERSION", "version", "__VERSION__"}
+
+
+def read_code(path: Path) -> tuple[str, str]:
+    """The text of a module, line breaks as they are, and its encoding; what cannot be read has no text."""
+    data = path.read_bytes()
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        return data.decode(encoding), encoding
+    except (SyntaxError, UnicodeDecodeError):
+        return "", "utf-8"
 
 
 def without_literal(code: str, path: PurePosixPath, version: Version) -> str | None:
@@ -37,9 +50,9 @@ def without_literal(code: str, path: PurePosixPath, version: Version) -> str | N
         return None
     try:
         tree = ast.parse(code)
-    except SyntaxError:
+    except UNPARSABLE:
         return None
-    lines = code.splitlines(keepends=True)
+    lines = io.StringIO(code, newline="").readlines()  # where Python sees the end of a line, and nowhere else
     exported = "__all__" in code
     changed = False
     for statement in reversed(tree.body):
@@ -72,7 +85,11 @@ def _is_version(value: ast.expr, version: Version, names: list[str]) -> bool:
 
 def only_version(code: str) -> bool:
     """Whether a module does nothing but state a version, so that a generated one can take its place."""
-    for statement in ast.parse(code).body:
+    try:
+        body = ast.parse(code).body
+    except UNPARSABLE:
+        return False
+    for statement in body:
         docstring = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         plain = isinstance(statement, ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom | ast.If)
         if not docstring and not plain:

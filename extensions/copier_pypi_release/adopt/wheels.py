@@ -14,11 +14,11 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 from packaging.markers import Marker
 from packaging.metadata import parse_email
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.specifiers import Specifier, SpecifierSet
+from packaging.utils import canonicalize_name, canonicalize_version, parse_wheel_filename
 from packaging.version import Version
 from release_lib.distributions import BROKEN, metadata_name, sha256_of
-from release_lib.step import run
+from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.programs import AdoptionError
 
@@ -36,6 +36,7 @@ FIELDS = {
     *("classifier", "project-url", "home-page", "download-url", "keywords", "license", "license-expression"),
     *("author", "author-email", "maintainer", "maintainer-email"),
 }
+CAUSES = 5  # lines of a failed build's output that a message has
 Markers = Any  # the parsed tree of packaging.markers
 
 
@@ -120,8 +121,24 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
         AdoptionError: The build fails.
     """
     how = ["--wheel"] if constraints is None else ["--build-constraint", str(constraints), "--require-hashes"]
-    run(uv.find_uv_bin(), "build", "--no-config", "--quiet", *how, "--out-dir", out, project, cwd=project)
+    try:
+        run(uv.find_uv_bin(), "build", "--no-config", *how, "--out-dir", out, project, cwd=project)
+    except ReleaseError as error:
+        raise AdoptionError(
+            f"The build failed: {_cause(error.problem)}",
+            expected="a package that builds",
+            fix="correct what is named there (`uv build` shows all of it), commit, and run this again",
+        ) from error
     return read_wheel(next(out.glob("*.whl")))
+
+
+def _cause(problem: str) -> str:
+    """What a failed build says, without the places in its backend's code and what uv says of every build."""
+    said = problem.partition(": ")[2].split(" | ")
+    known = ("error: Failed to build", "cause: The build backend returned", "hint:", "Traceback", "Building ")
+    lines = [line.strip() for line in said]
+    told = [line.removeprefix("cause: ") for line in lines if line and not line.startswith(known)]
+    return " | ".join([line for line in told if not line.startswith(("File ", "^", "~"))][-CAUSES:])
 
 
 # ---- Comparison -------------------------------------------------------------------------------------
@@ -140,7 +157,7 @@ def contents_of(wheel: Wheel) -> dict[str, set[str]]:
         "name": {canonicalize_name(fields["name"])},
         "summary": {fields.get("summary", "")},
         "description": {_plain(fields.get("description", ""))},
-        "requires-python": {str(SpecifierSet(fields.get("requires_python", "")))},
+        "requires-python": {_canonical(SpecifierSet(fields.get("requires_python", "")))},
         "dependencies": {r for line in fields.get("requires_dist", []) for r in _requirements(line, fields)},
         "extras": {canonicalize_name(extra) for extra in fields.get("provides_extra", [])},
         "classifiers": set(fields.get("classifiers", [])),
@@ -167,6 +184,20 @@ def _plain(text: str) -> str:
     return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
+def _canonical(specifiers: SpecifierSet) -> str:
+    """Specifiers as one text, the same for all spellings that `packaging` calls equal."""
+    return ",".join(sorted({_canonical_one(one) for one in specifiers}))
+
+
+def _canonical_one(one: Specifier) -> str:
+    if one.operator == "===":
+        return str(one)
+    version, wildcard = one.version.removesuffix(".*"), ".*" if one.version.endswith(".*") else ""
+    # 1.0 and 1 are the same version, but ~=1.0 and 1.0.* are not ~=1 and 1.*.
+    stripped = one.operator != "~=" and not wildcard
+    return f"{one.operator}{canonicalize_version(version, strip_trailing_zero=stripped)}{wildcard}"
+
+
 def _requirements(line: str, fields: RawMetadata) -> set[str]:
     """One dependency as one line for each extra that brings it, spelled the same by every backend."""
     requirement = Requirement(line)
@@ -175,7 +206,7 @@ def _requirements(line: str, fields: RawMetadata) -> set[str]:
         fits, marker = without_extra(requirement.marker, extra)
         if fits and not (extra and without_extra(requirement.marker, "")[0]):
             extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-            source = f" @ {requirement.url}" if requirement.url else str(requirement.specifier)
+            source = f" @ {requirement.url}" if requirement.url else _canonical(requirement.specifier)
             # uv writes the one for the other; they differ for pre-releases of Python only.
             marker = re.sub(r'python_full_version (<|>=) "(\d+\.\d+)"', r'python_version \1 "\2"', marker)
             when = f" ; {marker}" if marker else ""

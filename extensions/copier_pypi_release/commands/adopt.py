@@ -5,6 +5,7 @@ The change is worked out and tested in a clone, and shown as a table and a diff;
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.repository import Repository, locate, read_repository
 from copier_pypi_release.console import console, lines, paragraph, printable, table
-from copier_pypi_release.template_source import find_source
+from copier_pypi_release.template_source import find_source, without_login
 
 if TYPE_CHECKING:
     import argparse
@@ -52,10 +53,9 @@ def run(options: argparse.Namespace) -> int:
     """
     screen = console()
     root, _ = locate(options.path)
+    check_template(options.template or "")
     if apply.unfinished(root):
-        count = apply.finish(root)
-        paragraph(screen, f"An adoption was interrupted. It is complete now: {count} files.")
-        return 0
+        return finish(root, options, screen)
     repository = read_repository(options.path)
     check_free(repository)
     if is_adopted(repository):
@@ -73,6 +73,36 @@ def run(options: argparse.Namespace) -> int:
     lines(screen, ["", f"Done: {len(plan.changes)} files, nothing committed. Next steps:", ""])
     lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(plan.next_steps, 1)])
     return 0
+
+
+def finish(root: Path, options: argparse.Namespace, screen: Console) -> int:
+    """Show what an interrupted adoption has not done yet, and do it if somebody agrees."""
+    changes = apply.promised(root)
+    paragraph(screen, f"An adoption was interrupted. These {len(changes)} files belong to it:")
+    how = {(True, False): "new", (False, True): "deleted", (False, False): "changed"}
+    lines(screen, [f"  {how.get((c.before is None, c.after is None), '?')}: {c.path}" for c in changes])
+    apply.check(root, changes, finishing=True)
+    if not (options.yes or options.dry_run):
+        check_terminal()
+    if options.dry_run or not (options.yes or confirmed(screen)):
+        lines(screen, ["", "Nothing has changed.", f"To forget about it: rm {apply.journal_of(root)}"])
+        return 0 if options.dry_run else 1
+    lines(screen, [f"It is complete now: {apply.finish(root)} files."])
+    return 0
+
+
+def check_template(address: str) -> None:
+    """Check that the address of the template can be written into the package.
+
+    Raises:
+        AdoptionError: It has a password.
+    """
+    if re.search(r"://[^/\s]*:[^/\s]*@", address):
+        raise AdoptionError(
+            f"The address of the template has a password: {without_login(address)}",
+            expected="an address that can be committed, because updates read it",
+            fix="let a credential helper of git's know the password, and give the address without it",
+        )
 
 
 def check_free(repository: Repository) -> None:
@@ -143,6 +173,7 @@ def found_table(plan: Plan) -> Table:
     repository, answers = plan.repository, plan.answers
     tags = repository.tags
     newest = f"{tags.prefix}{tags.newest}" if tags.newest else "none"
+    former = f"; another convention until {', '.join(tags.former)}" if tags.former else ""
     publishers = [
         f"{p.file} ({'trusted' if p.trusted else 'token'}, environment {p.environment or 'none'}, {p.index})"
         for p in repository.publishers
@@ -154,7 +185,7 @@ def found_table(plan: Plan) -> Table:
         ("folder", repository.folder or "the root", "git"),
         ("build backend", repository.backend, backend_in),
         ("repository", f"{repository.owner}/{repository.name}", repository.found_in["repository"]),
-        ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}", "git tag"),
+        ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}{former}", "git tag"),
         ("branch", answers["release_branches"] or off_branch, repository.found_in["default branch"]),
         ("CI command", repository.gate.main or "none", repository.found_in["gate"]),
         ("Pythons", ", ".join(answers["ci_pythons"]), repository.gate.file or "its wheel"),

@@ -8,6 +8,7 @@ import re
 
 from copier_pypi_release.adopt.convert.conversion import Conversion, Project, refuse, static_keys
 from copier_pypi_release.adopt.repository import read_text
+from copier_pypi_release.adopt.versions import UNPARSABLE, read_code
 
 # Arguments of setup() that the version or the description come from; the wheel shows what they amount to.
 COMPUTED = {"version", "long_description", "use_scm_version"}
@@ -39,7 +40,7 @@ def convert(project: Project) -> Conversion:
         )
     script, config = project.folder / "setup.py", project.folder / "setup.cfg"
     if script.is_file():
-        arguments = read_setup(read_text(script))
+        arguments = read_setup(read_code(script)[0])
         scm_options = arguments.get("use_scm_version")
         if isinstance(scm_options, dict):
             conversion.version_file = str(
@@ -87,9 +88,9 @@ def read_setup(text: str) -> dict[str, object]:
     """
     try:
         tree = ast.parse(text)
-    except SyntaxError as error:
+    except UNPARSABLE as error:
         raise refuse(
-            f"setup.py is not Python: {error.msg} in line {error.lineno}",
+            f"setup.py is not Python: {error}",
             expected="a script that builds the package",
             fix="correct setup.py",
         ) from error
@@ -161,7 +162,7 @@ def literal(value: ast.expr, names: dict[str, object]) -> object:
     try:
         copied = ast.parse(ast.unparse(value), mode="eval").body
         return ast.literal_eval(Known().visit(copied))
-    except (ValueError, TypeError, SyntaxError):
+    except (*UNPARSABLE, TypeError):
         return Ellipsis
 
 

@@ -1,0 +1,56 @@
+"""What a repository says about itself: its tags, its notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from copier_pypi_release.adopt.repository import find_tags
+from support.rendering import git
+
+from adopt.fixtures import repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.requirement("B2")
+
+OLD = tuple(f"0.{number}" for number in range(1, 7))
+
+
+def tagged(folder: Path, tags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with tags of one commit, each a day younger than the one before."""
+    root = repository(folder / "demo-pkg", {"README.md": "demo\n"}, tags=())
+    for day, tag in enumerate(tags, 1):
+        monkeypatch.setenv("GIT_COMMITTER_DATE", f"2026-01-{day:02} 12:00 +0000")
+        git(root, "tag", "--annotate", tag, "--message", tag)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("tags", "folder", "prefix", "newest", "former"),
+    [
+        ((*OLD, "v1.0.0", "v1.1.0", "v1.4.2"), "", "v", "1.4.2", ("0.6",)),
+        ((*OLD, "v1.0.0"), "", "v", "1.0.0", ("0.6",)),
+        (("v0.1", "v0.2", "v0.3", "1.0", "1.1"), "", "", "1.1", ("v0.3",)),
+        (("demo-pkg-0.1.0", "demo-pkg-0.2.0", "v1.0.0"), "", "v", "1.0.0", ("demo-pkg-0.2.0",)),
+        (("v1.0", "other-v3.0.0", "nightly-2026.1.2"), "", "v", "1.0", ()),
+        (("v1.0.0", "v2.0.0", "v1.0.1"), "", "v", "2.0.0", ()),
+        (("release-1.0", "Release-1.1"), "", "Release-", "1.1", ("release-1.0",)),
+        (("v9.0.0", "demo/v1.0", "demo-v1.1.0"), "packages/demo", "demo-v", "1.1.0", ("demo/v1.0",)),
+        (("v3.08", "v3.7"), "", "v", "3.8", ()),
+        ((), "", "v", "None", ()),
+    ],
+)
+def test_the_tag_convention_is_the_one_in_use(
+    *,
+    tags: tuple[str, ...],
+    folder: str,
+    prefix: str,
+    newest: str,
+    former: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = find_tags(tagged(tmp_path, tags, monkeypatch), "main", folder, "demo-pkg")
+    assert (found.prefix, str(found.newest), found.former) == (prefix, newest, former)
