@@ -29,6 +29,8 @@ class LocalIndex:
         delivered: Contents that it delivers instead of those that it lists.
         uploaded: When a file was uploaded (ISO 8601).
         hidden: How many more times a file is left out of the list.
+        publishers: Who uploaded a file, as its provenance says (PEP 740); no provenance without an entry.
+        unproved: How many more times a file is listed without its provenance.
         failures: Statuses of its next answers, before it answers well.
         asked: Paths it was asked for, oldest first.
         index: What the release scripts know of it.
@@ -39,6 +41,8 @@ class LocalIndex:
         self.delivered: dict[str, bytes] = {}
         self.uploaded: dict[str, str] = {}
         self.hidden: dict[str, int] = {}
+        self.publishers: dict[str, object] = {}
+        self.unproved: dict[str, int] = {}
         self.failures: list[int] = []
         self.asked: list[str] = []
         self.address = f"http://127.0.0.1:{port}"
@@ -49,6 +53,12 @@ class LocalIndex:
         for path in paths:
             self.files[path.name] = path.read_bytes()
             self.uploaded[path.name] = uploaded
+            self.publishers[path.name] = {
+                "kind": "GitHub",
+                "repository": "demo-pkg/demo-pkg",
+                "workflow": "release.yml",
+                "environment": self.index.title.lower(),
+            }
 
     def answer(self, path: str) -> tuple[int, str, bytes]:
         """Status, content type and body of the answer to a request."""
@@ -58,6 +68,13 @@ class LocalIndex:
         kind, *rest = PurePosixPath(path).parts[1:]
         if kind == "files" and rest[0] in self.files:
             return 200, "application/octet-stream", self.delivered.get(rest[0], self.files[rest[0]])
+        if kind == "integrity" and rest[0] in self.publishers:
+            bundle = {"publisher": self.publishers[rest[0]], "attestations": [{"version": 1}]}
+            return (
+                200,
+                "application/json",
+                json.dumps({"version": 1, "attestation_bundles": [bundle]}).encode(),
+            )
         names = [n for n in self.files if kind == "simple" and project_of(n) == rest[0]]
         if not names:
             return 404, "text/plain", b"nothing here"
@@ -71,6 +88,9 @@ class LocalIndex:
                 self.hidden[name] -= 1
                 continue
             data = self.files[name]
+            hides = self.unproved.get(name, 0) > 0
+            self.unproved[name] = self.unproved.get(name, 0) - hides
+            proved = name in self.publishers and not hides
             listed.append(
                 {
                     "filename": name,
@@ -79,6 +99,7 @@ class LocalIndex:
                     "size": len(data),
                     "upload-time": self.uploaded[name],
                     "yanked": False,
+                    "provenance": f"{self.address}/integrity/{name}" if proved else None,
                 }
             )
         versions = sorted({str(version_of(n)) for n in names})

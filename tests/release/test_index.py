@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 from packaging.version import Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from release_lib import index
-from release_lib.index import State
+from release_lib.index import Publisher, State
 from support.archives import hashes_of, make_wheel
 
 from release.outcomes import WHEN_IT_STOPS, refusal
@@ -175,3 +177,72 @@ def test_a_file_without_a_sha256_is_a_conflict(
     monkeypatch.setattr(local, "page", lambda *_: page)
     found = index.compare(hashes_of(wheel), index.published(local.index, "demo-pkg", V))
     assert found.state is State.CONFLICT
+
+
+PUBLISHER = Publisher("GitHub", "demo-pkg/demo-pkg", "release.yml", "pypi")
+
+
+def publishers_of(local: LocalIndex, name: str) -> list[Publisher]:
+    """Who uploaded a file that an index lists."""
+    return index.publishers_of(index.published(local.index, "demo-pkg", V)[name])
+
+
+@pytest.mark.requirement("X13")
+def test_who_uploaded_a_file_is_read_from_its_provenance(indexes: dict[str, LocalIndex], wheel: Path) -> None:
+    local = indexes["pypi"]
+    local.add(wheel)
+    assert publishers_of(local, wheel.name) == [PUBLISHER]
+    local.publishers[wheel.name] = {"kind": "Google", "email": "me@example.org", "environment": None}
+    assert publishers_of(local, wheel.name) == [Publisher("Google")]
+
+
+@pytest.mark.requirement("X13")
+def test_a_file_without_provenance_was_uploaded_by_nobody_known(
+    indexes: dict[str, LocalIndex], wheel: Path
+) -> None:
+    local = indexes["pypi"]
+    local.add(wheel)
+    package = index.published(local.index, "demo-pkg", V)[wheel.name]
+    del local.publishers[wheel.name]
+    assert index.publishers_of(package) == [], "listed, and gone when it was asked for"
+    assert publishers_of(local, wheel.name) == []
+
+
+@pytest.mark.requirement("X13")
+@pytest.mark.parametrize("publisher", [None, "GitHub", ["GitHub"]])
+def test_a_provenance_that_names_nobody_is_no_provenance(
+    publisher: object, indexes: dict[str, LocalIndex], wheel: Path
+) -> None:
+    local = indexes["pypi"]
+    local.add(wheel)
+    local.publishers[wheel.name] = publisher
+    with pytest.raises(ValueError, match=f"the provenance of {wheel.name} is not readable"):
+        publishers_of(local, wheel.name)
+
+
+@pytest.mark.requirement("X13")
+def test_an_index_that_does_not_show_the_provenance_raises(
+    indexes: dict[str, LocalIndex], wheel: Path
+) -> None:
+    local = indexes["pypi"]
+    local.add(wheel)
+    package = index.published(local.index, "demo-pkg", V)[wheel.name]
+    local.failures = [503]
+    with pytest.raises(requests.HTTPError):
+        index.publishers_of(package)
+
+
+@pytest.mark.requirement("X13")
+@pytest.mark.parametrize(
+    ("field", "value", "same"),
+    [
+        ("kind", "GitLab", False),
+        ("repository", "Demo-Pkg/demo-pkg", True),
+        ("repository", "demo-pkg/other", False),
+        ("workflow", "Release.yml", False),
+        ("environment", "PyPI", True),
+        ("environment", "", False),
+    ],
+)
+def test_publishers_are_compared_as_the_index_does(field: str, value: str, same: bool) -> None:
+    assert PUBLISHER.is_same(dataclasses.replace(PUBLISHER, **{field: value})) is same

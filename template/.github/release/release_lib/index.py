@@ -14,7 +14,13 @@ from urllib.parse import quote, urljoin
 
 import requests
 from packaging.utils import canonicalize_name
-from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
+from pypi_simple import (
+    ACCEPT_JSON_ONLY,
+    PYPI_SIMPLE_ENDPOINT,
+    NoProvenanceError,
+    NoSuchProjectError,
+    PyPISimple,
+)
 from release_lib.distributions import version_of
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
 
@@ -43,6 +49,28 @@ INDEXES = {
     "testpypi": Index("TestPyPI", "https://test.pypi.org/simple/"),
     "pypi": Index("PyPI", PYPI_SIMPLE_ENDPOINT),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Publisher:
+    """A trusted publisher by which a file was uploaded, as the index states it (PEP 740)."""
+
+    kind: str  # GitHub, GitLab, Google, ...
+    repository: str = ""  # owner/name
+    workflow: str = ""  # its file name
+    environment: str = ""  # empty: the index did not ask for one
+
+    def __str__(self) -> str:
+        where = f"{self.workflow or 'an unnamed workflow'} of {self.repository or 'an unnamed repository'}"
+        return f"{where}, environment {self.environment or '(none)'}, on {self.kind}"
+
+    def is_same(self, other: Publisher) -> bool:
+        """Whether both are one: GitHub compares a workflow's name exactly, and the rest without case."""
+        alike = [
+            (getattr(self, name).casefold(), getattr(other, name).casefold())
+            for name in ("kind", "repository", "environment")
+        ]
+        return self.workflow == other.workflow and all(mine == theirs for mine, theirs in alike)
 
 
 class State(enum.Enum):
@@ -90,6 +118,25 @@ def published(index: Index, project: str, version: Version) -> dict[str, Distrib
                 ) from error
         time.sleep(2**attempt / 4)
     raise AssertionError("unreachable")
+
+
+def publishers_of(package: DistributionPackage) -> list[Publisher]:
+    """Who uploaded a file, by its attestations on the index; nobody if it has none.
+
+    What goes wrong is raised as it comes: `requests.RequestException`, or `ValueError` for an answer that
+    is no provenance.
+    """
+    with PyPISimple() as client:
+        try:
+            found = client.get_provenance(package, timeout=30.0, headers={"Cache-Control": "no-cache"})
+        except NoProvenanceError:
+            return []
+    try:
+        named = [b["publisher"] for b in found["attestation_bundles"] if b["attestations"]]
+        fields = [field.name for field in dataclasses.fields(Publisher)]
+        return [Publisher(**{name: str(p.get(name) or "") for name in fields}) for p in named]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the provenance of {package.filename} is not readable (PEP 740)") from error
 
 
 def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:
