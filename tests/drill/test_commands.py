@@ -126,13 +126,9 @@ def forms(printed: str) -> list[dict[str, str]]:
 def test_a_publisher_of_another_environment_shows_in_the_provenance(released: Maintainer) -> None:
     """The newest files say who published them: another environment, another repository are named."""
     assert doctor(released)["publisher-pypi"] == "pass"
-    released.index("pypi").remove_publishers(NAME)
-    released.register_publisher("pypi", "production")
+    released.index("pypi").change_provenance(NAME, environment="production")
     assert failing(released) == {"publisher-pypi"}
-    released.index("pypi").remove_publishers(NAME)
-    released.index("pypi").add_publisher(
-        NAME, owner="somebody", owner_id="9", repository="else", workflow="release.yml", environment="pypi"
-    )
+    released.index("pypi").change_provenance(NAME, repository="somebody/else", environment="pypi")
     printed = released.shell(f"{TOOL} doctor", check=False)
     assert "taken by somebody/else" in " ".join(printed.split())
     assert failing(released) == {"publisher-pypi", "name-pypi"}

@@ -87,8 +87,11 @@ class File:
         requires_python: from its metadata, or None.
         yanked: reason, possibly empty, or None for a file that is not yanked.
         attestations: what came with the upload (PEP 740), or None.
+        publisher: the trusted publisher of the upload, as a provenance names it; None for a file that
+            came with an API token.
         listed_at: when the simple API starts to show it, seconds since the epoch.
         polls_left: how many looks at its project's page do not show it yet.
+        proofs_left: how many looks, once it is listed, do not show its provenance yet.
     """
 
     filename: str
@@ -101,13 +104,20 @@ class File:
     requires_python: str | None = None
     yanked: str | None = None
     attestations: list[Any] | None = None
+    publisher: dict[str, Any] | None = None
     listed_at: float = 0.0
     polls_left: int = 0
+    proofs_left: int = 0
 
     @property
     def listed(self) -> bool:
         """Whether the simple API shows it."""
         return time.time() >= self.listed_at and not self.polls_left
+
+    @property
+    def proved(self) -> bool:
+        """Whether its provenance is shown."""
+        return bool(self.attestations) and not self.proofs_left
 
 
 @dataclasses.dataclass
@@ -133,6 +143,15 @@ class Publisher:
     environment: str = ""
     pending: bool = False
     registered: float = 0.0
+
+    def in_provenance(self) -> dict[str, Any]:
+        """Return what the provenance of a file says of the publisher that uploaded it."""
+        return {
+            "kind": "GitHub",
+            "repository": f"{self.owner}/{self.repository}",
+            "workflow": self.workflow,
+            "environment": self.environment or None,
+        }
 
     def admits(self, claims: dict[str, Any]) -> bool:
         """Tell whether an identity token with these claims is this publisher's."""
@@ -181,7 +200,7 @@ class Index:
         self._publishers: list[Publisher] = []
         self._tokens: dict[str, dict[str, Any]] = {}
         self._spent: set[str] = set()
-        self._delay = {"seconds": 0.0, "polls": 0}
+        self._delay = {"seconds": 0.0, "polls": 0, "proofs": 0}
         self._load()
         known = wheelhouse.catalogue(rest) if rest else {}
         self._others = {key: File(**value) for key, value in known.items()}  # type: ignore[arg-type]
@@ -263,22 +282,44 @@ class Index:
                 file.uploaded -= shift
             self._save()
 
-    def set_delay(self, *, seconds: float = 0.0, polls: int = 0) -> None:
+    def set_delay(self, *, seconds: float = 0.0, polls: int = 0, proofs: int = 0) -> None:
         """Let files uploaded from now on be listed late.
 
         Args:
             seconds: the simple API shows them only after so long.
             polls: so many looks at the project's page do not show them.
+            proofs: so many looks, once they are listed, do not show their provenance.
         """
         with self._lock:
-            self._delay = {"seconds": seconds, "polls": polls}
+            self._delay = {"seconds": seconds, "polls": polls, "proofs": proofs}
             self._save()
 
     def list_now(self) -> None:
         """Let the simple API show every file at once, whatever delay was set for it."""
         with self._lock:
             for file in self._files.values():
-                file.listed_at, file.polls_left = 0.0, 0
+                file.listed_at, file.polls_left, file.proofs_left = 0.0, 0, 0
+            self._save()
+
+    def create_token(self, project: str) -> str:
+        """Return an API token of a project, as an owner makes one, and as thieves use it."""
+        token = f"pypi-{secrets.token_urlsafe(32)}"
+        with self._lock:
+            self._tokens[token] = {"projects": [canonicalize_name(project)], "expires": time.time() + DAY}
+            self._save()
+        return token
+
+    def change_provenance(self, project: str, **publisher: str | None) -> None:
+        """Let the provenance of every file of a project name another publisher."""
+        with self._lock:
+            for file in self.files(project).values():
+                file.publisher = {**(file.publisher or {}), **publisher}
+            self._save()
+
+    def remove_provenance(self, filename: str) -> None:
+        """Take a file's attestations away, as if it had come without."""
+        with self._lock:
+            self._files[filename].attestations = None
             self._save()
 
     def add_publisher(
@@ -377,6 +418,10 @@ class Index:
             content = upload.stream.read()
             _check_digests(form, content)
             attestations = _attestations(form.get("attestations"))
+            publisher = token.get("publishers", {}).get(project)
+            if attestations and publisher is None:
+                trouble = "Attestations are only supported when using Trusted Publishing"
+                raise Refused(400, f"Invalid attestations supplied during upload: {trouble}")
             python = metadata.requires_python
             self._store(
                 File(
@@ -389,13 +434,14 @@ class Index:
                     uploaded=time.time(),
                     requires_python=None if python is None else str(python),
                     attestations=attestations,
+                    publisher=publisher,
                 ),
                 content,
             )
         return Response()
 
     def _authenticate(self, request: Request) -> dict[str, Any]:
-        """Return the upload token of the request; nothing but minted tokens is accepted."""
+        """Return the upload token of the request, a minted one or an API token."""
         login = request.authorization
         token = None
         if login is not None and login.type == "basic" and login.username == "__token__":
@@ -454,6 +500,7 @@ class Index:
             target.with_name(f"{target.name}.metadata").write_bytes(metadata)
         file.listed_at = file.uploaded + self._delay["seconds"]
         file.polls_left = int(self._delay["polls"])
+        file.proofs_left = int(self._delay["proofs"])
         self._files[file.filename] = file
         self._save()
 
@@ -504,7 +551,11 @@ class Index:
             )
         token = f"pypi-{secrets.token_urlsafe(32)}"
         expires = now + _TOKEN_LIVES
-        self._tokens[token] = {"projects": [entry.project for entry in exact], "expires": expires}
+        self._tokens[token] = {
+            "projects": [entry.project for entry in exact],
+            "publishers": {entry.project: entry.in_provenance() for entry in exact},
+            "expires": expires,
+        }
         if "jti" in claims:
             self._spent.add(claims["jti"])
         self._save()
@@ -524,9 +575,10 @@ class Index:
             return redirect(f"/simple/{project}/", 301)
         with self._lock:
             files = self._known(project)
-            shown = [file for file in files if file.listed]
-            if any(file.polls_left for file in files):
+            shown = [dataclasses.replace(file) for file in files if file.listed]
+            if any(file.polls_left or file.proofs_left for file in files):
                 for file in files:
+                    file.proofs_left = max(0, file.proofs_left - file.listed)
                     file.polls_left = max(0, file.polls_left - 1)
                 self._save()
         if files and not shown:
@@ -639,17 +691,9 @@ class Index:
     def _answer_provenance(self, _: Request, name: str, version: str, filename: str) -> Response:
         file = self._files.get(filename)
         found = file is not None and (file.project, file.version) == (name, version)
-        if file is None or not found or not file.attestations:
+        if file is None or not found or not file.proved:
             raise NotFound
-        publishers = [entry for entry in self._publishers if entry.project == file.project]
-        bundle: dict[str, Any] = {"publisher": None, "attestations": file.attestations}
-        if publishers:
-            bundle["publisher"] = {
-                "kind": "GitHub",
-                "repository": f"{publishers[0].owner}/{publishers[0].repository}",
-                "workflow": publishers[0].workflow,
-                "environment": publishers[0].environment,
-            }
+        bundle = {"publisher": file.publisher, "attestations": file.attestations}
         return _json({"version": 1, "attestation_bundles": [bundle]})
 
     def _answer_file(self, request: Request, sha256: str, filename: str) -> Response:
@@ -708,7 +752,7 @@ class Index:
         return f"https://{self._hosts.files}/packages/{file.sha256}/{quote(file.filename)}"
 
     def _provenance_url(self, file: File) -> str | None:
-        if not file.attestations:
+        if not file.proved:
             return None
         where = f"{file.project}/{file.version}/{quote(file.filename)}"
         return f"https://{self._hosts.web}/integrity/{where}/provenance"

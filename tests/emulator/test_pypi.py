@@ -515,16 +515,59 @@ def test_the_page_for_people_exists_when_something_was_released(pypi: Pypi) -> N
     assert [pypi.ask(page).status_code for page in pages] == [200, 200, 404]
 
 
-@pytest.mark.requirement("X5")
-def test_attestations_are_stored_and_shown(pypi: Pypi) -> None:
+ATTESTED = json.dumps([{"version": 1}])
+
+
+def provenance(pypi: Pypi, filename: str) -> TestResponse:
+    """Ask for the provenance of a file of demo 1.0."""
+    return pypi.ask(f"/integrity/demo/1.0/{filename}/provenance")
+
+
+@pytest.mark.requirement("X5", "X13")
+def test_the_provenance_names_who_uploaded_whatever_is_registered_later(pypi: Pypi) -> None:
     wheel = write_wheel(pypi.files, "demo", "1.0")
-    pypi.upload(wheel, attestations=json.dumps([{"version": 1}]))
+    pypi.upload(wheel, attestations=ATTESTED)
+    pypi.index.remove_publishers("demo")
+    blank: Form = {**PUBLISHER, "environment": ""}
+    pypi.index.add_publisher("demo", **blank)
     where = pypi.listed()[0]["provenance"].partition(HOSTS.web)[2]
     (bundle,) = pypi.ask(where).get_json()["attestation_bundles"]
     assert bundle["attestations"] == [{"version": 1}]
-    assert bundle["publisher"]["repository"] == "octo-org/Demo"
-    pypi.upload(write_sdist(pypi.files, "demo", "1.0"))
-    assert [file["provenance"] is None for file in pypi.listed()] == [False, True]
+    assert bundle["publisher"] == {
+        "kind": "GitHub",
+        "repository": "octo-org/Demo",
+        "workflow": "release.yml",
+        "environment": "pypi",
+    }
+    sdist = write_sdist(pypi.files, "demo", "1.0")
+    pypi.upload(sdist, attestations=ATTESTED)
+    (bundle,) = provenance(pypi, sdist.name).get_json()["attestation_bundles"]
+    assert bundle["publisher"]["environment"] is None, "the form has none"
+
+
+@pytest.mark.requirement("X5", "X13")
+def test_a_token_uploads_files_without_provenance(pypi: Pypi) -> None:
+    """The pattern of the attacks of 2026: whoever has a token needs no workflow."""
+    wheel, sdist = write_wheel(pypi.files, "demo", "1.0"), write_sdist(pypi.files, "demo", "1.0")
+    token = pypi.index.create_token("demo")
+    assert pypi.upload(wheel, token=token).status_code == 200
+    assert pypi.listed()[0]["provenance"] is None
+    assert provenance(pypi, wheel.name).status_code == 404
+    answer = pypi.upload(sdist, token=token, attestations=ATTESTED)
+    assert answer.status.startswith("400 Invalid attestations supplied during upload: Attestations are only")
+    assert pypi.upload(write_wheel(pypi.files, "other", "1.0"), token=token, name="other").status_code == 403
+
+
+@pytest.mark.requirement("X13", "P8.2")
+def test_a_provenance_can_be_shown_later_than_its_file(pypi: Pypi) -> None:
+    wheel = write_wheel(pypi.files, "demo", "1.0")
+    pypi.index.set_delay(polls=1, proofs=2)
+    pypi.upload(wheel, attestations=ATTESTED)
+    seen = []
+    for _ in range(4):
+        there = [file["provenance"] is not None for file in pypi.listed()]
+        seen.append((there, provenance(pypi, wheel.name).status_code))
+    assert seen == [([], 404), ([False], 404), ([False], 200), ([True], 200)]
 
 
 @pytest.mark.requirement("B1")
