@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from copier_pypi_release.answers_file import Answers
 from copier_pypi_release.commands import check_update
+from copier_pypi_release.issues import BOT
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 from support.documents import anchors
@@ -66,7 +67,7 @@ class Desk:
         self.summary = folder / "summary.md"
         patch.setenv("GITHUB_ACTIONS", "true")
         patch.setenv("GITHUB_STEP_SUMMARY", str(self.summary))
-        patch.setenv("GH_TOKEN", self.bench.github.token(check_update.BOT, "write"))
+        patch.setenv("GH_TOKEN", self.bench.github.token(BOT, "write"))
         self.bench.github.answers(
             "GET", "^/user$", {"message": "Resource not accessible by integration"}, 403
         )
@@ -125,7 +126,7 @@ def test_a_newer_release_becomes_an_issue_whose_commands_update(desk: Desk) -> N
     printed = desk.succeeds()
     (issue,) = desk.issues()
     assert issue["title"] == "Update the template to v1.1.0"
-    assert issue["author"] == check_update.BOT
+    assert issue["author"] == BOT
     assert issue["body"] in printed
     assert issue["body"] in desk.summary.read_text(encoding="utf-8")
     assert set(desk.bench.github.changes) == {"POST /repos/demo-pkg/demo-pkg/issues"}
@@ -163,6 +164,31 @@ def test_there_is_one_issue_which_a_newer_release_refreshes(desk: Desk) -> None:
     assert "--vcs-ref v1.2.0" in issue["body"]
 
 
+@pytest.mark.requirement("B3")
+def test_an_issue_that_a_person_closed_is_not_opened_again_for_its_version(desk: Desk) -> None:
+    desk.template_releases("v1.1.0")
+    desk.succeeds()
+    desk.bench.github.client.send("PATCH", f"issues/{desk.issues()[0]['number']}", {"state": "closed"})
+    desk.succeeds()
+    assert desk.issues() == []
+    desk.template_releases("v1.2.0")
+    desk.succeeds()
+    assert [issue["title"] for issue in desk.issues()] == ["Update the template to v1.2.0"]
+    assert [issue["title"] for issue in desk.issues("closed")] == ["Update the template to v1.1.0"]
+
+
+@pytest.mark.requirement("B3")
+def test_an_update_that_is_taken_back_is_told_again(desk: Desk) -> None:
+    desk.template_releases("v1.1.0")
+    desk.succeeds()
+    desk.records(_commit="v1.1.0")
+    desk.succeeds()
+    assert desk.issues() == []
+    desk.records(_commit="v1.0.0")
+    desk.succeeds()
+    assert [issue["title"] for issue in desk.issues()] == ["Update the template to v1.1.0"]
+
+
 @pytest.mark.requirement("X17")
 @pytest.mark.parametrize("title", ["Update the docs", "Update the template to v9"])
 def test_an_issue_of_somebody_else_is_left_alone(desk: Desk, title: str) -> None:
@@ -170,7 +196,7 @@ def test_an_issue_of_somebody_else_is_left_alone(desk: Desk, title: str) -> None
     desk.bench.github.client.send("POST", "issues", {"title": title, "body": "please"})
     desk.template_releases("v1.1.0")
     desk.succeeds()
-    assert [issue["author"] for issue in desk.issues()] == [OWNER, check_update.BOT]
+    assert [issue["author"] for issue in desk.issues()] == [OWNER, BOT]
     assert desk.issues()[0]["body"] == "please"
     desk.records(_commit="v1.1.0")
     desk.succeeds()

@@ -1,21 +1,20 @@
 """Tell of a newer release of the template, in one issue with the commands that update by hand.
 
 The template's tags are read, no code of it runs. In a workflow the issue is opened, brought up to date, and
-closed when the update is done; elsewhere the same text is printed. A template that cannot be read from here,
-as one in a local folder, is no failure.
+closed when the update is done; one that a person closed is not opened again for the same version. Elsewhere the
+same text is printed. A template that cannot be read from here, as one in a local folder, is no failure.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from typing import TYPE_CHECKING
 
 from release_lib.step import ReleaseError, summary
 
-from copier_pypi_release.console import printable
 from copier_pypi_release.github import GitHub, find_token
+from copier_pypi_release.issues import Subject, as_code
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.template_source import (
     is_local,
@@ -29,12 +28,11 @@ from copier_pypi_release.template_source import (
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
     from copier_pypi_release.answers_file import Answers
 
 TITLE = "Update the template to "
-BOT = "github-actions[bot]"  # who acts with the token of a workflow
+DONE = "The newest release of the template is in use."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +60,11 @@ def run(options: argparse.Namespace) -> int:
     due = is_newer(tag, template.version)
     report = report_on(template, tag) if due else f"The newest release of the template is in use: {tag}."
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        tell(root, f"{TITLE}{tag}" if due else "", report)
+        subject = Subject(GitHub(find_settings(root).repository, find_token()), TITLE, DONE)
+        title = f"{TITLE}{tag}" if due else ""
+        # Who closed it has decided about this version.
+        if title not in {issue["title"] for issue in subject.dismissed()} or subject.issues("open"):
+            subject.tell(title, report)
     summary(report)
     return 0
 
@@ -100,37 +102,3 @@ gh pr create --fill
 ```
 
 The first check after the update closes this issue."""
-
-
-def as_code(text: str) -> str:
-    """A text as Markdown code, in which nothing is markup, a link or a mention."""
-    text = " ".join(printable(text).split())
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    return (
-        f"{ticks} {text} {ticks}" if text.startswith("`") or text.endswith("`") else f"{ticks}{text}{ticks}"
-    )
-
-
-def tell(root: Path, title: str, body: str) -> None:
-    """Open or refresh the issue about an update, or close it where the title is empty.
-
-    An issue of the same title by somebody else is left alone: its author could change the commands in it.
-
-    Raises:
-        ReleaseError: GitHub refused.
-    """
-    github = GitHub(find_settings(root).repository, find_token())
-    authors = {BOT, github.login() or BOT}
-    ours = [
-        issue
-        for issue in github.get_all("issues", state="open")
-        if issue["title"].startswith(TITLE) and issue["user"]["login"] in authors
-        if "pull_request" not in issue  # GitHub lists those too
-    ]
-    for number, issue in enumerate(ours):
-        if not title or number:
-            github.send("PATCH", f"issues/{issue['number']}", {"state": "closed"})
-        elif (issue["title"], issue["body"]) != (title, body):
-            github.send("PATCH", f"issues/{issue['number']}", {"title": title, "body": body})
-    if title and not ours:
-        github.send("POST", "issues", {"title": title, "body": body})
