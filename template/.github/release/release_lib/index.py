@@ -27,6 +27,7 @@ from release_lib.step import WHEN_IT_STOPS, ReleaseError
 if TYPE_CHECKING:
     from packaging.version import Version
     from pypi_simple import DistributionPackage
+    from release_lib.settings import Settings
 
 # New files on an older release are refused by both indexes (since July 2026).
 OPEN_FOR = dt.timedelta(days=14)
@@ -66,11 +67,10 @@ class Publisher:
 
     def is_same(self, other: Publisher) -> bool:
         """Whether both are one: GitHub compares a workflow's name exactly, and the rest without case."""
-        alike = [
-            (getattr(self, name).casefold(), getattr(other, name).casefold())
-            for name in ("kind", "repository", "environment")
-        ]
-        return self.workflow == other.workflow and all(mine == theirs for mine, theirs in alike)
+        mine, theirs = (
+            (p.workflow, p.kind, p.repository.casefold(), p.environment.casefold()) for p in (self, other)
+        )
+        return mine == theirs
 
 
 class State(enum.Enum):
@@ -137,6 +137,11 @@ def publishers_of(package: DistributionPackage) -> list[Publisher]:
         return [Publisher(**{name: str(p.get(name) or "") for name in fields}) for p in named]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the provenance of {package.filename} is not readable (PEP 740)") from error
+
+
+def expected_publisher(settings: Settings, key: str) -> Publisher:
+    """The publisher of every file of this project on an index, ``testpypi`` or ``pypi``."""
+    return Publisher("GitHub", settings.repository, settings.release_workflow, settings.environments[key])
 
 
 def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:
