@@ -29,6 +29,8 @@ class LocalIndex:
         delivered: Contents that it delivers instead of those that it lists.
         uploaded: When a file was uploaded (ISO 8601).
         hidden: How many more times a file is left out of the list.
+        status: The project's status, and why (PEP 792).
+        sizes: Sizes that it lists instead of the right ones.
         publishers: Who uploaded a file, as its provenance says (PEP 740); no provenance without an entry.
         unproved: How many more times a file is listed without its provenance.
         troubles: Statuses of its next answers to paths that begin so, by their beginning.
@@ -42,6 +44,8 @@ class LocalIndex:
         self.delivered: dict[str, bytes] = {}
         self.uploaded: dict[str, str] = {}
         self.hidden: dict[str, int] = {}
+        self.status: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
         self.publishers: dict[str, Any] = {}
         self.unproved: dict[str, int] = {}
         self.troubles: dict[str, list[int]] = {}
@@ -101,14 +105,20 @@ class LocalIndex:
                     "filename": name,
                     "url": f"{self.address}/files/{name}",
                     "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
-                    "size": len(data),
+                    "size": self.sizes.get(name, len(data)),
                     "upload-time": self.uploaded[name],
                     "yanked": False,
                     "provenance": f"{self.address}/integrity/{name}" if proved else None,
                 }
             )
         versions = sorted({str(version_of(n)) for n in names})
-        return {"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": listed}
+        return {
+            "meta": {"api-version": "1.4"},
+            "name": project,
+            "project-status": self.status,
+            "versions": versions,
+            "files": listed,
+        }
 
 
 def project_of(filename: str) -> str:

@@ -225,6 +225,8 @@ def test_the_settings_of_a_rendered_package_are_read(settings: Settings) -> None
         "conventions": "CONTRIBUTING.md",
         "pythons": (),
         "folder": "",
+        "file_limit": 100,
+        "project_limit": 10240,
         "without_attestations": (),
     }
 

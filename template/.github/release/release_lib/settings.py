@@ -40,6 +40,8 @@ class Settings:
     conventions: str = "CONTRIBUTING.md"  # the page that describes tags and notes
     pythons: tuple[str, ...] = ()  # to test on; empty means those that the wheel names
     folder: str = ""  # of pyproject.toml, from the root of the repository
+    file_limit: int = 100  # MiB, of one file on an index; more where the index has granted it
+    project_limit: int = 10240  # MiB, of all files
     without_attestations: tuple[str, ...] = ()  # indexes that have none: testpypi, pypi
 
     def tag(self, version: Version | str) -> str:
