@@ -8,7 +8,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from release_lib.distributions import version_of
@@ -29,8 +29,11 @@ class LocalIndex:
         delivered: Contents that it delivers instead of those that it lists.
         uploaded: When a file was uploaded (ISO 8601).
         hidden: How many more times a file is left out of the list.
+        status: The project's status, and why (PEP 792).
+        sizes: Sizes that it lists instead of the right ones.
         publishers: Who uploaded a file, as its provenance says (PEP 740); no provenance without an entry.
         unproved: How many more times a file is listed without its provenance.
+        troubles: Statuses of its next answers to paths that begin so, by their beginning.
         failures: Statuses of its next answers, before it answers well.
         asked: Paths it was asked for, oldest first.
         index: What the release scripts know of it.
@@ -41,8 +44,11 @@ class LocalIndex:
         self.delivered: dict[str, bytes] = {}
         self.uploaded: dict[str, str] = {}
         self.hidden: dict[str, int] = {}
-        self.publishers: dict[str, object] = {}
+        self.status: dict[str, str] = {}
+        self.sizes: dict[str, int] = {}
+        self.publishers: dict[str, Any] = {}
         self.unproved: dict[str, int] = {}
+        self.troubles: dict[str, list[int]] = {}
         self.failures: list[int] = []
         self.asked: list[str] = []
         self.address = f"http://127.0.0.1:{port}"
@@ -65,6 +71,9 @@ class LocalIndex:
         self.asked.append(path)
         if self.failures:
             return self.failures.pop(0), "text/plain", b"not now"
+        for beginning, statuses in self.troubles.items():
+            if path.startswith(beginning) and statuses:
+                return statuses.pop(0), "text/plain", b"not now"
         kind, *rest = PurePosixPath(path).parts[1:]
         if kind == "files" and rest[0] in self.files:
             return 200, "application/octet-stream", self.delivered.get(rest[0], self.files[rest[0]])
@@ -96,14 +105,20 @@ class LocalIndex:
                     "filename": name,
                     "url": f"{self.address}/files/{name}",
                     "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
-                    "size": len(data),
+                    "size": self.sizes.get(name, len(data)),
                     "upload-time": self.uploaded[name],
                     "yanked": False,
                     "provenance": f"{self.address}/integrity/{name}" if proved else None,
                 }
             )
         versions = sorted({str(version_of(n)) for n in names})
-        return {"meta": {"api-version": "1.1"}, "name": project, "versions": versions, "files": listed}
+        return {
+            "meta": {"api-version": "1.4"},
+            "name": project,
+            "project-status": self.status,
+            "versions": versions,
+            "files": listed,
+        }
 
 
 def project_of(filename: str) -> str:

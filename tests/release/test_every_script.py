@@ -48,6 +48,7 @@ HEADINGS = {
         "test",
         "github-release",
         "Uploaded but not listed",
+        "A file that this workflow did not upload",
         "A part of the files is there",
         "The version is there with other contents",
         "Making a tag again",

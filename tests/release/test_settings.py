@@ -225,7 +225,20 @@ def test_the_settings_of_a_rendered_package_are_read(settings: Settings) -> None
         "conventions": "CONTRIBUTING.md",
         "pythons": (),
         "folder": "",
+        "file_limit": 100,
+        "project_limit": 10240,
+        "without_attestations": (),
     }
+
+
+@pytest.mark.requirement("X13")
+def test_indexes_without_attestations_are_named_by_the_maintainer(
+    default_package: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.toml"
+    rendered = (default_package / ".github/release/settings.toml").read_text(encoding="utf-8")
+    path.write_text(rendered.replace("patience =", 'without-attestations = ["testpypi"]\npatience ='))
+    assert load_settings(path).without_attestations == ("testpypi",)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,8 @@ from release_lib.step import WHEN_IT_STOPS, ReleaseError
 
 if TYPE_CHECKING:
     from packaging.version import Version
-    from pypi_simple import DistributionPackage
+    from pypi_simple import DistributionPackage, ProjectPage
+    from release_lib.settings import Settings
 
 # New files on an older release are refused by both indexes (since July 2026).
 OPEN_FOR = dt.timedelta(days=14)
@@ -66,11 +67,10 @@ class Publisher:
 
     def is_same(self, other: Publisher) -> bool:
         """Whether both are one: GitHub compares a workflow's name exactly, and the rest without case."""
-        alike = [
-            (getattr(self, name).casefold(), getattr(other, name).casefold())
-            for name in ("kind", "repository", "environment")
-        ]
-        return self.workflow == other.workflow and all(mine == theirs for mine, theirs in alike)
+        mine, theirs = (
+            (p.workflow, p.kind, p.repository.casefold(), p.environment.casefold()) for p in (self, other)
+        )
+        return mine == theirs
 
 
 class State(enum.Enum):
@@ -92,22 +92,37 @@ class Comparison:
     first_upload: dt.datetime | None  # None if the index does not say so
 
 
-def files_of(index: Index, project: str) -> list[DistributionPackage]:
-    """Every file of a project that an index serves; what goes wrong is raised as it comes."""
+def page_of(index: Index, project: str) -> ProjectPage:
+    """What an index says of a project; what goes wrong is raised as it comes."""
     with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
         page = client.get_project_page(project, timeout=30.0, headers={"Cache-Control": "no-cache"})
     if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
         raise ValueError("the answer is not a list of files (PEP 691)")
-    return list(page.packages)
+    return page
+
+
+def files_of(index: Index, project: str) -> list[DistributionPackage]:
+    """Every file of a project that an index serves; what goes wrong is raised as it comes."""
+    return list(page_of(index, project).packages)
 
 
 def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:
-    """The files of one version (by PEP 440 equality) that an index serves, by file name."""
+    """The files of one version that an index serves, by file name."""
+    return files_in(project_page(index, project), version)
+
+
+def files_in(page: ProjectPage | None, version: Version) -> dict[str, DistributionPackage]:
+    """The files of one version (by PEP 440 equality), by file name."""
+    return {p.filename: p for p in (page.packages if page else ()) if version_of(p.filename) == version}
+
+
+def project_page(index: Index, project: str) -> ProjectPage | None:
+    """What an index says of a project, None if it has none; asked again while it does not answer."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return {p.filename: p for p in files_of(index, project) if version_of(p.filename) == version}
+            return page_of(index, project)
         except NoSuchProjectError:
-            return {}
+            return None
         except (requests.RequestException, ValueError) as error:
             if attempt == ATTEMPTS:
                 raise ReleaseError(
@@ -137,6 +152,11 @@ def publishers_of(package: DistributionPackage) -> list[Publisher]:
         return [Publisher(**{name: str(p.get(name) or "") for name in fields}) for p in named]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the provenance of {package.filename} is not readable (PEP 740)") from error
+
+
+def expected_publisher(settings: Settings, key: str) -> Publisher:
+    """The publisher of every file of this project on an index, ``testpypi`` or ``pypi``."""
+    return Publisher("GitHub", settings.repository, settings.release_workflow, settings.environments[key])
 
 
 def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:

@@ -40,6 +40,9 @@ class Settings:
     conventions: str = "CONTRIBUTING.md"  # the page that describes tags and notes
     pythons: tuple[str, ...] = ()  # to test on; empty means those that the wheel names
     folder: str = ""  # of pyproject.toml, from the root of the repository
+    file_limit: int = 100  # MiB, of one file on an index; more where the index has granted it
+    project_limit: int = 10240  # MiB, of all files
+    without_attestations: tuple[str, ...] = ()  # indexes that have none: testpypi, pypi
 
     def tag(self, version: Version | str) -> str:
         """The tag that releases a version."""
@@ -67,7 +70,7 @@ def load_settings(path: Path = PATH) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         known = {key.replace("-", "_"): value for key, value in values.items()}
-        for name in ("release_branches", "pythons"):
+        for name in ("release_branches", "pythons", "without_attestations"):
             known[name] = tuple(known.get(name, ()) if name not in needed else known[name])
         return Settings(**{f.name: known[f.name] for f in fields if f.name in known})
     except (OSError, ValueError, KeyError, TypeError) as error:
