@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "template/.github/release"))
 
 from check_commit import check_branch, check_complete, check_tagged
-from draft_release import create_draft, find_release
+from draft_release import create_draft, find_releases
 from release_lib.settings import Settings, read_tag
 from release_lib.step import ReleaseError, step, summary
 from release_notes import release_notes
@@ -52,11 +52,11 @@ def release(tag: str, *, draft: bool) -> None:
     check_branch(SETTINGS)
     notes = release_notes(tag, version, SETTINGS)
     summary(f"## {SETTINGS.distribution} {version}\n\n{notes}")
-    if draft and find_release(tag) is None:
+    if draft and tag not in find_releases(tag):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "notes.md"
             file.write_text(notes + "\n", encoding="utf-8")
-            create_draft(tag, version, f"{SETTINGS.distribution} {version}", file)
+            create_draft(tag, version, f"{SETTINGS.distribution} {version}", file, [])
 
 
 def main() -> None:

@@ -249,7 +249,7 @@ def finished(state: ReleaseState, settings: Settings) -> NextStep:
         return NextStep(
             f"{full} is on PyPI, and its GitHub Release is a complete draft",
             "steps",
-            (f"gh release view {tag}", f"gh release edit {tag} --draft=false"),
+            (f"gh release view {tag}", settings.publish_command(tag, state.version, state.releases)),
             "Read and edit the notes, then publish.",
         )
     return NextStep(f"{full} is released: both indexes and GitHub serve what was built", "")

@@ -11,7 +11,7 @@ import io
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from release_lib.distributions import parse_checksums
+from release_lib.distributions import asset_name, parse_checksums
 from release_lib.index import INDEXES, Comparison, compare, published
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
@@ -91,6 +91,7 @@ class ReleaseState:
         served: Files of the version on each index.
         compared: The same beside what was built; nothing if that is not known.
         release: The GitHub Release.
+        releases: The tags of all GitHub Releases.
         now: The time, with a time zone.
     """
 
@@ -106,6 +107,7 @@ class ReleaseState:
     served: Mapping[str, Mapping[str, DistributionPackage]]
     compared: Mapping[str, Comparison]
     release: Mapping[str, Any] | None
+    releases: Sequence[str]
     now: dt.datetime
 
     @property
@@ -122,7 +124,7 @@ class ReleaseState:
     def missing_assets(self) -> list[str]:
         """What the GitHub Release lacks or has with other contents, if what was built is known."""
         there = {a["name"]: a.get("digest") for a in (self.release or {}).get("assets", [])}
-        wrong = [n for n, sha256 in self.built.items() if there.get(n) != f"sha256:{sha256}"]
+        wrong = [n for n, sha256 in self.built.items() if there.get(asset_name(n)) != f"sha256:{sha256}"]
         return wrong + [name for name in ("SHA256SUMS",) if self.built and name not in there]
 
 
@@ -140,7 +142,7 @@ def collect(github: GitHub, root: Path, settings: Settings, workflow: Workflow, 
     jobs = github.get_all(f"{newest}/jobs", "jobs") if newest else []
     built = find_built(github, runs)
     served = {key: published(index, settings.distribution, version) for key, index in INDEXES.items()}
-    releases = [r for r in github.get_all("releases") if r["tag_name"] == tag]
+    releases = github.get_all("releases")
     return ReleaseState(
         tag=find_tag(github, root, tag),
         version=version,
@@ -153,7 +155,8 @@ def collect(github: GitHub, root: Path, settings: Settings, workflow: Workflow, 
         built=built,
         served=served,
         compared={key: compare(built, files) for key, files in served.items()} if built else {},
-        release=releases[0] if releases else None,
+        release=next((r for r in releases if r["tag_name"] == tag), None),
+        releases=[r["tag_name"] for r in releases],
         now=dt.datetime.now(dt.UTC),
     )
 

@@ -94,6 +94,7 @@ def state(stop: str = "", result: str = "failure", **facts: Any) -> release_stat
         served=served,
         compared={key: compare(BUILT, found) for key, found in served.items()},
         release=None if stop else release_of(draft=False),
+        releases=[TAG],
         now=NOW,
     )
     return dataclasses.replace(known, **facts)
@@ -316,6 +317,22 @@ def test_each_state_has_a_name_and_a_next_step(
     assert found.anchor == anchor
     assert words in found.state
     assert (found.commands[0] if found.commands else "") == command
+
+
+@pytest.mark.requirement("U5")
+def test_a_draft_behind_a_higher_version_is_not_published_as_the_latest(settings: Settings) -> None:
+    known = state(release=release_of(draft=True), releases=["v1.10.0", "v1.2.3"])
+    assert recovery.next_step(known, settings, "main").commands[1].endswith("--draft=false --latest=false")
+    known = state(release=release_of(draft=True), releases=["v1.10.0rc1", "v1.2.3"])
+    assert recovery.next_step(known, settings, "main").commands[1].endswith("--draft=false")
+
+
+@pytest.mark.requirement("P8.7")
+def test_files_are_found_by_the_names_that_github_gives() -> None:
+    name, sha256 = "demo_pkg-1!2.0.tar.gz", "a" * 64
+    asset = {"name": "demo_pkg-1.2.0.tar.gz", "digest": f"sha256:{sha256}"}
+    release = {"draft": True, "assets": [asset, {"name": "SHA256SUMS"}]}
+    assert state(built={name: sha256}, release=release).missing_assets == []
 
 
 @pytest.mark.requirement("P8.6", "P9.2")

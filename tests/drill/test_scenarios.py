@@ -391,6 +391,14 @@ def test_the_second_file_of_the_release_fails(waiting: Maintainer) -> None:
     waiting.follow_runbook("re-run").is_released(twice=False)
 
 
+@pytest.mark.requirement("P8.2", "P8.8")
+def test_the_draft_is_found_late(waiting: Maintainer) -> None:
+    """GitHub's look-ups miss the new draft at first: the job waits, and makes no second one."""
+    waiting.sandbox.github.settings(REPOSITORY, release_lag=2)
+    waiting.approve().is_released(twice=False)
+    assert len(waiting.sandbox.github.releases(REPOSITORY)) == 1
+
+
 @pytest.mark.requirement("P8.3", "P8.8")
 def test_github_is_down_after_pypi(waiting: Maintainer) -> None:
     """No release can be made; the version is on PyPI, and the re-run drafts it."""

@@ -285,6 +285,38 @@ class TestReleases:
         clone.sandbox.clear_faults()
         assert clone.sandbox.github.releases(clone.repo)[0]["assets"] == {}
 
+    @pytest.mark.requirement("P8.2")
+    def test_a_new_draft_is_found_late(self, clone: Clone) -> None:
+        """The first look-ups miss a draft, and gh says what it says on GitHub."""
+        clone.sandbox.github.settings(clone.repo, release_lag=2)
+        self.draft(clone, "a.txt")
+        assert "release not found" in clone.gh("release", "view", "v1", check=False).stderr
+        assert json.loads(clone.gh("release", "list", "--json", "tagName").stdout) == []
+        assert json.loads(clone.gh("release", "list", "--json", "tagName").stdout) == [{"tagName": "v1"}]
+        assert clone.gh("release", "view", "v1").stdout
+
+    @pytest.mark.requirement("P8.7")
+    def test_names_of_assets(self, clone: Clone) -> None:
+        """GitHub replaces what it does not like in a name by dots; gh knows and overwrites that name."""
+        self.draft(clone, "demo-1!2.0~a_b+c@d.whl")
+        shown = clone.sandbox.github.releases(clone.repo)[0]["assets"]
+        assert [*shown] == ["demo-1.2.0.a_b+c@d.whl"]
+        clone.gh("release", "upload", "v1", "demo-1!2.0~a_b+c@d.whl", "--clobber")
+        assert [*clone.sandbox.github.releases(clone.repo)[0]["assets"]] == [*shown]
+
+    @pytest.mark.requirement("U5")
+    def test_latest_is_what_was_published_last(self, clone: Clone) -> None:
+        """Publishing makes a release "Latest", whatever its version and whatever its draft asked for."""
+        clone.gh("release", "create", "v2", "--notes", "x", "--target", "main")
+        self.draft(clone)
+        clone.gh("release", "edit", "v1", "--latest=false")
+        clone.gh("release", "edit", "v1", "--draft=false")
+        assert api(clone, "/releases/latest")["tag_name"] == "v1"
+        clone.gh("release", "edit", "v2", "--latest")
+        assert api(clone, "/releases/latest")["tag_name"] == "v2"
+        clone.gh("release", "edit", "v1", "--latest=false")
+        assert api(clone, "/releases/latest")["tag_name"] == "v2"
+
     @pytest.mark.requirement("U5")
     def test_publishing(self, clone: Clone) -> None:
         """A pre-release is never "Latest"; the next release is."""

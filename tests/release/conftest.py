@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import build_distributions
+import draft_release
 import pytest
 import verify_index
 from release_lib import index, step
@@ -173,6 +174,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(index, "time", made)
     monkeypatch.setattr(verify_index, "time", made)
+    monkeypatch.setattr(draft_release, "time", made)
     return made
 
 
@@ -207,9 +209,17 @@ class Gh:
         """Let a command fail with a text."""
         self._write("failures.json", {command: text})
 
-    def has_release(self, tag: str, *, draft: bool, assets: tuple[Path, ...] = ()) -> None:
+    def lags(self, looks: int) -> None:
+        """Let a new release be missed by that many look-ups."""
+        self._write("lag.json", looks)
+
+    def has_others(self, *tags: str) -> None:
+        """Let there be releases of other tags."""
+        self._write("others.json", tags)
+
+    def has_release(self, tag: str, *, draft: bool, assets: tuple[Path, ...] = (), lag: int = 0) -> None:
         """Let a release be there already."""
-        self._write("release.json", {"tagName": tag, "isDraft": draft})
+        self._write("release.json", {"tagName": tag, "isDraft": draft, "lag": lag})
         for path in assets:
             shutil.copy(path, self.assets)
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import sys
 from typing import Any
@@ -31,20 +32,46 @@ if command in failures:
 answers = read("answers.json", {})
 release = read("release.json", None)
 assets = state / "assets"
+
+
+def keep(file: str) -> None:
+    """Store a file as GitHub does: characters that it does not like become dots in its name."""
+    path = pathlib.Path(file)
+    shutil.copy(path, assets / re.sub(r"[^A-Za-z0-9_+@.-]", ".", path.name))
+
+
+if release and command != "release create" and release.get("lag"):
+    lagging = {**release, "lag": release["lag"] - 1}
+    (state / "release.json").write_text(json.dumps(lagging))
+    release = None
+    if command != "release list":
+        sys.exit("release not found")
 if command in answers:
     print(answers[command])
 elif command == "release create":
-    (state / "release.json").write_text(json.dumps({"tagName": arguments[2], "isDraft": True}))
+    made = {"tagName": arguments[2], "isDraft": True, "lag": read("lag.json", 0)}
+    (state / "release.json").write_text(json.dumps(made))
     (state / "notes").write_text(pathlib.Path(arguments[arguments.index("--notes-file") + 1]).read_text())
+    for given in arguments[3 : arguments.index("--draft")]:
+        keep(given)
 elif command == "release list":
-    print(json.dumps([{"tagName": release["tagName"]}] if release else []))
+    print(
+        json.dumps(
+            [
+                {"tagName": tag}
+                for tag in [*read("others.json", []), *([release["tagName"]] if release else [])]
+            ]
+        )
+    )
 elif command == "release view":
+    if release is None:
+        sys.exit("release not found")
     listed = [
         {"name": p.name, "digest": "sha256:" + hashlib.sha256(p.read_bytes()).hexdigest()}
         for p in assets.iterdir()
     ]
     print(json.dumps({**release, "assets": listed, "url": "https://github.example/the-draft"}))
 elif command == "release upload":
-    shutil.copy(arguments[3], assets)
+    keep(arguments[3])
 elif command == "release download":
     shutil.copytree(assets, arguments[arguments.index("--dir") + 1], dirs_exist_ok=True)

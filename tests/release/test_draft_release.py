@@ -12,7 +12,7 @@ from support.archives import hashes_of, write_checksums
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from release.conftest import Gh, RunStep
+    from release.conftest import Clock, Gh, RunStep
     from release.outcomes import Outcome
 
 WHEEL, SDIST, SUMS = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz", "SHA256SUMS"
@@ -34,18 +34,18 @@ def draft(run_step: RunStep, dist: Path, notes: Path, *, tag: str = "v0.1.0") ->
 
 
 def uploads(gh: Gh) -> list[str]:
-    """Names of the uploaded files, in order."""
+    """Names of the files that were uploaded one by one, in order."""
     return [call[3].rpartition("/")[2] for call in gh.calls if call[:2] == ["release", "upload"]]
 
 
 def created(gh: Gh) -> list[list[str]]:
-    """The calls that create a release, without the path of the notes."""
-    return [call[:-1] if call[-2] == "--notes-file" else call for call in gh.calls if call[1] == "create"]
+    """The calls that create a release; of paths, the names."""
+    return [[word.rpartition("/")[2] for word in call] for call in gh.calls if call[1] == "create"]
 
 
 COMPLETE = (
-    "**The draft of demo-pkg 0.1.0 is complete** with 3 files. Read and edit its notes, then publish it: "
-    "https://github.example/the-draft\n\n"
+    "**The draft of demo-pkg 0.1.0 is complete** with 3 files. Read and edit its notes "
+    "(https://github.example/the-draft), then publish it: `gh release edit v0.1.0 --draft=false`\n\n"
 )
 
 
@@ -60,15 +60,19 @@ def test_a_draft_is_made_with_notes_files_and_hashes(
             "release",
             "create",
             "v0.1.0",
+            WHEEL,
+            SDIST,
+            SUMS,
             "--draft",
             "--verify-tag",
             "--title",
             "demo-pkg 0.1.0",
             "--notes-file",
+            "release-notes.md",
         ]
     ]
     assert (gh.state / "notes").read_text() == notes.read_text()
-    assert sorted(uploads(gh)) == sorted([WHEEL, SDIST, SUMS])
+    assert uploads(gh) == []  # one call: a look-up right after the creation may miss the draft
     assert hashes_of(*gh.assets.iterdir()) == hashes_of(*dist.iterdir(), dist.parent / SUMS)
     assert gh.calls[-1][:3] == ["release", "download", "v0.1.0"]
 
@@ -168,7 +172,7 @@ def test_a_release_of_another_tag_does_not_count(gh: Gh, dist: Path, notes: Path
 
 
 @pytest.mark.requirement("P8.8", "P8.3")
-@pytest.mark.parametrize("command", ["release list", "release create", "release upload", "release download"])
+@pytest.mark.parametrize("command", ["release list", "release create", "release view", "release download"])
 def test_whatever_gh_cannot_do_ends_in_four_lines(
     command: str, gh: Gh, dist: Path, notes: Path, run_step: RunStep
 ) -> None:
@@ -178,6 +182,67 @@ def test_whatever_gh_cannot_do_ends_in_four_lines(
     assert done.lines[0].startswith(f"`gh {command}")
     assert done.lines[0].endswith(" failed with status 1: HTTP 502: Server Error | try again")
     assert len(done.lines) == 4
+
+
+@pytest.mark.requirement("P8.2", "P8.8")
+@pytest.mark.parametrize("looks", [1, 5])
+def test_a_draft_that_is_found_late_is_waited_for(
+    looks: int, gh: Gh, dist: Path, notes: Path, run_step: RunStep, *, clock: Clock
+) -> None:
+    gh.lags(looks)
+    assert draft(run_step, dist, notes).summary == COMPLETE
+    assert len(created(gh)) == 1
+    assert len(clock.pauses) == looks
+
+
+@pytest.mark.requirement("P8.2", "P8.3")
+def test_the_wait_for_a_draft_ends(gh: Gh, dist: Path, notes: Path, run_step: RunStep, clock: Clock) -> None:
+    gh.lags(1000)
+    done = draft(run_step, dist, notes)
+    assert "release not found" in done.lines[0]
+    assert sum(clock.pauses) == draft_release.PATIENCE
+
+
+@pytest.mark.requirement("P8.8")
+def test_a_rerun_does_not_make_a_second_draft_while_github_lags(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep, *, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh.has_release("v0.1.0", draft=True, assets=(dist / WHEEL,), lag=2)
+    monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "2")
+    assert draft(run_step, dist, notes).summary == COMPLETE
+    assert created(gh) == []
+    assert clock.pauses
+
+
+@pytest.mark.requirement("P8.7")
+def test_an_epoch_is_compared_by_the_names_that_github_gives(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    for name in (WHEEL, SDIST):
+        (dist / name).rename(dist / name.replace("-0.1.0", "-1!2.0"))
+    assert draft(run_step, dist, notes, tag="v1!2.0").status == 0
+    (gh.assets / SDIST.replace("-0.1.0", "-1.2.0")).write_bytes(b"the first half")
+    assert draft(run_step, dist, notes, tag="v1!2.0").status == 0
+    assert uploads(gh) == [SDIST.replace("-0.1.0", "-1!2.0")]
+
+
+@pytest.mark.requirement("U5")
+@pytest.mark.parametrize(
+    ("others", "behind"),
+    [
+        (("v0.2.0", "v0.1.0rc1"), True),
+        (("v0.0.9", "v0.2.0rc1", "nightly"), False),
+        (("v1!0.0.1",), True),
+        ((), False),
+    ],
+)
+def test_latest_is_left_to_a_higher_final_version(
+    others: tuple[str, ...], gh: Gh, dist: Path, notes: Path, run_step: RunStep, *, behind: bool
+) -> None:
+    gh.has_others(*others)
+    done = draft(run_step, dist, notes)
+    assert ("`gh release edit v0.1.0 --draft=false --latest=false`" in done.summary) is behind
+    assert ("`gh release edit v0.1.0 --draft=false`" in done.summary) is not behind
 
 
 @pytest.mark.requirement("P4.2")

@@ -14,39 +14,58 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 from packaging.version import Version
-from release_lib.distributions import hashes_of, read_checksums
+from release_lib.distributions import asset_name, hashes_of, read_checksums
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, run, step, summary
 
 SEE = ".github/release/RECOVERY.md, 'github-release'"
+PATIENCE = 60.0  # seconds until a release that is not found does not exist
+PAUSE = 3.0
 
 
-def find_release(tag: str) -> dict[str, Any] | None:
-    """The release of a tag, draft or published, or None."""
-    listed = json.loads(run("gh", "release", "list", "--limit", "1000", "--json", "tagName"))
-    if not any(item["tagName"] == tag for item in listed):
-        return None
-    release: dict[str, Any] = json.loads(run("gh", "release", "view", tag, "--json", "isDraft,assets,url"))
-    return release
+def look_up(*command: str | Path) -> str:
+    """What `gh release` answers; for a minute "not found" means not yet, because GitHub's look-ups lag."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return run("gh", "release", *command)
+        except ReleaseError as error:
+            if "release not found" not in error.problem or time.monotonic() >= end:
+                raise
+        time.sleep(PAUSE)
 
 
-def create_draft(tag: str, version: Version, title: str, notes: Path) -> None:
-    """Create the draft; pre-releases (PEP 440) are marked and never become "latest"."""
+def find_releases(tag: str) -> list[str]:
+    """The tags of all releases; a re-run looks again for the draft that the run before may have just made."""
+    left = 0 if os.environ.get("GITHUB_RUN_ATTEMPT", "1") == "1" else 3
+    while True:
+        listed = json.loads(run("gh", "release", "list", "--limit", "1000", "--json", "tagName"))
+        tags = [item["tagName"] for item in listed]
+        if tag in tags or not left:
+            return tags
+        left -= 1
+        time.sleep(PAUSE)
+
+
+def create_draft(tag: str, version: Version, title: str, notes: Path, files: list[Path]) -> None:
+    """Create the draft with its files; pre-releases (PEP 440) are marked and never become "latest"."""
     options = ["--draft", "--verify-tag", "--title", title, "--notes-file", str(notes)]
     if version.is_prerelease:
         options += ["--prerelease", "--latest=false"]
-    run("gh", "release", "create", tag, *options)
+    run("gh", "release", "create", tag, *files, *options)
 
 
 def upload_missing(tag: str, release: dict[str, Any], files: list[Path], hashes: dict[str, str]) -> None:
     """Upload the files that the release lacks or has with other contents, unless it is published already."""
     there = {asset["name"]: asset.get("digest") for asset in release["assets"]}
-    wanted = [path for path in files if there.get(path.name) != f"sha256:{hashes[path.name]}"]
+    wanted = [path for path in files if there.get(asset_name(path.name)) != f"sha256:{hashes[path.name]}"]
     if wanted and not release["isDraft"]:
         raise ReleaseError(
             f"The GitHub Release of {tag} is published, and lacks or changes "
@@ -56,15 +75,16 @@ def upload_missing(tag: str, release: dict[str, Any], files: list[Path], hashes:
             see=SEE,
         )
     for path in wanted:
-        run("gh", "release", "upload", tag, path, "--clobber")
+        look_up("upload", tag, path, "--clobber")
 
 
 def check_assets(tag: str, hashes: dict[str, str]) -> None:
     """Download every file of the release and compare it with what was built."""
     with tempfile.TemporaryDirectory() as folder:
-        run("gh", "release", "download", tag, "--dir", folder)
+        look_up("download", tag, "--dir", folder)
         found = hashes_of(list(Path(folder).iterdir()))
-    wrong = sorted(n for n in hashes | found if hashes.get(n) != found.get(n))
+    wanted = {asset_name(name): sha256 for name, sha256 in hashes.items()}
+    wrong = sorted(n for n in wanted | found if wanted.get(n) != found.get(n))
     if wrong:
         raise ReleaseError(
             f"The GitHub Release of {tag} does not serve what was built: {', '.join(wrong)}",
@@ -93,17 +113,19 @@ def main() -> None:
             fix=f"gh run download --name distributions --dir {options.dist}",
             see=SEE,
         )
-    release = find_release(options.tag)
-    if release is None:
-        create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes)
-        release = find_release(options.tag) or {"assets": [], "isDraft": True, "url": ""}
     hashes = built | hashes_of([options.checksums])
-    upload_missing(options.tag, release, [*(options.dist / n for n in built), options.checksums], hashes)
+    files = [*(options.dist / name for name in built), options.checksums]
+    releases = find_releases(options.tag)
+    if options.tag not in releases:
+        create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes, files)
+    release = json.loads(look_up("view", options.tag, "--json", "isDraft,assets,url"))
+    upload_missing(options.tag, release, files, hashes)
     check_assets(options.tag, hashes)
     if release["isDraft"]:
         summary(
             f"**The draft of {settings.distribution} {version} is complete** with {len(hashes)} files. "
-            f"Read and edit its notes, then publish it: {release['url']}"
+            f"Read and edit its notes ({release['url']}), then publish it: "
+            f"`{settings.publish_command(options.tag, version, releases)}`"
         )
     else:
         summary(f"**The GitHub Release of {settings.distribution} {version} is published and complete**")

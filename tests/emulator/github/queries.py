@@ -14,7 +14,7 @@ import graphql
 
 from .git import GitRepo
 from .issues import add_comment, change_issue, find_issue, new_issue, set_labels
-from .releases import latest, release_json
+from .releases import found_by_now, latest, release_json
 from .repository import user_json
 from .rest import Answer, Call, Route, reply, route
 from .store import ApiError, Document, Json
@@ -387,7 +387,12 @@ class View:
         branch = repo["default_branch"]
         head = f"refs/heads/{branch}"
         empty = git.resolve(head) is None
-        tag_of = {r["tag_name"]: r for r in sorted(releases, key=lambda r: r["draft"], reverse=True)}
+
+        def release_of(_info: object, **args: str) -> Json | None:
+            mine = [r for r in releases if r["tag_name"] == args["tagName"]]
+            found = sorted(found_by_now(repo, mine), key=lambda r: r["draft"])
+            return self.release(repo, found[0]) if found else None
+
         return {
             **flags,
             "__typename": "Repository",
@@ -414,11 +419,12 @@ class View:
             "forkCount": 0,
             "diskUsage": 0,
             "ref": lambda _info, **args: self.ref(repo, args["qualifiedName"]),
-            "release": lambda _info, **args: (
-                self.release(repo, tag_of[args["tagName"]]) if args["tagName"] in tag_of else None
-            ),
+            "release": release_of,
             "latestRelease": self.release(repo, newest) if newest else None,
-            "releases": _list(self.release(repo, r) for r in sorted(releases, key=lambda r: -r["id"])),
+            "releases": lambda _info, **args: connection(
+                [self.release(repo, r) for r in sorted(found_by_now(repo, releases), key=lambda r: -r["id"])],
+                **args,
+            ),
             "issue": lambda _info, number: self.numbered(repo, number),
             "issueOrPullRequest": lambda _info, number: self.numbered(repo, number),
             "issues": lambda _info, **args: self.issues(repo, args),

@@ -127,6 +127,11 @@ def readable(path: Path, expected: str) -> Iterator[None]:
         ) from error
 
 
+def asset_name(name: str) -> str:
+    """The name that a file has in a GitHub Release, which knows no "!" of an epoch, for example."""
+    return re.sub(r"[^A-Za-z0-9_+@.-]", ".", name)
+
+
 def sha256_of(data: bytes) -> str:
     """SHA-256, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 PATH = Path(__file__).resolve().parents[1] / "settings.toml"
 
@@ -57,6 +57,12 @@ class Settings:
             return Version(rest)
         except InvalidVersion:
             return None
+
+    def publish_command(self, tag: str, version: Version, tags: Iterable[str]) -> str:
+        """What publishes a draft; it leaves "Latest" on GitHub to a higher final version among the tags."""
+        finals = [v for v in map(self.tagged_version, tags) if v and not v.is_prerelease]
+        behind = version.is_prerelease or any(v > version for v in finals)
+        return f"gh release edit {tag} --draft=false" + (" --latest=false" if behind else "")
 
     def see(self, heading: str) -> str:
         """Where a message sends its reader: a heading of the page that describes conventions."""
