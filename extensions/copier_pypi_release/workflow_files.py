@@ -13,6 +13,8 @@ from release_lib.step import ReleaseError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from copier_pypi_release.uploads import INDEX_SECRET, SUGGESTIVE, Reader, Upload, elsewhere, index_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -27,53 +29,13 @@ STAGES = (
     *("publish-pypi", "verify-pypi", "github-release"),
 )
 
-# ---- What uploads to an index -----------------------------------------------------------------------
-
-PUBLISH_ACTION = "pypa/gh-action-pypi-publish"
-_OPTIONS = r"(?:\s+-\S+(?:\s+(?!upload\b|publish\b)[^-\s]\S*)?)*\s+"
-UPLOAD_COMMAND = re.compile(
-    rf"\btwine{_OPTIONS}upload\b"
-    rf"|\b(?:uv|flit|poetry|hatch|pdm|rye|maturin){_OPTIONS}publish\b"
-    rf"|\bmaturin{_OPTIONS}upload\b"
-    r"|\bsetup\.py\s.*\bupload\b"
-)
-# The release bot uploaded by itself until its version 7.
-UPLOADING_BOT = re.compile(r"python-semantic-release/python-semantic-release@v?[1-7](?:\.|\Z)", re.IGNORECASE)
-DEPLOYMENT = re.compile(r"^\s*provider:\s*[\"']?pypi\b", re.MULTILINE)  # of Travis
-TEST_INDEX = re.compile(
-    r"test\.pypi\.org|\btestpypi\b|\btest-pypi\b|publish\s+(?:-r|--repo\S*|--index)[ =]test", re.IGNORECASE
-)
 SECRET = re.compile(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
-
-
-def upload_command(script: str) -> bool:
-    """Whether a script, of a step or of another CI system, uploads to an index."""
-    lines = [line for line in script.replace("\\\n", " ").splitlines() if not line.lstrip().startswith("#")]
-    text = "\n".join(lines)
-    return bool(UPLOAD_COMMAND.search(text) or DEPLOYMENT.search(text))
-
-
-def upload_action(uses: str) -> bool:
-    """Whether an action uploads to an index, whoever keeps a copy of it."""
-    name = uses.partition("@")[0].lower()
-    same = name.rpartition("/")[2] == PUBLISH_ACTION.rpartition("/")[2]
-    return same or bool(UPLOADING_BOT.match(uses))
-
-
-def index_of(step: Mapping[str, Any]) -> str | None:
-    """The index that a step uploads to, ``pypi`` or ``testpypi``; None if it uploads nothing."""
-    if upload_action(str(step.get("uses", ""))):
-        return "testpypi" if TEST_INDEX.search(repository_url(step)) else "pypi"
-    script = str(step.get("run", ""))
-    if upload_command(script):
-        return "testpypi" if TEST_INDEX.search(f"{script} {step.get('env') or ''}") else "pypi"
-    return None
-
-
-def repository_url(step: Mapping[str, Any]) -> str:
-    """The address that the publish action is given; empty for PyPI, its default."""
-    inputs = step.get("with") or {}
-    return str(inputs.get("repository-url") or inputs.get("repository_url") or "")
+# What asks for an identity and uploads nothing to an index.
+OTHER_IDENTITY = re.compile(
+    r"deploy-pages|attest|sigstore|cosign|slsa|codecov|configure-aws|google-github-actions/auth|azure/login"
+    r"|vault-action|scorecard|claude-code|codspeed|docker/|coveralls|npm publish|pypi-attestations",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +50,9 @@ class PublishingJob:
         trusted: Whether it needs no token.
         secrets: Names of the secrets that it uses.
         ours: Whether this template rendered it.
+        certain: Whether it uploads without any doubt.
+        line: Its line in the workflow.
+        how: What uploads, and where that is written.
     """
 
     file: str
@@ -97,6 +62,14 @@ class PublishingJob:
     trusted: bool
     secrets: tuple[str, ...] = ()
     ours: bool = False
+    certain: bool = True
+    line: int = field(default=0, compare=False)
+    how: str = field(default="", compare=False)
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return f"{FOLDER}/{self.file}:{self.line}"
 
 
 @dataclass(frozen=True)
@@ -173,14 +146,16 @@ class Workflow:
     def only_releases(self) -> bool:
         """Whether nothing but a tag, a GitHub Release or a person starts it."""
         push = self.triggers.get("push", {"tags": []})
-        by_tag = isinstance(push, dict) and "tags" in push and "branches" not in push
+        by_tag = isinstance(push, dict) and "tags" in push and not {"branches", "branches-ignore"} & set(push)
         return by_tag and set(self.triggers) <= {"push", "release", "workflow_dispatch", "create"}
 
     @property
     def tests_commits(self) -> bool:
         """Whether commits or pull requests start it."""
         push = self.triggers.get("push", {"tags": []})
-        by_branch = not (isinstance(push, dict) and "tags" in push and "branches" not in push)
+        by_branch = not (
+            isinstance(push, dict) and "tags" in push and not {"branches", "branches-ignore"} & set(push)
+        )
         return by_branch or "pull_request" in self.triggers
 
     @property
@@ -259,28 +234,166 @@ class Workflow:
                 return key
         return ""
 
+    @property
+    def root(self) -> Path | None:
+        """The root of its repository; None if it stands alone."""
+        folder = self.path.parent
+        return (
+            folder.parent.parent if folder.name == "workflows" and folder.parent.name == ".github" else None
+        )
+
+    def line(self, job: str) -> int:
+        """The line of a job."""
+        return int(self.data["jobs"].lc.key(job)[0]) + 1
+
+    def secrets(self, job: str) -> tuple[str, ...]:
+        """The names of the secrets that a job, or the whole workflow, hands to its steps."""
+        text = f"{plain(self.jobs.get(job, {}))} {self.data.get('env') or ''}"
+        return tuple(dict.fromkeys(SECRET.findall(text)))
+
+    def holds_secret(self, job: str) -> bool:
+        """Whether a job has the secret of an index, by the name of the secret or of what it becomes."""
+        text = f"{plain(self.jobs.get(job, {}))} {self.data.get('env') or ''}"
+        return any(INDEX_SECRET.search(name) for name in self.secrets(job)) or bool(
+            re.search(
+                r"(?:TWINE_PASSWORD|UV_PUBLISH_TOKEN|HATCH_INDEX_AUTH|FLIT_PASSWORD|MATURIN_PYPI_TOKEN)\W+\$\{\{",
+                text,
+            )
+        )
+
     def publishing_jobs(self) -> list[PublishingJob]:
-        """Every job that uploads to an index; once for each index."""
+        """Every job that uploads to an index without any doubt; once for each index."""
+        return [job for job in self._judged if job.certain]
+
+    def doubtful_jobs(self) -> list[PublishingJob]:
+        """Every job that could upload to an index, and nobody but a person can say whether it does."""
+        return [] if self.ours else [job for job in self._judged if not job.certain]
+
+    @functools.cached_property
+    def _judged(self) -> list[PublishingJob]:
+        """Every job that uploads to an index or could; once for each index."""
         found = []
+        wide = (
+            isinstance(self.data.get("permissions"), dict)
+            and self.data["permissions"].get("id-token") == "write"
+        )
         for key, job in self.jobs.items():
-            steps = self.steps(key)
-            for index in dict.fromkeys(filter(None, map(index_of, steps))):
-                uploading = [step for step in steps if index_of(step) == index]
-                text = " ".join(str(dict(step)) for step in uploading) + str(job.get("env") or "")
-                secrets = tuple(dict.fromkeys(SECRET.findall(text)))
+            uploads = self.uploads(key, depth=0)
+            if any(u.certain for _, u in uploads):
+                uploads = [(step, u) for step, u in uploads if u.certain]
+            elif not uploads and (doubt := self._doubt(key, wide=wide)):
+                uploads = [({}, Upload(doubt, certain=False))]
+            for index in dict.fromkeys(u.index for _, u in uploads):
+                mine = [(step, u) for step, u in uploads if u.index == index]
+                text = (
+                    " ".join(plain(step) for step, _ in mine)
+                    + f"{job.get('env') or ''}{job.get('secrets') or ''}"
+                )
+                if any(u.file for _, u in mine):
+                    text += f"{self.data.get('env') or ''}"
                 environment = self.environment(key)
+                secrets = tuple(dict.fromkeys(SECRET.findall(text)))
                 found.append(
                     PublishingJob(
                         file=self.file,
                         job=str(key),
                         index=index,
                         environment="" if "${{" in environment else environment,
-                        trusted=self.identified(key) and not secrets,
+                        trusted=self.identified(key) and not any(s != "GITHUB_TOKEN" for s in secrets),
                         secrets=secrets,
                         ours=self.ours,
+                        certain=mine[0][1].certain,
+                        line=self.line(key),
+                        how=mine[0][1].place if mine[0][0] or mine[0][1].certain else mine[0][1].what,
                     )
                 )
         return found
+
+    def uploads(self, job: str, depth: int) -> list[tuple[Mapping[str, Any], Upload]]:
+        """The uploads of a job, each with its step: its own, and those behind what it runs."""
+        steps = self.steps(job)
+        if self.root is None:
+            return [
+                (s, Upload(str(s.get("uses") or s.get("run")), index))
+                for s in steps
+                if (index := index_of(s))
+            ]
+        if self.ours and depth == 0:
+            return [(s, Upload("the release", index)) for s in steps if (index := index_of(s))]
+        holder = self.identified(job) or self.holds_secret(job)
+        reader = Reader(self.root, holder=holder)
+        folder = (self.jobs[job].get("defaults") or self.data.get("defaults") or {}).get("run") or {}
+        values = matrix_values(self.jobs[job])
+        found = [
+            (step, upload)
+            for step in steps
+            for upload in reader.step(step, values, str(folder.get("working-directory") or ""))
+        ]
+        called = str(self.jobs[job].get("uses", ""))
+        if called.startswith(f"./{FOLDER}/") and depth < 4:  # noqa: PLR2004  (GitHub's own limit)
+            path = self.root / called
+            try:
+                other = load(path)
+            except ReleaseError:
+                return found
+            for inner in other.jobs:
+                for _, upload in other.uploads(inner, depth + 1):
+                    where = Upload(
+                        upload.what,
+                        upload.index,
+                        upload.certain,
+                        upload.file or other.place,
+                        upload.line or other.line(inner),
+                    )
+                    found.append((self.jobs[job], where))
+        return found
+
+    def _doubt(self, job: str, *, wide: bool) -> str:
+        """Why a job that uploads nothing that can be seen could do so all the same; empty if it cannot."""
+        text = plain(self.jobs[job])
+        called = str(self.jobs[job].get("uses", ""))
+        away = called and not called.startswith("./")
+        if self.holds_secret(job):
+            return "holds a secret of an index"
+        if away and SUGGESTIVE.search(called) and ("secrets" in self.jobs[job] or self.identified(job)):
+            return f"calls {called}"
+        own = self.jobs[job].get("permissions")
+        asked = own == "write-all" or (isinstance(own, dict) and own.get("id-token") == "write")
+        if asked and not OTHER_IDENTITY.search(text) and not any(elsewhere(s) for s in self.steps(job)):
+            return "may ask for an identity (id-token: write)"
+        if wide and own is None:
+            others = " ".join(plain(one) for one in self.jobs.values())
+            certain = any(u.certain for key in self.jobs for _, u in self.uploads(key, depth=0))
+            if not certain and not OTHER_IDENTITY.search(others):
+                return "may ask for an identity (id-token: write)"
+        return ""
+
+
+def plain(value: object) -> str:
+    """What a part of a workflow says, without its comments."""
+    if isinstance(value, dict):
+        return " ".join(f"{key}: {plain(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return " ".join(map(plain, value))
+    return str(value)
+
+
+def matrix_values(job: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What the matrix of a job can put in, by expression; without what is worked out while it runs."""
+    matrix = (job.get("strategy") or {}).get("matrix") or {}
+    found: dict[str, list[str]] = {}
+    if not isinstance(matrix, dict):
+        return found
+    for key, values in matrix.items():
+        rows = values if isinstance(values, list) else []
+        for row in rows:
+            cells = row.items() if isinstance(row, dict) else [("", row)]
+            for name, cell in cells:
+                path = (f"matrix.{name}" if key == "include" else f"matrix.{key}") + (
+                    f".{name}" if name and key != "include" else ""
+                )
+                found.setdefault(path, []).append(str(cell))
+    return {name: list(dict.fromkeys(values)) for name, values in found.items()}
 
 
 @functools.lru_cache(maxsize=64)

@@ -583,6 +583,43 @@ def monorepo(root: Path) -> Path:
     return repository(root, files, tags=("other-v3.0.0", "demo-v1.4.2"))
 
 
+def workspace(root: Path, *names: str, workflows: Mapping[str, str] | None = None) -> Path:
+    """A repository of several packages below packages/, each with its publisher unless workflows are given."""
+    files: dict[str, str] = {"README.md": README, ".github/workflows/ci.yml": CI, **(workflows or {})}
+    for name in names:
+        code = {k.replace("demo_pkg", name): v for k, v in common().items() if not k.startswith(".github")}
+        project = PROJECT.replace("demo-pkg", f"demo-{name}").replace("demo_pkg", name)
+        files |= {f"packages/{name}/{k}": v.replace("demo_pkg", name) for k, v in code.items()}
+        files[f"packages/{name}/pyproject.toml"] = (
+            f'{UV_TABLE}{project}\n[tool.uv.build-backend]\nmodule-name = "{name}"\n'
+        )
+        if workflows is None:
+            files[f".github/workflows/publish-{name}.yml"] = publisher_of(name)
+    return repository(root, files, tags=tuple(f"{name}-v1.4.2" for name in names))
+
+
+def publisher_of(name: str) -> str:
+    """The publisher of one package of several: a tag of its own starts it."""
+    return f"""\
+name: Publish {name}
+on:
+  push:
+    tags: ["{name}-v*"]
+jobs:
+  pypi:
+    runs-on: ubuntu-latest
+    environment: pypi-{name}
+    permissions:
+      id-token: write
+    steps:
+      - uses: actions/checkout@v4
+      - run: uv build packages/{name}
+      - uses: pypa/gh-action-pypi-publish@release/v1
+        with:
+          packages-dir: packages/{name}/dist
+"""
+
+
 def no_tests(root: Path) -> Path:
     """No tests, no CI, no publisher, no changelog; conventional commits."""
     drop = ("tests/", ".github/", "CHANGELOG")
@@ -692,12 +729,24 @@ def unknown_backend(root: Path) -> Path:
     return repository(root, {**common(), "backend.py": backend, "pyproject.toml": table + PROJECT})
 
 
-def side_job(root: Path) -> Path:
-    """The publishing workflow deploys the documentation too."""
-    docs = "  docs:\n    runs-on: ubuntu-latest\n    steps:\n      - run: make deploy\n"
+def side_step(root: Path) -> Path:
+    """The job that publishes deploys the documentation afterwards."""
+    docs = "      - name: Documentation\n        run: mkdocs gh-deploy --force\n"
     files = {
         **common(),
         ".github/workflows/publish.yml": TRUSTED + docs,
+        "pyproject.toml": UV_TABLE + PROJECT,
+    }
+    return repository(root, files)
+
+
+def doubtful(root: Path) -> Path:
+    """A job of another workflow holds an identity, and nothing says what for."""
+    files = {
+        **common(),
+        ".github/workflows/nightly.yml": TRUSTED.replace(
+            "uses: pypa/gh-action-pypi-publish@release/v1", "run: ship dist"
+        ),
         "pyproject.toml": UV_TABLE + PROJECT,
     }
     return repository(root, files)
@@ -755,7 +804,8 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "dynamic-dependencies": (dynamic_dependencies, "leaves dependencies to its build backend"),
     "computed-setup": (computed_setup, "decides while it runs what is built (line 4)"),
     "unknown-backend": (unknown_backend, "build backend backend is not one"),
-    "side-job": (side_job, "its job 'docs' does something else"),
+    "side-step": (side_step, ".github/workflows/publish.yml:15 Documentation"),
+    "doubtful": (doubtful, ".github/workflows/nightly.yml:6 pypi may ask for an identity"),
     "single-module": (single_module, "The wheel has no package"),
 }
 

@@ -7,7 +7,8 @@ from textwrap import dedent
 import pytest
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
-from copier_pypi_release.workflow_files import parse, upload_command
+from copier_pypi_release.uploads import upload_command
+from copier_pypi_release.workflow_files import parse
 from release_lib.step import ReleaseError
 
 

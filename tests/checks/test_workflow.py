@@ -157,7 +157,7 @@ def test_a_condition_on_tags_makes_up_for_the_trigger(tmp_path: Path) -> None:
     assert failed_in(own(tmp_path, guarded)) == set()
 
 
-@pytest.mark.parametrize("shape", ["target", "setuptools-cfg", "several-publishers", "side-job"])
+@pytest.mark.parametrize("shape", ["target", "setuptools-cfg", "several-publishers", "side-step"])
 def test_the_usual_workflow_has_the_usual_faults(tmp_path: Path, shape: str) -> None:
     usual = {"order", "fork-guard", "one-run", "permissions", "credentials", "pinned-actions", "timeouts"}
     assert usual <= failed_in(make(shape, tmp_path))

@@ -10,12 +10,15 @@ from packaging.version import Version
 from release_lib.distributions import SUPPORTED_PYTHONS
 
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.publishing_jobs import side_jobs
+from copier_pypi_release.adopt.publishing_jobs import check_side_steps, members, own_jobs, side_jobs
+from copier_pypi_release.workflow_files import FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from copier_pypi_release.adopt.package import Package
     from copier_pypi_release.adopt.repository import Repository
-    from copier_pypi_release.workflow_files import PublishingJob
+    from copier_pypi_release.workflow_files import PublishingJob, Workflow
 
 # Programs that workflows get from an action, and the projects that bring them.
 INSTALLED_BY_ACTIONS = {
@@ -33,47 +36,131 @@ class Choice:
         replaced: File name of the new workflow.
         kept: The publisher to PyPI whose file and environment stay; None if there is none to keep.
         disarmed: All others.
+        own: Every job that publishes this package now.
+        left: The jobs that publish, or could, and stay: of other packages, or because a person said so.
     """
 
     replaced: str
     kept: PublishingJob | None
     disarmed: tuple[PublishingJob, ...]
+    own: tuple[PublishingJob, ...] = ()
+    left: tuple[PublishingJob, ...] = ()
 
 
-def choose_publisher(repository: Repository) -> Choice:
+def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence[str] = ()) -> Choice:
     """Choose the publisher that is replaced in place, so that the index's registration keeps matching.
 
+    Args:
+        repository: What the repository says about itself.
+        publisher: The workflow that publishes this package, as a person says.
+        keep: Workflows that do not, as a person says.
+
     Raises:
-        AdoptionError: The chosen workflow does something else besides, which would be lost.
+        AdoptionError: Something else would be lost with the publisher, or nobody can tell what publishes.
     """
     workflows = {workflow.file: workflow for workflow in repository.workflows}
-    for publisher in repository.publishers:
-        if "workflow_call" in workflows[publisher.file].triggers:
-            raise AdoptionError(
-                f"The workflow {publisher.file} publishes, and is called by other workflows",
-                expected="a publishing job in the workflow that starts, which the trusted publisher names",
-                fix=f"move {publisher.job!r} into the workflow that calls it, commit, and run this again",
-            )
-    candidates = [p for p in repository.publishers if workflows[p.file].only_releases]
-    best = max(
-        candidates,
+    named, kept_files = file_name(publisher), {file_name(file) for file in keep}
+    check_files(workflows, {named, *kept_files} - {""})
+    doubtful = [job for w in repository.workflows for job in w.doubtful_jobs() if job.file not in kept_files]
+    sure = [job for job in repository.publishers if job.file not in kept_files]
+    said = [job for job in (*sure, *doubtful) if job.file == named]
+    if named and not said:
+        raise AdoptionError(
+            f"No job of {FOLDER}/{named} uploads anything, or could",
+            expected="the file of a job that holds an identity or a secret of an index, or uploads",
+            fix="adopt --dry-run without --publisher shows what was found",
+        )
+    rest = own_jobs(
+        workflows, (j for j in sure if j.file != named), members(repository.root, repository.folder)
+    )
+    own = (*said, *rest)
+    replaced = best_of(workflows, own, repository.publishers)
+    publishing = {job.job for job in own if replaced and job.file == replaced.file}
+    goes = {replaced.file} if replaced else set()
+    check_doubts([job for job in doubtful if job.file not in {*goes, named}])
+    cut = called_jobs(workflows, [job for job in own if job.file not in goes])
+    for file in dict.fromkeys(job.file for job in cut):
+        jobs = {job.job for job in cut if job.file == file}
+        check_side_steps(workflows[file], jobs, jobs)
+    if replaced and not replaced.ours:
+        check_side_steps(workflows[replaced.file], workflows[replaced.file].jobs, publishing)
+    left = tuple(
+        j for j in (*repository.publishers, *all_doubts(repository)) if j not in own and j.file not in goes
+    )
+    if replaced is None:
+        free = next(n for n in ("release.yml", "release-pypi.yml", "pypi-release.yml") if n not in workflows)
+        return Choice(free, None, tuple(cut), own, left)
+    in_place = replaced.index == "pypi" and "uses" not in workflows[replaced.file].jobs[replaced.job]
+    return Choice(replaced.file, replaced if in_place else None, tuple(cut), own, left)
+
+
+def all_doubts(repository: Repository) -> list[PublishingJob]:
+    """Every job of which nobody but a person can say whether it publishes."""
+    return [job for workflow in repository.workflows for job in workflow.doubtful_jobs()]
+
+
+def file_name(path: str) -> str:
+    """The name of a workflow file, however a person has written it."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def check_files(workflows: Mapping[str, Workflow], files: set[str]) -> None:
+    """Check that the workflows that a person names are there.
+
+    Raises:
+        AdoptionError: One is not.
+    """
+    if unknown := sorted(files - set(workflows)):
+        raise AdoptionError(
+            f"There is no workflow {unknown[0]}",
+            expected=f"one of {', '.join(sorted(workflows)) or 'none: the repository has no workflow'}",
+            fix=f"ls {FOLDER} shows their names",
+        )
+
+
+def check_doubts(doubtful: list[PublishingJob]) -> None:
+    """Check that no job is left that could publish.
+
+    Raises:
+        AdoptionError: One is, and only a person can say what it does.
+    """
+    if doubtful:
+        file = doubtful[0].file
+        raise AdoptionError(
+            "Only a person can say whether this publishes: "
+            + "; ".join(f"{job.place} {job.job} {job.how}" for job in doubtful),
+            expected="a decision about each file, because a second publisher that stays bypasses every check",
+            fix=f"adopt --keep {file} if it does not publish this package, --publisher {file} if it does",
+        )
+
+
+def best_of(
+    workflows: Mapping[str, Workflow], own: Sequence[PublishingJob], every: Sequence[PublishingJob]
+) -> PublishingJob | None:
+    """The publisher whose file the release takes over; None if each has something else that must stay."""
+    files = {}
+    for file in dict.fromkeys(job.file for job in own):
+        workflow, jobs = workflows[file], {job.job for job in own if job.file == file}
+        others = {job.job for job in every if job.file == file} - jobs
+        if workflow.only_releases and not others and (workflow.ours or not side_jobs(workflow, jobs)):
+            files[file] = workflow
+    return max(
+        (job for job in own if job.file in files),
         key=lambda p: (p.index == "pypi", not p.ours, p.trusted, bool(p.environment), -len(p.file)),
         default=None,
     )
-    if best is None:
-        taken = {workflow.file for workflow in repository.workflows}
-        free = next(n for n in ("release.yml", "release-pypi.yml", "pypi-release.yml") if n not in taken)
-        return Choice(free, None, repository.publishers)
-    workflow = workflows[best.file]
-    publishing = {p.job for p in repository.publishers if p.file == best.file}
-    if not best.ours and (others := side_jobs(workflow, publishing)):
-        raise AdoptionError(
-            f"The workflow {best.file} publishes, and its job {others[0]!r} does something else",
-            expected="a workflow that only releases, because it is replaced as a whole",
-            fix=f"move {others[0]!r} into a workflow of its own, commit, and run this again",
-        )
-    disarmed = tuple(p for p in repository.publishers if p.file != best.file)
-    return Choice(best.file, best if best.index == "pypi" else None, disarmed)
+
+
+def called_jobs(workflows: Mapping[str, Workflow], jobs: list[PublishingJob]) -> list[PublishingJob]:
+    """The jobs to cut: not the call of a workflow that loses only its upload and goes on."""
+    stays = {
+        job.file
+        for job in jobs
+        if "workflow_call" in workflows[job.file].triggers
+        and side_jobs(workflows[job.file], {j.job for j in jobs if j.file == job.file})
+    }
+    calls = {f"./{FOLDER}/{file}" for file in stays}
+    return [job for job in jobs if str(workflows[job.file].jobs[job.job].get("uses", "")) not in calls]
 
 
 def make_answers(repository: Repository, package: Package, choice: Choice) -> dict[str, Any]:
@@ -97,7 +184,7 @@ def make_answers(repository: Repository, package: Package, choice: Choice) -> di
             fix="widen requires-python, commit, and run this again",
         )
     pypi = choice.kept.environment if choice.kept else ""
-    testing = [p for p in repository.publishers if p.index == "testpypi"]
+    testing = [p for p in choice.own if p.index == "testpypi"]
     testpypi = testing[0].environment if testing else ""
     pypi = pypi or "pypi"
     testpypi = testpypi if testpypi and testpypi.lower() != pypi.lower() else "testpypi"

@@ -7,7 +7,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from copier_pypi_release.workflow_files import index_of
+from copier_pypi_release.uploads import index_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -24,12 +24,12 @@ def next_steps(
         answers: The answers for the template.
         version: The version that the project had.
     """
-    secrets = sorted({s for job in repository.publishers for s in job.secrets if s != "GITHUB_TOKEN"})
+    secrets = sorted({s for job in choice.own for s in job.secrets if s != "GITHUB_TOKEN"})
     slug = f"{answers['repository_owner']}/{answers['repository_name']}"
     steps = [
         "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'.",
         "Create the environments and tag rules before any tag: RELEASING.md, 'Before the first release'.",
-        *_trusted_publishers(bool(repository.publishers), choice, answers),
+        *_trusted_publishers(bool(choice.own), choice, answers),
     ]
     if secrets:
         commands = " && ".join(f"gh secret delete {name} --repo {slug}" for name in secrets)

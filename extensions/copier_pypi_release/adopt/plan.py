@@ -17,7 +17,7 @@ from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_ans
 from copier_pypi_release.adopt.next_steps import next_steps
 from copier_pypi_release.adopt.package import Package, read_package
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
-from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
+from copier_pypi_release.adopt.publishing_jobs import release_jobs, side_jobs, without_jobs
 from copier_pypi_release.adopt.pyproject import (
     Pyproject,
     convert_project,
@@ -31,7 +31,7 @@ from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
 from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from copier_pypi_release.template_source import Source
 
@@ -101,23 +101,32 @@ class _Work:
         return self.root / self.repository.folder
 
 
-def make_plan(repository: Repository, source: Source, *, issues: bool) -> Plan:
+def make_plan(
+    repository: Repository,
+    source: Source,
+    *,
+    issues: bool,
+    publisher: str = "",
+    keep: Sequence[str] = (),
+) -> Plan:
     """Work out the change, build the package before and after it, and compare.
 
     Args:
         repository: What the repository says about itself.
         source: The template.
         issues: Whether issues may be opened about releases and the template.
+        publisher: The workflow that publishes this package, as a person says.
+        keep: Workflows that do not, as a person says.
 
     Raises:
         AdoptionError: Something would be lost, or cannot be kept; the sentence says what.
     """
+    choice = choose_publisher(repository, publisher, keep)
     with tempfile.TemporaryDirectory(prefix="adopt-") as folder, _quiet():
         place = Path(folder)
         work = _Work(repository, _clone(repository.root, place / "after"))
         before = _build_before(repository, place)
         package = read_package(repository, work.project, before)
-        choice = choose_publisher(repository)
         answers = make_answers(repository, package, choice) | {"release_issues": issues}
         edited = _convert(work, package, answers)
         _replace_publishers(work, choice)
@@ -252,7 +261,10 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
     for file in dict.fromkeys(p.file for p in choice.disarmed):
         workflow, path = workflows[file], folder / file
         jobs = {p.job for p in choice.disarmed if p.file == file}
-        if workflow.only_releases and not side_jobs(workflow, jobs):
+        jobs |= release_jobs(workflow, jobs)
+        if (
+            workflow.only_releases or set(workflow.triggers) <= {"workflow_call", "workflow_dispatch"}
+        ) and not (side_jobs(workflow, jobs)):
             path.unlink()
             work.reasons[f".github/workflows/{file}"] = (
                 f"it published too ({', '.join(sorted(jobs))}), and nothing else"

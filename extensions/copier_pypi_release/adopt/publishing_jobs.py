@@ -1,22 +1,143 @@
-"""Publishing jobs in an adoption: what stands beside them, and how they are cut out of a workflow."""
+"""Publishing jobs in an adoption: whose they are, what stands beside them, and how they are cut out."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.workflow_files import parse
+from copier_pypi_release.adopt.programs import AdoptionError, git
+from copier_pypi_release.uploads import elsewhere, read
+from copier_pypi_release.workflow_files import FOLDER, parse, plain
 
 if TYPE_CHECKING:
-    from copier_pypi_release.workflow_files import Workflow
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from copier_pypi_release.workflow_files import PublishingJob, Workflow
 
 # Steps that make a GitHub Release or sign for it: the new workflow does that.
 RELEASE_STEP = re.compile(
     r"action-gh-release|create-release|release-drafter|upload-release-action|ncipollo/release-action|"
-    r"gh-action-sigstore|gh release (?:create|upload|edit)|attest-build-provenance",
+    r"gh-action-sigstore|gh release (?:create|upload|edit|view)|attest-build-provenance|actions/attest\b",
     re.IGNORECASE,
 )
+# Steps that change something outside the runner, and are no part of a release to an index.
+EFFECT = re.compile(
+    r"gh-deploy|gh-pages|deploy-pages|"
+    r"\bmike deploy|docker(?:/build-push-action| push|x build.*--push)|\bghcr\b|"
+    r"\bnpm publish|\banaconda upload|conda.*(?:upload|publish)|aws s3|\brsync\b|\bscp\b|netlify|vercel|"
+    r"surge\b|readthedocs|slack|discord|mastodon|toot|tweet|zulip|telegram|matrix-message|"
+    r"repository[-_]dispatch|gh workflow run|workflow-dispatch|homebrew|create-pull-request|gh pr create|"
+    r"git push|git-auto-commit",
+    re.IGNORECASE,
+)
+HARMLESS = re.compile(
+    r"actions/(?:checkout|cache|(?:up|down)load-artifact|setup-)|setup-uv|"
+    r"\A\s*(?:echo|ls|rm|cat|sleep|true)\b[^\n]*\Z"
+)
+DEMONSTRATIONS = {"tests", "test", "testing", "docs", "doc", "examples", "example", "samples", "benchmarks"}
+
+
+# ---- Several packages in one repository -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Member:
+    """A package of a repository.
+
+    Attributes:
+        folder: Its folder, from the root; empty for the root.
+        name: Its name; the folder's if it says none.
+    """
+
+    folder: str
+    name: str
+
+
+def members(root: Path, folder: str) -> list[Member]:
+    """The package that is adopted, and after it every other one of the repository."""
+    tracked = git(root, "ls-files", "-z", "--", "pyproject.toml", "**/pyproject.toml", "**/setup.py").split(
+        "\0"
+    )
+    folders = {str(PurePosixPath(name).parent).strip(".") for name in tracked if name} | {folder}
+    found = []
+    for one in sorted(folders, key=lambda f: (f != folder, f)):
+        if one != folder and DEMONSTRATIONS & set(PurePosixPath(one).parts):
+            continue
+        try:
+            data = tomllib.loads(read(root / one / "pyproject.toml"))
+        except (tomllib.TOMLDecodeError, RecursionError):
+            data = {}
+        built = "project" in data or "build-system" in data or "poetry" in data.get("tool", {})
+        if one != folder and not built and not (root / one / "setup.py").is_file():
+            continue  # settings of a linter, or a workspace
+        name = data.get("project", {}).get("name") or data.get("tool", {}).get("poetry", {}).get("name")
+        found.append(Member(one, str(name or PurePosixPath(one).name)))
+    return found
+
+
+def owners(workflow: Workflow, job: str, packages: list[Member]) -> set[Member]:
+    """The packages that a publishing job names: by a folder, by what starts it, or by its file's name."""
+    needed = {job} | workflow.needs(job)
+    text = (
+        " ".join(plain(workflow.jobs.get(key, {})) for key in needed) + f" {workflow.data.get('env') or ''}"
+    )
+    push = workflow.triggers.get("push")
+    starts = " ".join([*map(str, (push or {}).get("tags") or []), *map(str, (push or {}).get("paths") or [])])
+    found = set()
+    for one in packages:
+        path = rf"(?<![\w.-]){re.escape(one.folder)}(?![\w-])"
+        if one.folder and re.search(path, f"{text} {starts}"):
+            found.add(one)
+    text = f"{starts} {workflow.jobs.get(job, {}).get('if') or ''} {text}"
+    named = {word: one for one in packages for word in {one.name, PurePosixPath(one.folder).name} if word}
+    for text_of_names in (text, workflow.file):
+        if found:
+            break
+        pattern = "|".join(
+            re.escape(word).replace("_", "[-_]") for word in sorted(named, key=len, reverse=True)
+        )
+        for match in re.finditer(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])", text_of_names, re.IGNORECASE):
+            spelled = match[0].lower().replace("_", "-")
+            found |= {one for word, one in named.items() if word.lower().replace("_", "-") == spelled}
+    return found
+
+
+def own_jobs(
+    workflows: dict[str, Workflow], jobs: Iterable[PublishingJob], packages: list[Member]
+) -> tuple[PublishingJob, ...]:
+    """The jobs that publish the package that is adopted, the first of some.
+
+    Raises:
+        AdoptionError: Which package a job publishes cannot be told.
+    """
+    own, unclear = [], []
+    for job in jobs:
+        found = owners(workflows[job.file], job.job, packages) if len(packages) > 1 else {packages[0]}
+        if found == {packages[0]} or (not found and not packages[0].folder):
+            own.append(job)
+        elif not found or packages[0] in found:
+            unclear.append(job)
+    if unclear:
+        file = unclear[0].file
+        raise AdoptionError(
+            f"Of the {len(packages)} packages here, these jobs do not say which one they publish: "
+            + "; ".join(f"{job.place} {job.job}" for job in unclear),
+            expected=f"a folder, a tag prefix or a name of {packages[0].name} in the workflow",
+            fix=f"adopt --keep {file} if it publishes another package, --publisher {file} if only this one",
+        )
+    return tuple(own)
+
+
+# ---- Beside an upload -------------------------------------------------------------------------------
+
+
+def text_of(step: Any) -> str:  # noqa: ANN401  (as YAML has it)
+    """What a step uses or runs."""
+    return f"{step.get('uses', '')}{step.get('run', '')}"
 
 
 def side_jobs(workflow: Workflow, publishing: set[str]) -> list[str]:
@@ -24,10 +145,58 @@ def side_jobs(workflow: Workflow, publishing: set[str]) -> list[str]:
     known = publishing | workflow.needs(*publishing)
     found = []
     for key in workflow.jobs:
-        text = " ".join(f"{s.get('uses', '')} {s.get('run', '')}" for s in workflow.steps(key))
+        text = " ".join(map(text_of, workflow.steps(key)))
         if key not in known and not RELEASE_STEP.search(text):
             found.append(str(key))
     return found
+
+
+def release_jobs(workflow: Workflow, publishing: set[str]) -> set[str]:
+    """Jobs that wait for an upload and make a GitHub Release, which goes with it."""
+    return {
+        str(key)
+        for key in workflow.jobs
+        if key not in publishing
+        and workflow.needs(str(key)) & publishing
+        and RELEASE_STEP.search(" ".join(map(text_of, workflow.steps(key))))
+    }
+
+
+def side_steps(workflow: Workflow, going: Iterable[str], publishing: set[str]) -> list[str]:
+    """The steps of jobs that go away, which do something else: with file, line and what they are."""
+    found = []
+    for job in going:
+        steps = workflow.steps(job)
+        known = workflow.uploads(job, 0)
+        sure = [step for step, upload in known if upload.certain] or [step for step, _ in known]
+        uploads = [n for n, step in enumerate(steps) if any(step is one for one in sure)]
+        for number, step in enumerate(steps):
+            text = text_of(step)
+            after = job in publishing and bool(uploads) and number > max(uploads)
+            effect = EFFECT.search(plain(step)) or (after and not HARMLESS.search(text))
+            lost = number not in uploads and effect and not RELEASE_STEP.search(text)
+            if elsewhere(step) or lost:
+                name = str(step.get("name") or text.strip().partition("\n")[0])
+                line = int(workflow.data["jobs"][job]["steps"].lc.item(number)[0]) + 1
+                found.append(f"{FOLDER}/{workflow.file}:{line} {name}")
+    return found
+
+
+def check_side_steps(workflow: Workflow, going: Iterable[str], publishing: set[str]) -> None:
+    """Check that nothing is lost with the jobs that go.
+
+    Raises:
+        AdoptionError: Something would be; it is named.
+    """
+    if lost := side_steps(workflow, going, publishing):
+        raise AdoptionError(
+            f"Beside the upload something else is done, and would be lost: {'; '.join(lost)}",
+            expected="jobs that build, test and publish, and nothing more",
+            fix="move them into a job of their own that does not need the upload, commit, run this again",
+        )
+
+
+# ---- Cutting ----------------------------------------------------------------------------------------
 
 
 def without_jobs(workflow: Workflow, doomed: set[str]) -> str:

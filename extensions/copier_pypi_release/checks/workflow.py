@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from copier_pypi_release.checks import DISARMS, RENDERS, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import tag_patterns
-from copier_pypi_release.workflow_files import (
-    FOLDER,
-    PINNED,
-    STAGES,
-    Workflow,
-    index_of,
-    repository_url,
-    upload_command,
-)
+from copier_pypi_release.uploads import index_of, repository_url, upload_command
+from copier_pypi_release.workflow_files import FOLDER, PINNED, STAGES, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -1185,7 +1178,9 @@ def other_publishers(context: Context) -> str:
         [f"{name} uploads too" for name in armed],
         fix=f"`git rm {' '.join(armed)}`, or take the upload out",
     )
-    return f"none but {', '.join(sorted(ours)) or 'a person'}"
+    doubtful = [f"{job.place} {job.how}" for w in context.workflows for job in w.doubtful_jobs()]
+    unknown = f"; unknown: {', '.join(doubtful)}" if doubtful else ""
+    return f"none but {', '.join(sorted(ours)) or 'a person'}{unknown}"
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from rich.syntax import Syntax
 from copier_pypi_release.adopt import apply
 from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.repository import Repository, locate, read_repository
 from copier_pypi_release.console import console, lines, paragraph, printable, table
 from copier_pypi_release.template_source import find_source, without_login
@@ -42,6 +43,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="open issues about failed releases and newer versions of the template",
     )
+    parser.add_argument(
+        "--publisher",
+        metavar="FILE",
+        default="",
+        help="workflow that publishes this package, where it is not certain",
+    )
+    parser.add_argument(
+        "--keep",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="workflow that stays as it is: it does not publish this package (may be given more than once)",
+    )
     parser.add_argument("--template", help="address of the template; default: where this tool comes from")
 
 
@@ -64,7 +78,13 @@ def run(options: argparse.Namespace) -> int:
     if not (options.yes or options.dry_run):
         check_terminal()
     with screen.status("Building the package before and after the change"):
-        plan = make_plan(repository, find_source(options.template), issues=options.issues)
+        plan = make_plan(
+            repository,
+            find_source(options.template),
+            issues=options.issues,
+            publisher=options.publisher,
+            keep=options.keep,
+        )
     show(plan, screen)
     if options.dry_run or not (options.yes or confirmed(screen)):
         lines(screen, ["", "Nothing has changed."])
@@ -146,7 +166,10 @@ def is_adopted(repository: Repository) -> bool:
     """Whether an earlier adoption is complete: no other job publishes, and the version is the tag's."""
     if not (repository.answers and repository.answers.values.get("adopted")):
         return False
-    only_ours = bool(repository.publishers) and all(job.ours for job in repository.publishers)
+    file = repository.answers.values.get("release_workflow", "release.yml")
+    only_ours = any(job.ours and job.file == file for job in repository.publishers)
+    if len(members(repository.root, repository.folder)) == 1:
+        only_ours = only_ours and all(job.ours for job in repository.publishers)
     hatchling = repository.backend == "hatchling" and "git_describe_command" in repository.pyproject
     return only_ours and hatchling
 

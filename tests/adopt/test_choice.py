@@ -1,0 +1,219 @@
+"""Which publisher is replaced, which is cut, and which belongs to somebody else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from copier_pypi_release.adopt.answers import choose_publisher
+from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.repository import read_repository
+from support.rendering import commit_all
+
+from adopt.adoption import run_adopt
+from adopt.fixtures import (
+    CI,
+    PROJECT,
+    REFUSED,
+    TOKEN,
+    TRUSTED,
+    UV_TABLE,
+    common,
+    publisher_of,
+    repository,
+    workspace,
+    write,
+)
+from adopt.test_target import tree_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copier_pypi_release.adopt.answers import Choice
+
+pytestmark = [pytest.mark.requirement("B2", "P9.2")]
+WORKFLOWS = ".github/workflows"
+
+
+def choice_of(root: Path, folder: str = "", **options: Any) -> Choice:  # noqa: ANN401  (passed on)
+    return choose_publisher(read_repository(root / folder), **options)
+
+
+def package(root: Path, **files: str) -> Path:
+    """A package with a CI workflow and the named workflows, or other files."""
+    named = {f"{WORKFLOWS}/{k}.yml" if "/" not in k and "." not in k else k: v for k, v in files.items()}
+    plain = {k: v for k, v in common().items() if "publish" not in k}
+    return repository(root / "demo-pkg", {**plain, "pyproject.toml": UV_TABLE + PROJECT, **named})
+
+
+def disarmed(choice: Choice) -> set[tuple[str, str]]:
+    return {(job.file, job.job) for job in choice.disarmed}
+
+
+@pytest.mark.parametrize("names", [("alpha", "beta"), ("alpha", "beta", "gamma", "delta", "alpha-extra")])
+def test_of_several_packages_only_the_own_publisher_is_touched(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
+    root = workspace(tmp_path / "mono", *names)
+    for name in names:
+        choice = choice_of(root, f"packages/{name}")
+        assert (choice.replaced, choice.disarmed) == (f"publish-{name}.yml", ())
+        assert {job.file for job in choice.left} == {
+            f"publish-{other}.yml" for other in names if other != name
+        }
+
+
+@pytest.mark.parametrize(
+    "replace",
+    [
+        {
+            "pypi-alpha": "pypi",
+            "alpha-v*": "a*",
+            "packages-dir: packages/alpha/dist": "verbose: true",
+        },  # folder
+        {"packages/alpha": ".", "pypi-alpha": "pypi", "Publish alpha": "Publish"},  # tag prefix
+        {"uv build packages/alpha": "uv build", "alpha-v*": "v*"},
+    ],
+)
+def test_folder_tag_prefix_or_packages_dir_say_whose_it_is(replace: dict[str, str], tmp_path: Path) -> None:
+    text = publisher_of("alpha")
+    for old, new in replace.items():
+        text = text.replace(old, new)
+    workflows = {f"{WORKFLOWS}/one.yml": text, f"{WORKFLOWS}/two.yml": publisher_of("beta")}
+    root = workspace(tmp_path / "mono", "alpha", "beta", workflows=workflows)
+    assert choice_of(root, "packages/alpha").replaced == "one.yml"
+    assert choice_of(root, "packages/beta").replaced == "two.yml"
+
+
+def test_a_publisher_of_several_packages_stops_adoption_until_a_person_decides(tmp_path: Path) -> None:
+    both = TRUSTED.replace("pipx run build", "uv build packages/alpha packages/beta")
+    root = workspace(tmp_path / "mono", "alpha", "beta", workflows={f"{WORKFLOWS}/all.yml": both})
+    with pytest.raises(AdoptionError, match=r"Of the 2 packages .*all\.yml:6 pypi"):
+        choice_of(root, "packages/alpha")
+    choice = choice_of(root, "packages/alpha", keep=["all.yml"])
+    assert (choice.replaced, choice.disarmed) == ("release.yml", ())
+    assert [job.file for job in choice.left] == ["all.yml"]
+    assert choice_of(root, "packages/alpha", publisher=f"{WORKFLOWS}/all.yml").replaced == "all.yml"
+
+
+def test_a_publisher_that_names_no_package_of_several_stops_adoption(tmp_path: Path) -> None:
+    root = workspace(tmp_path / "mono", "alpha", "beta", workflows={f"{WORKFLOWS}/x.yml": TRUSTED})
+    with pytest.raises(AdoptionError, match="do not say which one they publish") as stopped:
+        choice_of(root, "packages/beta")
+    assert "--keep x.yml" in stopped.value.fix
+
+
+def test_projects_of_tests_and_examples_are_no_packages_of_their_own(tmp_path: Path) -> None:
+    other = "[project]\nname = 'fixture'\nversion = '1'\n"
+    files = {"tests/data/fixture/pyproject.toml": other, "examples/app/pyproject.toml": other}
+    root = package(tmp_path, publish=TRUSTED, **files)
+    assert choice_of(root).replaced == "publish.yml"
+
+
+def test_beta_is_untouched_when_alpha_is_adopted(tmp_path: Path, template_repository: Path) -> None:
+    root = workspace(tmp_path / "mono", "alpha", "beta")
+    before = tree_of(root)
+    status, output = run_adopt(
+        root / "packages/alpha", "--yes", "--template", f"git+{template_repository.as_uri()}"
+    )
+    assert status == 0, output
+    after = tree_of(root)
+    assert after[f"{WORKFLOWS}/publish-beta.yml"] == before[f"{WORKFLOWS}/publish-beta.yml"]
+    assert b"check_tag.py" in after[f"{WORKFLOWS}/publish-alpha.yml"]
+    commit_all(root, "build: release by tag")
+    status, output = run_adopt(root / "packages/alpha", "--yes")
+    assert (status, output.startswith("Nothing to do")) == (0, True)
+
+
+def test_a_publisher_behind_tox_is_cut_out_of_ci(tmp_path: Path) -> None:
+    job = (
+        "  release:\n    needs: test\n    if: startsWith(github.ref, 'refs/tags/')\n"
+        "    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n"
+        "      - run: pip install tox\n      - run: tox -e release\n"
+        "        env:\n          TWINE_PASSWORD: ${{ secrets.PYPI_TOKEN }}\n"
+    )
+    tox = "[testenv:release]\ncommands =\n    python -m twine upload dist/*\n"
+    root = package(tmp_path, ci=CI + job, **{"tox.ini": tox})
+    choice = choice_of(root)
+    assert (choice.replaced, disarmed(choice)) == ("release.yml", {("ci.yml", "release")})
+    assert [job.secrets for job in choice.own] == [("PYPI_TOKEN",)]
+
+
+def test_a_doubt_stops_adoption_until_a_person_decides(tmp_path: Path) -> None:
+    root = REFUSED["doubtful"][0](tmp_path / "demo-pkg")
+    with pytest.raises(AdoptionError, match=r"Only a person can say .*nightly\.yml:6"):
+        choice_of(root)
+    assert choice_of(root, keep=["nightly.yml"]).replaced == "publish.yml"
+    choice = choice_of(root, publisher="nightly.yml")
+    assert {choice.replaced} | {job.file for job in choice.disarmed} == {"publish.yml", "nightly.yml"}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"keep": ["none.yml"]}, "There is no workflow none.yml"),
+        ({"publisher": "none.yml"}, "There is no workflow none.yml"),
+        ({"publisher": "ci.yml"}, r"No job of \.github/workflows/ci\.yml uploads anything"),
+    ],
+)
+def test_a_decision_about_a_file_that_is_none_is_refused(
+    options: dict[str, Any], problem: str, tmp_path: Path
+) -> None:
+    root = package(tmp_path, publish=TRUSTED)
+    with pytest.raises(AdoptionError, match=problem):
+        choice_of(root, **options)
+
+
+def test_a_job_that_does_something_else_stays_in_its_file(tmp_path: Path, template_repository: Path) -> None:
+    docs = "  docs:\n    runs-on: ubuntu-latest\n    steps:\n      - run: mkdocs gh-deploy\n"
+    root = package(tmp_path, publish=TRUSTED + docs)
+    choice = choice_of(root)
+    assert (choice.replaced, disarmed(choice)) == ("release.yml", {("publish.yml", "pypi")})
+    status, output = run_adopt(root, "--yes", "--template", f"git+{template_repository.as_uri()}")
+    assert status == 0, output
+    left = (root / WORKFLOWS / "publish.yml").read_text()
+    assert "mkdocs gh-deploy" in left
+    assert "pypi-publish" not in left
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "run: mkdocs gh-deploy --force",
+        "run: make docs-upload-site",
+        "{name: Tell, uses: someone/slack-notify@v1}",
+        "run: twine upload --repository-url https://pypi.corp.example/ dist/*",
+        "{uses: docker/build-push-action@v6, with: {push: true}}",
+        "run: git push origin HEAD:stable",
+    ],
+)
+@pytest.mark.parametrize("base", [TRUSTED, TOKEN])
+def test_a_step_beside_the_upload_stops_adoption_and_is_named(base: str, step: str, tmp_path: Path) -> None:
+    root = package(tmp_path, publish=f"{base}      - {step}\n")
+    line = base.count("\n") + 1
+    with pytest.raises(AdoptionError, match=rf"Beside the upload .*publish\.yml:{line} "):
+        choice_of(root)
+
+
+def test_steps_that_make_a_github_release_are_replaced(tmp_path: Path) -> None:
+    steps = "      - run: gh release create v1 dist/*\n      - uses: softprops/action-gh-release@v2\n"
+    assert choice_of(package(tmp_path, publish=TRUSTED + steps)).replaced == "publish.yml"
+
+
+def test_a_called_workflow_that_only_publishes_goes_with_its_caller(
+    tmp_path: Path, template_repository: Path
+) -> None:
+    called = TRUSTED.replace("on:\n  release:\n    types: [published]\n", "on: workflow_call\n")
+    caller = "on:\n  push:\n    tags: ['v*']\njobs:\n  go:\n    uses: ./.github/workflows/up.yml\n"
+    root = package(tmp_path, up=called, tagged=caller)
+    choice = choice_of(root)
+    assert (choice.replaced, choice.kept, disarmed(choice)) == ("tagged.yml", None, {("up.yml", "pypi")})
+    status, output = run_adopt(root, "--yes", "--template", f"git+{template_repository.as_uri()}")
+    assert status == 0, output
+    assert sorted(p.name for p in (root / WORKFLOWS).iterdir()) == ["ci.yml", "tagged.yml"]
+
+
+def test_what_was_not_committed_is_found_by_nobody(tmp_path: Path) -> None:
+    root = package(tmp_path, publish=TRUSTED)
+    write(root, {".git/info/exclude": "local/\n", "local/pyproject.toml": "[project]\nname = 'x'\n"})
+    assert choice_of(root).replaced == "publish.yml"
