@@ -23,6 +23,7 @@ COMMANDS = {
     "adopt": "let a package that exists release by tag",
     "setup": "set the repository up on GitHub for releases",
     "doctor": "check that the repository is ready for releases",
+    "rehearse": "carry out a release on this machine, all but its uploads",
     "status": "show the state of a release, and what to do next",
     "pins": "bring the template's newer pins of actions and tools",
     "check-update": "tell of a newer release of the template, in one issue",

@@ -1,0 +1,289 @@
+"""Rehearse a release on this machine: all of it but the uploads, with the scripts that a release runs.
+
+The commit that is checked out gets the version's notes and its tag in a temporary clone; both distributions
+are built there twice, checked, compared with both indexes, installed and tested. Nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import datetime as dt
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from release_lib.distributions import read_checksums
+from release_lib.settings import read_tag
+from release_lib.step import ReleaseError, git
+
+from copier_pypi_release.console import console, lines, marked, paragraph, printable, table
+from copier_pypi_release.next_version import Suggestion
+from copier_pypi_release.notes import headings
+from copier_pypi_release.repository import find_root, find_settings
+from copier_pypi_release.workbench import (
+    SECTION,
+    Workbench,
+    current_branch,
+    history_of,
+    tagged_here,
+    workbench,
+)
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from release_lib.settings import Settings
+    from rich.console import Console
+
+PASS, FAIL, LEFT = "pass", "fail", "not run"
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """A step of a rehearsal: what people call it, and what runs it and says what it found."""
+
+    title: str
+    run: Callable[[], str]
+
+
+@dataclasses.dataclass
+class Row:
+    """What became of a step."""
+
+    title: str
+    result: str = LEFT
+    seconds: float = 0.0
+    found: str = ""
+    error: ReleaseError | None = None
+
+
+class Rehearsal:
+    """The steps of a rehearsal, in the order of a release.
+
+    Args:
+        bench: The temporary clone.
+        root: The clone that it was made from.
+        settings: The settings of the package.
+        options: The options of the command.
+    """
+
+    def __init__(self, bench: Workbench, root: Path, settings: Settings, options: argparse.Namespace) -> None:
+        self.bench, self.root, self.settings, self.options = bench, root, settings, options
+        self.today = dt.datetime.now(dt.UTC).date()
+        self.chosen: Suggestion | None = None
+        self.notes = ""
+
+    @property
+    def tag(self) -> str:
+        """The tag that is rehearsed."""
+        return self.settings.tag(self.chosen.version) if self.chosen else ""
+
+    def steps(self) -> tuple[list[Step], list[Step]]:
+        """Those that follow one another, and those of the built files, in any order."""
+        first = [
+            Step("Version and notes", self.choose),
+            Step("Gate", self.gate),
+            Step("Build, twice", self.build),
+            Step("Versions and metadata", self.check),
+        ]
+        then = [
+            Step("Wheel installed", self.install),
+            Step("Sdist installed", lambda: self.install("--sdist")),
+        ]
+        if not self.options.offline:
+            then.append(Step("Both indexes", self.indexes))
+        if self.settings.checks and not self.options.no_checks:
+            then.append(Step("Its own checks", self.checks))
+        return first, then
+
+    def choose(self) -> str:
+        """Choose the version and write its notes."""
+        self.chosen = choose(self.bench, self.root, self.settings, self.options, self.today)
+        self.notes = self.bench.prepare(self.chosen.version, self.today)
+        sections = ", ".join(title for _, title in headings(self.notes, SECTION))
+        return f"{self.chosen.version} ({self.chosen.why}); {sections or 'notes without sections'}"
+
+    def gate(self) -> str:
+        """Run the gate's scripts."""
+        commit = self.bench.gate(self.tag)
+        return f"{self.tag} would stand on {commit[:10]}, alone"
+
+    def build(self) -> str:
+        """Build twice and compare."""
+        self.bench.script("build_distributions.py", "--out", self.bench.dist, "--twice", tag=self.tag)
+        return "the same files both times"
+
+    def check(self) -> str:
+        """Check what was built, and list its hashes."""
+        arguments = (self.bench.dist, "--checksums", self.bench.checksums)
+        self.bench.script("check_distributions.py", *arguments, tag=self.tag)
+        return "\n".join(sorted(read_checksums(self.bench.checksums)[1]))
+
+    def indexes(self) -> str:
+        """Compare with what both indexes have."""
+        arguments = ("testpypi", "pypi", "--checksums", self.bench.checksums)
+        try:
+            self.bench.script("check_index.py", *arguments, tag=self.tag)
+        except ReleaseError as error:
+            if "did not answer" not in error.problem:
+                raise
+            raise ReleaseError(
+                error.problem.partition(": ")[0],  # what a library says about a connection fills a page
+                expected=error.expected,
+                fix="run this again online, or with --offline, which leaves the indexes out",
+                see=error.see,
+            ) from error
+        return "neither has other files of this version"
+
+    def install(self, *options: str) -> str:
+        """Install one of the distributions, and import it."""
+        self.bench.script("install_distribution.py", self.bench.dist, *options, tag=self.tag)
+        return f"imported as {self.settings.import_name}"
+
+    def checks(self) -> str:
+        """Run what CI runs."""
+        clone = ("--clone",) if "ci" in self.settings.checks else ("--dist", self.bench.dist)
+        self.bench.script("run_checks.py", *clone, tag=self.tag)
+        return ", ".join(self.settings.checks)
+
+
+def choose(
+    bench: Workbench, root: Path, settings: Settings, options: argparse.Namespace, today: dt.date
+) -> Suggestion:
+    """The version that was named, or that the commit has already, or the next one.
+
+    Raises:
+        ReleaseError: It is no version, or no notes wait for one.
+    """
+    if options.version:
+        tag = settings.tag(options.version.removeprefix(settings.tag_prefix))
+        return Suggestion(read_tag(tag, settings), "as named")
+    if (here := tagged_here(root, settings)) is not None and not (options.pre or options.post):
+        return Suggestion(here, "the tag of this commit")
+    return bench.choose(history_of(root, settings), today, pre=options.pre, post=options.post)
+
+
+def carry_out(step: Step) -> Row:
+    """Run a step."""
+    begin = time.monotonic()
+    row = Row(step.title, PASS)
+    try:
+        row.found = step.run()
+    except ReleaseError as error:
+        row.result, row.found, row.error = FAIL, error.problem, error
+    row.seconds = time.monotonic() - begin
+    return row
+
+
+def rehearse(rehearsal: Rehearsal, say: Callable[[str], None]) -> list[Row]:
+    """Run all steps, until one of the first fails."""
+    first, then = rehearsal.steps()
+    rows: list[Row] = []
+    for step in first:
+        say(step.title)
+        rows.append(carry_out(step))
+        if rows[-1].error:
+            return [*rows, *(Row(left.title) for left in [*first[len(rows) :], *then])]
+    say(", ".join(step.title for step in then))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return rows + list(pool.map(carry_out, then))
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """What says where a rehearsal is: one line that changes on a terminal, else a line for each step."""
+    to = console()
+    if quiet:
+        yield lambda _: None
+    elif to.is_terminal:
+        with to.status("") as status:
+            yield lambda text: status.update(f"{text} ...")
+    else:
+        yield lambda text: print(f"{text} ...", file=sys.stderr, flush=True)
+
+
+def show(to: Console, rehearsal: Rehearsal, rows: list[Row], seconds: float) -> None:
+    """Print the notes and the table."""
+    settings = rehearsal.settings
+    version = f" {rehearsal.chosen.version}" if rehearsal.chosen else ""
+    if rehearsal.notes:
+        lines(to, [f"Notes of{version}", ""], style="bold")
+        lines(to, [f"  {line}".rstrip() for line in printable(rehearsal.notes).splitlines()])
+        lines(to, [""])
+    shown = table(f"Rehearsal of {settings.distribution}{version}", "Step", "", "Seconds", "Found")
+    for row in rows:
+        took = "" if row.result == LEFT else f"{row.seconds:.1f}"
+        shown.add_row(row.title, marked(row.result), took, row.found)
+    to.print(shown)
+    if all(row.result == PASS for row in rows):
+        paragraph(
+            to,
+            f"A release of{version} would go through up to here, and then upload. It took {seconds:.0f} s; "
+            "nothing was changed.",
+        )
+
+
+def as_json(rehearsal: Rehearsal, rows: list[Row]) -> str:
+    """The result for machines."""
+    known = {
+        "version": str(rehearsal.chosen.version) if rehearsal.chosen else None,
+        "why": rehearsal.chosen.why if rehearsal.chosen else None,
+        "notes": rehearsal.notes,
+        "steps": [
+            {
+                "title": row.title,
+                "result": row.result,
+                "seconds": round(row.seconds, 2),
+                "found": row.found,
+                "error_lines": list(row.error.lines) if row.error else [],
+            }
+            for row in rows
+        ],
+    }
+    return json.dumps(known, indent=2)
+
+
+def add_version_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose a version."""
+    parser.add_argument("version", nargs="?", default="", help="default: the next one, by its notes")
+    parser.add_argument(
+        "--pre", choices=("a", "b", "rc"), default="", help="the next alpha, beta, or release candidate"
+    )
+    parser.add_argument("--post", action="store_true", help="a post-release: only the packaging is fixed")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_version_arguments(parser)
+    parser.add_argument("--offline", action="store_true", help="do not ask the indexes")
+    parser.add_argument("--no-checks", action="store_true", help="leave out lint, types and tests")
+    parser.add_argument("--json", action="store_true", help="print the result for machines")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Rehearse a release of the commit that is checked out."""
+    root, begin = find_root(), time.monotonic()
+    settings, to = find_settings(root), console()
+    changed = git("-C", root, "status", "--porcelain").splitlines()
+    with workbench(root, settings, current_branch(root)) as bench, contextlib.ExitStack() as stack:
+        rehearsal = Rehearsal(bench, root, settings, options)
+        rows = rehearse(rehearsal, stack.enter_context(progress(quiet=options.json)))
+        stack.close()
+        if options.json:
+            print(as_json(rehearsal, rows))
+        else:
+            show(to, rehearsal, rows, time.monotonic() - begin)
+    if changed and not options.json:
+        paragraph(
+            to, f"{len(changed)} changed file(s) of this clone are not committed, so they were left out."
+        )
+    error = next((row.error for row in rows if row.error), None)
+    if error and not options.json:
+        raise error
+    return int(error is not None)

@@ -1,0 +1,143 @@
+"""The notes of the next version: written into the changelog, from what waits for it.
+
+A changelog kept by hand has a section "Unreleased" that becomes the version's; towncrier joins its fragments;
+git-cliff reads commits, and there is nothing to write.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
+from release_lib.step import ReleaseError, run
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from pathlib import Path
+
+    from release_lib.settings import Settings
+
+UNRELEASED = re.compile(r"\[?unreleased\]?\b.*", re.IGNORECASE)
+VERSION = re.compile(r"\[?v?([^\s\]()]+)")  # as the gate reads a heading
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+LEVEL = 2  # of the headings of versions
+
+
+def headings(text: str, level: int = LEVEL) -> list[tuple[int, str]]:
+    """Line and title of each heading of a level, as Markdown has them: a ``#`` in code is none."""
+    return [
+        (opening.map[0], inline.content)
+        for opening, inline in pairwise(MarkdownIt().parse(text))
+        if opening.type == "heading_open"
+        and opening.level == 0
+        and opening.map
+        and opening.tag == f"h{level}"
+    ]
+
+
+def version_in(title: str) -> Version | None:
+    """The version that a heading names."""
+    found = VERSION.match(title)
+    try:
+        return Version(found[1]) if found else None
+    except InvalidVersion:
+        return None
+
+
+def changelog_text(project: Path, settings: Settings) -> str:
+    """The changelog; empty if there is none, or if the notes come from commits."""
+    path = project / settings.changelog
+    if settings.release_notes == "git-cliff" or not path.is_file():
+        return ""
+    return path.read_text(encoding="utf-8")
+
+
+def newest_section(project: Path, settings: Settings) -> Version | None:
+    """The newest version that the changelog has a section of."""
+    titles = [title for _, title in headings(changelog_text(project, settings))]
+    return max((v for v in map(version_in, titles) if v), default=None)
+
+
+def roll(project: Path, settings: Settings, version: Version, today: dt.date) -> bool:
+    """Write the notes of a version into the changelog; return whether anything was to be written.
+
+    A section that is there already stays as it is.
+
+    Raises:
+        ReleaseError: towncrier did not join the fragments.
+    """
+    if settings.release_notes == "git-cliff":
+        return False
+    text = changelog_text(project, settings)
+    if version in {version_in(title) for _, title in headings(text)}:
+        return False
+    if settings.release_notes == "towncrier":
+        command = ("uv", "tool", "run", "--quiet", towncrier(project), "build", "--yes")
+        run(*command, "--version", str(version), "--date", today.isoformat(), cwd=project)
+        return True
+    rolled = with_section(text, version, today)
+    if rolled == text:
+        return False
+    (project / settings.changelog).write_text(rolled, encoding="utf-8", newline="\n")
+    return True
+
+
+def with_section(text: str, version: Version, today: dt.date) -> str:
+    """A changelog whose section "Unreleased" is that of a version, below an empty one.
+
+    Without such a section, or with nothing in it, it stays as it is: the gate says what is missing.
+    """
+    lines = text.split("\n")
+    found = headings(text)
+    waiting = next((n for n, (_, title) in enumerate(found) if UNRELEASED.fullmatch(title)), None)
+    if waiting is None:
+        return text
+    start, end = found[waiting][0], found[waiting + 1][0] if waiting + 1 < len(found) else len(lines)
+    if not any(line.strip() and not line.startswith("#") for line in lines[start + 1 : end]):
+        return text
+    earlier = next((title for _, title in found[waiting + 1 :] if version_in(title)), "")
+    lines[start : start + 1] = [lines[start], "", f"## {title_like(earlier, version, today)}"]
+    return "\n".join(lines)
+
+
+def title_like(earlier: str, version: Version, today: dt.date) -> str:
+    """The title of a version, written as that of an earlier one."""
+    known = version_in(earlier)
+    plain = f"{version} - {today.isoformat()}"
+    if known is None or "](" in earlier or not DATE.search(earlier):
+        return plain
+    titled = VERSION.sub(lambda found: found[0].replace(found[1], str(version)), earlier, count=1)
+    return DATE.sub(today.isoformat(), titled)
+
+
+def towncrier(project: Path) -> str:
+    """The towncrier that the package pins, or any."""
+    with (project / "pyproject.toml").open("rb") as file:
+        document = tomllib.load(file)
+    groups = document.get("dependency-groups", {})
+    for text in (entry for group in groups.values() for entry in group if isinstance(entry, str)):
+        try:
+            if Requirement(text).name == "towncrier":
+                return text
+        except InvalidRequirement:
+            continue
+    return "towncrier"
+
+
+def nothing_to_release(settings: Settings, newest: Version | None) -> ReleaseError:
+    """The error where no notes wait for a version."""
+    where = {
+        "git-cliff": "no commit since then is a feat:, fix:, migration: or known-issue:",
+        "towncrier": "changelog.d/ has no fragment",
+    }.get(settings.release_notes, f"the section 'Unreleased' of {settings.changelog} is missing or empty")
+    return ReleaseError(
+        f"There is nothing to release{f' after {newest}' if newest else ''}: {where}",
+        expected="notes of what users will notice",
+        fix="write them, commit, then run this again",
+        see=settings.see("Release notes"),
+    )
