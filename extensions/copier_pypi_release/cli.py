@@ -24,6 +24,7 @@ COMMANDS = {
     "setup": "set the repository up on GitHub for releases",
     "doctor": "check that the repository is ready for releases",
     "status": "show the state of a release, and what to do next",
+    "watch": "look for what the release workflow did not make",
     "pins": "bring the template's newer pins of actions and tools",
     "check-update": "tell of a newer release of the template, in one issue",
 }
