@@ -18,7 +18,7 @@ from release_lib.index import INDEXES, Publisher, publishers_of
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.github import quoted
-from copier_pypi_release.issues import as_code
+from copier_pypi_release.issues import Subject, as_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from copier_pypi_release.github import GitHub
 
 Asked = TypeVar("Asked")
+COMMAND = "uv run .github/release/tool.py watch"
+TITLE = "Release watch: "
+DONE = "Everything on PyPI was made by the release workflow again, or is known."
 KNOWN = ".github/release/known-files.txt"
 PATIENCE = dt.timedelta(days=7)  # with whatever a person has to do
 ATTEMPTS = 4
@@ -81,6 +84,22 @@ def find_alarms(
             alarms += [*yank_alarms(each, new), *release_alarms(github, each, new, releases.get(each), now)]
     alarms += lost_alarms(github, served, releases)
     return alarms + (tag_alarms(github, settings, served, releases, now) if version is None else [])
+
+
+def subject_of(github: GitHub) -> Subject:
+    """The issue about it."""
+    return Subject(github, TITLE, DONE)
+
+
+def line_of(alarm: Alarm) -> str:
+    """The line of an issue that says it; an issue that a person closed is read by these lines."""
+    return f"- {alarm.text}"
+
+
+def unseen(subject: Subject, alarms: Iterable[Alarm]) -> list[Alarm]:
+    """What does not stand in an issue that a person closed."""
+    seen = {line for issue in subject.dismissed() for line in (issue["body"] or "").splitlines()}
+    return [alarm for alarm in alarms if line_of(alarm) not in seen]
 
 
 # ---- The index --------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -68,7 +69,7 @@ class Scene:
     """
 
     def __init__(self, bench: Bench, pypi: LocalIndex, capsys: pytest.CaptureFixture[str]) -> None:
-        self.bench, self.pypi, self._capsys = bench, pypi, capsys
+        self.bench, self.pypi, self.capsys = bench, pypi, capsys
         self.yanked: dict[str, str] = {}
         self.status: dict[str, str] = {"status": "active"}
         self.repo = bench.github.repo
@@ -143,7 +144,7 @@ class Scene:
             if workflow:
                 patch.setenv("GITHUB_ACTIONS", "true")
                 patch.setenv("GH_TOKEN", self.bot)
-            return self.bench.run("watch", *arguments, capsys=self._capsys)
+            return self.bench.run("watch", *arguments, capsys=self.capsys)
 
     def issues(self, state: str = "open") -> list[dict[str, Any]]:
         """The issues in a state."""
@@ -194,7 +195,7 @@ def scene(
 def test_a_release_that_is_in_order_opens_no_issue(scene: Scene) -> None:
     done = scene.run()
     assert (done.status, scene.repo["issues"]) == (0, [])
-    assert watch.DONE[:-1] in done.printed
+    assert watching.DONE[:-1] in done.printed
 
 
 @pytest.mark.requirement("X14")
@@ -333,7 +334,7 @@ def test_there_is_one_issue_refreshed_and_closed_when_all_is_well(scene: Scene) 
     assert len(scene.repo["issues"]) == 1
     scene.status, scene.yanked = {"status": "active"}, {}
     assert scene.run().status == 0
-    assert [issue["body"] for issue in scene.issues("closed")] == [watch.DONE]
+    assert [issue["body"] for issue in scene.issues("closed")] == [watching.DONE]
     scene.yanked[WHEEL] = "Broken"
     scene.says("yanked")  # again, so it is said again
 
@@ -363,6 +364,26 @@ def test_a_strangers_issue_neither_serves_nor_silences(scene: Scene) -> None:
     scene.yanked.clear()
     assert scene.run().status == 0
     assert [issue["author"] for issue in scene.issues()] == [OWNER]
+
+
+@pytest.mark.requirement("X14")
+def test_doctor_and_status_say_the_same(scene: Scene) -> None:
+    def said() -> tuple[str, list[str]]:
+        found = json.loads(scene.bench.run("doctor", "--json", capsys=scene.capsys).printed)
+        state = json.loads(scene.bench.run("status", "v1.2.3", "--json", capsys=scene.capsys).printed)
+        return next(f["result"] for f in found if f["check"] == "published-files"), state["alarms"]
+
+    assert said() == ("pass", [])
+    scene.yanked[WHEEL] = "Broken"
+    assert said() == ("fail", ["1.2.3 is yanked on PyPI: `Broken`"])
+    assert "1.2.3 is yanked on PyPI: `Broken`" in scene.bench.run("doctor", capsys=scene.capsys).printed
+    assert (
+        "1.2.3 is yanked on PyPI: `Broken`"
+        in scene.bench.run("status", "v1.2.3", capsys=scene.capsys).printed
+    )
+    scene.says("yanked")
+    scene.bench.github.client.send("PATCH", f"issues/{scene.issues()[0]['number']}", {"state": "closed"})
+    assert said() == ("pass", [])
 
 
 def test_outside_of_a_workflow_it_prints_and_fails(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""What nobody's workflow made is noticed, and what it made can be made again: `watch` and `reproduce`, executed."""
+"""What no workflow made is noticed, and what it made can be made again: `watch` and `reproduce`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def look(project: Maintainer) -> list[dict[str, Any]]:
 
 @pytest.mark.requirement("X14")
 def test_a_file_uploaded_with_a_stolen_token_is_noticed(released: Maintainer) -> None:
-    """All is well after a release; a file that no workflow made opens one issue; without it the issue ends."""
+    """All is well after a release; a file that no workflow made opens an issue; its deletion closes it."""
     assert look(released) == []
     pypi = released.index("pypi")
     pypi.put(write_wheel(released.clone.parent, NAME, "9.9.9", code="import os"))

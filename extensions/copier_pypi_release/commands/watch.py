@@ -14,9 +14,21 @@ from typing import TYPE_CHECKING
 from release_lib.step import summary
 
 from copier_pypi_release.github import GitHub, find_token
-from copier_pypi_release.issues import Subject, as_code
+from copier_pypi_release.issues import as_code
 from copier_pypi_release.repository import find_root, find_settings
-from copier_pypi_release.watching import KNOWN, Alarm, find_alarms, read_known, unknown_files
+from copier_pypi_release.watching import (
+    COMMAND,
+    DONE,
+    KNOWN,
+    TITLE,
+    Alarm,
+    find_alarms,
+    line_of,
+    read_known,
+    subject_of,
+    unknown_files,
+    unseen,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -25,10 +37,7 @@ if TYPE_CHECKING:
 
     from release_lib.settings import Settings
 
-COMMAND = "uv run .github/release/tool.py watch"
 SHOWN = 200  # lines of an issue: GitHub takes 65,536 characters
-TITLE = "Release watch: "
-DONE = "Everything on PyPI was made by the release workflow again, or is known."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +58,8 @@ def run(options: argparse.Namespace) -> int:
     github = GitHub(settings.repository, find_token())
     github.repository_info()  # stops where the repository has moved, which its publishers would not follow
     alarms = find_alarms(github, root, settings, dt.datetime.now(dt.UTC))
-    subject = Subject(github, TITLE, DONE)
-    seen = seen_lines(subject)
-    new = [alarm for alarm in alarms if line_of(alarm) not in seen]
+    subject = subject_of(github)
+    new = unseen(subject, alarms)
     report = report_on(new, settings) if new else f"{DONE[:-1]}: {as_code(settings.distribution)}."
     in_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
     if in_workflow:
@@ -76,16 +84,6 @@ def list_known(root: Path, settings: Settings) -> int:
 def count(alarms: Sequence[Alarm]) -> str:
     """How many there are."""
     return f"{len(alarms)} finding{'s' if len(alarms) > 1 else ''}"
-
-
-def line_of(alarm: Alarm) -> str:
-    """The line of an issue that says it; an issue that a person closed is read by these lines."""
-    return f"- {alarm.text}"
-
-
-def seen_lines(subject: Subject) -> set[str]:
-    """What stands in the issues that a person closed."""
-    return {line for issue in subject.dismissed() for line in (issue["body"] or "").splitlines()}
 
 
 def report_on(alarms: Sequence[Alarm], settings: Settings) -> str:
