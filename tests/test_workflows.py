@@ -324,9 +324,9 @@ def test_the_scheduled_workflow_runs_a_command_of_the_tool(packages: list[Packag
     watches = [package.workflow(WATCH) for package in packages if WATCH in package.files]
     assert watches
     for watch in watches:
-        (script,) = [script for job in watch.jobs for script in watch.scripts(job)]
-        assert script.name == "tool.py"
-        assert script.arguments[0] in COMMANDS
+        scripts = [script for job in watch.jobs for script in watch.scripts(job)]
+        assert {script.name for script in scripts} == {"tool.py"}
+        assert {script.arguments[0] for script in scripts} <= COMMANDS.keys()
 
 
 # ---- The rules can fail -------------------------------------------------------------------------------
@@ -413,7 +413,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
     ],
     "identity": [
         ("for all jobs", lambda d: d.release["permissions"].update({"id-token": "write"})),
-        ("in the watch", lambda d: d.watch["jobs"]["template"]["permissions"].update({"id-token": "write"})),
+        ("in the watch", lambda d: d.watch["jobs"]["watch"]["permissions"].update({"id-token": "write"})),
         ("in CI", lambda d: d.ci["jobs"]["test"]["permissions"].update({"id-token": "write"})),
         ("for the build", lambda d: d.release["jobs"]["build"]["permissions"].update({"id-token": "write"})),
         ("for no upload", lambda d: d.release["jobs"]["publish-pypi"]["permissions"].pop("id-token")),
@@ -551,7 +551,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         ("none", lambda d: remove(d.release, "verify-pypi", "setup-uv")),
     ],
     "no-cache": [
-        ("the watch's", lambda d: inputs(d.watch, "template", "setup-uv").pop("enable-cache")),
+        ("the watch's", lambda d: inputs(d.watch, "watch", "setup-uv").pop("enable-cache")),
         ("uv's", lambda d: inputs(d.release, "test", "setup-uv").update({"enable-cache": "auto"})),
         ("by default", lambda d: inputs(d.ci, "build", "setup-uv").pop("enable-cache")),
     ],

@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "check that the repository is ready for releases",
     "rehearse": "carry out a release on this machine, all but its uploads",
     "status": "show the state of a release, and what to do next",
+    "watch": "look for what the release workflow did not make",
     "pins": "bring the template's newer pins of actions and tools",
     "check-update": "tell of a newer release of the template, in one issue",
 }

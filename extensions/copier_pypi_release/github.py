@@ -133,9 +133,9 @@ class GitHub:
         if not answer.ok:
             raise self._refused(answer, method, path)
 
-    def download(self, path: str) -> bytes | None:
-        """The bytes that a path leads to, or None if they are gone."""
-        answer = self._request("GET", path)
+    def download(self, path: str, accept: str = "") -> bytes | None:
+        """The bytes that a path leads to, or None if they are gone; of some type, if it leads to several."""
+        answer = self._request("GET", path, headers={"Accept": accept} if accept else None)
         gone = answer.status_code in {requests.codes.not_found, requests.codes.gone}
         return None if gone else answer.content
 

@@ -363,17 +363,34 @@ def test_the_scheduled_workflow_may_read_and_write_issues_only(default_package: 
     assert job["permissions"] == {"contents": "read", "issues": "write"}
     assert job["if"] == "${{ !github.event.repository.fork }}"
     assert job["timeout-minutes"] <= 15
-    checkout, uv, check = job["steps"]
+    checkout, uv, watch, check = job["steps"]
     assert checkout["with"] == {"persist-credentials": False}
     assert uv["with"]["enable-cache"] is False
-    assert check["env"] == {"GH_TOKEN": "${{ github.token }}"}
-    assert check["run"] == "uv run --no-config .github/release/tool.py check-update"
+    for step, command in ((watch, "watch"), (check, "check-update")):
+        assert step["env"] == {"GH_TOKEN": "${{ github.token }}"}
+        assert step["run"] == f"uv run --no-config .github/release/tool.py {command}"
+    assert check["if"] == "${{ !cancelled() }}"
+    (schedule,) = workflow["on"]["schedule"]
+    assert schedule["cron"].split()[2:] == ["*", "*", "*"]  # every day
 
 
-@pytest.mark.parametrize("answers", [{"update_bot": "renovate"}, {"release_issues": False}])
-def test_the_scheduled_workflow_is_left_out(template: Path, tmp_path: Path, answers: dict[str, Any]) -> None:
+@pytest.mark.requirement("B3", "X14")
+@pytest.mark.parametrize(
+    ("answers", "commands"),
+    [
+        ({"update_bot": "renovate"}, ["watch"]),
+        ({"release_issues": False}, None),
+        ({"update_bot": "renovate", "release_issues": False}, None),
+    ],
+)
+def test_one_question_decides_about_the_scheduled_workflow(
+    template: Path, tmp_path: Path, answers: dict[str, Any], commands: list[str] | None
+) -> None:
+    """Renovate brings the template's updates by itself."""
     package = render(template, tmp_path / "demo-pkg", answers)
-    assert not (package / WORKFLOW).exists()
+    path = package / WORKFLOW
+    steps = YAML(typ="safe").load(path)["jobs"]["watch"]["steps"] if path.exists() else None
+    assert (steps and [step["run"].split()[-1] for step in steps if "run" in step]) == commands
 
 
 @pytest.mark.requirement("B3", "X9")

@@ -1,8 +1,8 @@
 """Tell of a newer release of the template, in one issue with the commands that update by hand.
 
 The template's tags are read, no code of it runs. In a workflow the issue is opened, brought up to date, and
-closed when the update is done; one that a person closed is not opened again for the same version. Elsewhere the
-same text is printed. A template that cannot be read from here, as one in a local folder, is no failure.
+closed when the update is done; one that a person closed is not opened again for the same version. Elsewhere
+the same text is printed. A template that cannot be read from here, as one in a local folder, is no failure.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from copier_pypi_release.checks import Finding, Result, examine, github, indexes, project, workflow
+from copier_pypi_release.checks import Finding, Result, examine, github, indexes, project, published, workflow
 from copier_pypi_release.checks.context import Context, read_context
 from copier_pypi_release.console import console, lines
 from copier_pypi_release.repository import find_root
@@ -34,7 +34,9 @@ WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"])+")
 
 def find(context: Context) -> list[Finding]:
     """The findings of all checks, in the order of the lists."""
-    return examine(context, (*project.CHECKS, *workflow.checks(), *github.CHECKS, *indexes.CHECKS))
+    return examine(
+        context, (*project.CHECKS, *workflow.checks(), *github.CHECKS, *indexes.CHECKS, *published.CHECKS)
+    )
 
 
 def connect(repository: str) -> GitHub:

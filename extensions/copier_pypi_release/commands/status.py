@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 
 from release_lib.index import INDEXES
 from release_lib.settings import add_tag_argument
+from release_lib.step import ReleaseError
 
 from copier_pypi_release.console import console, lines, paragraph, table
 from copier_pypi_release.github import GitHub, check_origin, find_token
 from copier_pypi_release.recovery import SHORT, NextStep, next_step
 from copier_pypi_release.release_state import ReleaseState, Run, Tag, collect
 from copier_pypi_release.repository import find_root, find_settings
+from copier_pypi_release.watching import find_alarms, subject_of, unseen
 from copier_pypi_release.workflow_files import STAGES, load_release
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from release_lib.settings import Settings
 
@@ -95,7 +98,7 @@ def show(state: ReleaseState, step: NextStep, github: GitHub, settings: Settings
     lines(to, [f"See: {step.see}"] if step.see else [])
 
 
-def as_json(state: ReleaseState, step: NextStep) -> str:
+def as_json(state: ReleaseState, step: NextStep, alarms: list[str]) -> str:
     """The state for machines."""
     known = {
         "tag": state.tag.name,
@@ -113,6 +116,7 @@ def as_json(state: ReleaseState, step: NextStep) -> str:
             for key, files in state.served.items()
         },
         "release": state.release and ("draft" if state.release["draft"] else "published"),
+        "alarms": alarms,
         "next": {**dataclasses.asdict(step), "see": step.see},
     }
     return json.dumps(known, indent=2)
@@ -134,8 +138,19 @@ def run(options: argparse.Namespace) -> int:
     default_branch = str(github.repository_info()["default_branch"])
     state = collect(github, root, settings, workflow, options.tag)
     step = next_step(state, settings, default_branch)
+    alarms = alarms_of(github, root, settings, state)
     if options.json:
-        print(as_json(state, step))
+        print(as_json(state, step, alarms))
     else:
         show(state, step, github, settings)
+        lines(console(), [f"Watch: {alarm}" for alarm in alarms], style="bold red")
     return 0
+
+
+def alarms_of(github: GitHub, root: Path, settings: Settings, state: ReleaseState) -> list[str]:
+    """What the watch says of this version; what it could not find out is no part of a release's state."""
+    try:
+        alarms = find_alarms(github, root, settings, state.now, state.version)
+        return [alarm.text for alarm in unseen(subject_of(github), alarms)]
+    except ReleaseError as error:
+        return [f"unknown: {error.problem}"]

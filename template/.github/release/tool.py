@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import unquote
 
-from release_lib.step import ReleaseError, git, step, summary
+from release_lib.step import ReleaseError, annotate, git, step, summary
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -110,9 +110,10 @@ def main() -> None:
         python = find_python(*find_template(HERE / "settings.toml"))
     except ReleaseError as error:
         # A workflow that cannot read the template, a folder or a private repository, has nothing to tell.
-        if sys.argv[1:] != ["check-update"] or os.environ.get("GITHUB_ACTIONS") != "true":
+        if sys.argv[1:] not in (["check-update"], ["watch"]) or os.environ.get("GITHUB_ACTIONS") != "true":
             raise
-        summary(f"{error.problem}, so whether the template has a newer release is unknown.")
+        annotate("warning", "Not checked", f"{error.problem}, so what `{sys.argv[1]}` looks for is unknown.")
+        summary(f"{error.problem}, so what `{sys.argv[1]}` looks for is unknown.")
         return
     variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     variables["PATH"] = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])

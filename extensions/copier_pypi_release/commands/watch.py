@@ -1,0 +1,118 @@
+"""Look for what PyPI serves and the release workflow did not make, and for unfinished releases.
+
+Every file on PyPI is held against its attestation and SHA256SUMS of its GitHub Release. In a workflow one
+issue is opened, refreshed, and closed when all is well again; whoever closes it has seen what it says, which
+is not said again. Elsewhere the same is printed, and the exit status is 1 if there is anything.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from typing import TYPE_CHECKING
+
+from release_lib.step import summary
+
+from copier_pypi_release.github import GitHub, find_token
+from copier_pypi_release.issues import as_code
+from copier_pypi_release.repository import find_root, find_settings
+from copier_pypi_release.watching import (
+    COMMAND,
+    DONE,
+    KNOWN,
+    TITLE,
+    Alarm,
+    find_alarms,
+    line_of,
+    read_known,
+    subject_of,
+    unknown_files,
+    unseen,
+)
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from release_lib.settings import Settings
+
+SHOWN = 200  # lines of an issue: GitHub takes 65,536 characters
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "--list-known",
+        action="store_true",
+        help=f"write {KNOWN}: the files on PyPI from before the adoption, for you to read and commit",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, and tell."""
+    root = find_root()
+    settings = find_settings(root)
+    if options.list_known:
+        return list_known(root, settings)
+    github = GitHub(settings.repository, find_token())
+    github.repository_info()  # stops where the repository has moved, which its publishers would not follow
+    alarms = find_alarms(github, root, settings, dt.datetime.now(dt.UTC))
+    subject = subject_of(github)
+    new = unseen(subject, alarms)
+    report = report_on(new, settings) if new else f"{DONE[:-1]}: {as_code(settings.distribution)}."
+    in_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
+    if in_workflow:
+        subject.tell(f"{TITLE}{count(new)}" if new else "", report)
+    summary("\n\n".join(filter(None, [report, known_report(root), seen_report(alarms, new)])))
+    return int(bool(new) and not in_workflow)
+
+
+def list_known(root: Path, settings: Settings) -> int:
+    """Write the list of the files that are known, for a person to read and commit."""
+    found = unknown_files(root, settings)
+    lines = [f"{sha256}  {name}" for name, sha256 in sorted(found.items())]
+    head = [
+        f"# Files on PyPI that {settings.release_workflow} of {settings.repository} did not upload.",
+        "# Who commits this list says that they are right; the watch names all others.",
+    ]
+    (root / KNOWN).write_text("\n".join([*head, *lines, ""]), encoding="utf-8", newline="\n")
+    summary(f"{KNOWN} lists {len(lines)} files. Read it; who commits it says that they are right.")
+    return 0
+
+
+def count(alarms: Sequence[Alarm]) -> str:
+    """How many there are."""
+    return f"{len(alarms)} finding{'s' if len(alarms) > 1 else ''}"
+
+
+def report_on(alarms: Sequence[Alarm], settings: Settings) -> str:
+    """The text of the issue, in Markdown; what others wrote stands in it as code."""
+    pages = list(dict.fromkeys(alarm.see for alarm in alarms))
+    return "\n".join(
+        [
+            f"What `{settings.release_workflow}` did not make, or did not finish:",
+            "",
+            *map(line_of, alarms[:SHOWN]),
+            *([f"- and {len(alarms) - SHOWN} more, which `{COMMAND}` shows"] if len(alarms) > SHOWN else []),
+            "",
+            "What to do:",
+            *(f"* {page}" for page in pages),
+            "",
+            "If a file is not yours, yank its version now, and report it to PyPI's security team.",
+            f"Files from before the adoption: `{COMMAND} --list-known` lists them, to be read and committed.",
+            "Closing this issue says that all of it is known; it is not said again.",
+        ]
+    )
+
+
+def known_report(root: Path) -> str:
+    """How many files are known by the list."""
+    known = read_known(root)
+    return f"{len(known)} older files are known by `{KNOWN}`." if known else ""
+
+
+def seen_report(alarms: Sequence[Alarm], new: Sequence[Alarm]) -> str:
+    """What is still so, and was seen by whoever closed an issue about it."""
+    old = [line_of(alarm) for alarm in alarms if alarm not in new]
+    return "\n".join(["Known by an issue that was closed:", "", *old]) if old else ""

@@ -1,0 +1,321 @@
+"""What PyPI serves that the release workflow did not make, and what that workflow did not finish.
+
+Every file is held against its attestation (PEP 740) and against SHA256SUMS of its GitHub Release. Files from
+before the package was released this way are known by a list in the repository, `KNOWN`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import requests
+from pypi_simple import ACCEPT_JSON_ONLY, NoSuchProjectError, ProjectStatus, PyPISimple
+from release_lib.distributions import parse_checksums, version_of
+from release_lib.index import INDEXES, Publisher, publishers_of
+from release_lib.step import ReleaseError
+
+from copier_pypi_release.github import quoted
+from copier_pypi_release.issues import Subject, as_code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from packaging.version import Version
+    from pypi_simple import DistributionPackage, ProjectPage
+    from release_lib.settings import Settings
+
+    from copier_pypi_release.github import GitHub
+
+Asked = TypeVar("Asked")
+COMMAND = "uv run .github/release/tool.py watch"
+TITLE = "Release watch: "
+DONE = "Everything on PyPI was made by the release workflow again, or is known."
+KNOWN = ".github/release/known-files.txt"
+PATIENCE = dt.timedelta(days=7)  # with whatever a person has to do
+ATTEMPTS = 4
+EXPOSED = ".github/release/RECOVERY.md, 'A token or an account was exposed'"
+STOPPED = "RELEASING.md, 'When it stops'"
+
+
+@dataclasses.dataclass(frozen=True)
+class Alarm:
+    """Something that a person has to look at.
+
+    Attributes:
+        text: What it is, with names in backticks; the same words as long as it is the same thing.
+        see: Where to read what to do.
+        version: The version that it is about; None for the project.
+    """
+
+    text: str
+    see: str = EXPOSED
+    version: Version | None = None
+
+
+def find_alarms(
+    github: GitHub, root: Path, settings: Settings, now: dt.datetime, version: Version | None = None
+) -> list[Alarm]:
+    """What is not as the release workflow leaves it, of one version or of all.
+
+    Raises:
+        ReleaseError: PyPI or GitHub did not answer, so that nothing is known; or `KNOWN` is not readable.
+    """
+    page = patiently(lambda: page_of(settings))
+    known = read_known(root)
+    served: dict[Version, list[DistributionPackage]] = {}
+    for file in page.packages if page else ():
+        found = version_of(file.filename)
+        if found is not None and version in {None, found}:
+            served.setdefault(found, []).append(file)
+    releases = {}
+    for release in github.get_all("releases"):
+        tagged = settings.tagged_version(release["tag_name"])
+        if tagged is not None and version in {None, tagged}:
+            releases[tagged] = release
+    alarms = [*project_alarms(page)] if version is None else []
+    for each in sorted(served, reverse=True):
+        new = [file for file in served[each] if file.filename not in known]
+        alarms += [a for file in served[each] for a in file_alarms(file, each, settings, known)]
+        if new:
+            alarms += [*yank_alarms(each, new), *release_alarms(github, each, new, releases.get(each), now)]
+    alarms += lost_alarms(github, served, releases)
+    return alarms + (tag_alarms(github, settings, served, releases, now) if version is None else [])
+
+
+def subject_of(github: GitHub) -> Subject:
+    """The issue about it."""
+    return Subject(github, TITLE, DONE)
+
+
+def line_of(alarm: Alarm) -> str:
+    """The line of an issue that says it; an issue that a person closed is read by these lines."""
+    return f"- {alarm.text}"
+
+
+def unseen(subject: Subject, alarms: Iterable[Alarm]) -> list[Alarm]:
+    """What does not stand in an issue that a person closed."""
+    seen = {line for issue in subject.dismissed() for line in (issue["body"] or "").splitlines()}
+    return [alarm for alarm in alarms if line_of(alarm) not in seen]
+
+
+# ---- The index --------------------------------------------------------------------------------------
+
+
+def patiently(ask: Callable[[], Asked]) -> Asked:
+    """Ask PyPI, several times if it does not answer.
+
+    Raises:
+        ReleaseError: It does not answer at all.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return ask()
+        except (requests.RequestException, ValueError) as error:
+            if attempt == ATTEMPTS:
+                raise ReleaseError(
+                    f"PyPI did not answer {ATTEMPTS} times: {error}",
+                    expected="the list of the project's files and their attestations",
+                    fix="see whether the index is up, then run this again",
+                    see=STOPPED,
+                ) from error
+            time.sleep(2**attempt / 4)
+    raise AssertionError("unreachable")
+
+
+def page_of(settings: Settings) -> ProjectPage | None:
+    """What PyPI says of the project; None if it has none of that name."""
+    with PyPISimple(INDEXES["pypi"].simple, accept=ACCEPT_JSON_ONLY) as client:
+        try:
+            page = client.get_project_page(
+                settings.distribution, timeout=30.0, headers={"Cache-Control": "no-cache"}
+            )
+        except NoSuchProjectError:
+            return None
+    if page.repository_version is None:
+        raise ValueError("the answer is not a list of files (PEP 691)")
+    return page
+
+
+def expected_publisher(settings: Settings) -> Publisher:
+    """Who uploads a release to PyPI."""
+    return Publisher("GitHub", settings.repository, settings.release_workflow, settings.environments["pypi"])
+
+
+def project_alarms(page: ProjectPage | None) -> Iterator[Alarm]:
+    """A project that is not active (PEP 792): quarantined, archived or deprecated."""
+    if page and page.status not in {None, ProjectStatus.ACTIVE}:
+        reason = f": {as_code(page.status_reason)}" if page.status_reason else ""
+        yield Alarm(
+            f"PyPI calls the project {as_code(str(getattr(page.status, 'value', page.status)))}{reason}"
+        )
+
+
+def file_alarms(
+    file: DistributionPackage, version: Version, settings: Settings, known: Mapping[str, str]
+) -> Iterator[Alarm]:
+    """A file that the release workflow did not upload, and that is not known either."""
+    name, sha256 = as_code(file.filename), (file.digests or {}).get("sha256")
+    if file.filename in known:
+        if known[file.filename] != sha256:
+            yield Alarm(f"{name} on PyPI has other contents than `{KNOWN}` says", version=version)
+        return
+    for publisher in unexpected_publishers(file, settings):
+        if publisher is None:
+            yield Alarm(
+                f"{name} on PyPI has no attestation: the release workflow did not upload it", version=version
+            )
+        else:
+            yield Alarm(f"{name} on PyPI was uploaded by {as_code(str(publisher))}", version=version)
+
+
+def unexpected_publishers(file: DistributionPackage, settings: Settings) -> list[Publisher | None]:
+    """Who else uploaded a file, by its attestations; None stands for somebody unknown."""
+    found = patiently(lambda: publishers_of(file))
+    expected = expected_publisher(settings)
+    return [p for p in found if not p.is_same(expected)] if found else [None]
+
+
+def yank_alarms(version: Version, files: Sequence[DistributionPackage]) -> Iterator[Alarm]:
+    """A version that was yanked."""
+    reasons = [file.yanked_reason or "no reason given" for file in files if file.is_yanked]
+    if reasons:
+        wrong = ".github/release/RECOVERY.md, 'A wrong version is published'"
+        yield Alarm(f"{version} is yanked on PyPI: {as_code(reasons[0])}", wrong, version)
+
+
+# ---- The GitHub Release -----------------------------------------------------------------------------
+
+
+def release_alarms(
+    github: GitHub,
+    version: Version,
+    files: Sequence[DistributionPackage],
+    release: Mapping[str, Any] | None,
+    now: dt.datetime,
+) -> Iterator[Alarm]:
+    """A version on PyPI whose GitHub Release is not published, or lists other files."""
+    if release is None or release["draft"]:
+        # A token that may not write contents, as the watch's, does not see drafts.
+        since = min((file.upload_time for file in files if file.upload_time), default=now)
+        if now - since > PATIENCE and not all(file.is_yanked for file in files):
+            what = "is still a draft" if release else "is not published"
+            yield Alarm(
+                f"{version} is on PyPI since {since:%Y-%m-%d}, and its GitHub Release {what}",
+                STOPPED,
+                version,
+            )
+        return
+    listed = checksums_of(github, release)
+    if listed is None:
+        yield Alarm(
+            f"The GitHub Release of {version} has no list SHA256SUMS that can be read", version=version
+        )
+        return
+    served = {file.filename: (file.digests or {}).get("sha256") for file in files}
+    for name in sorted(served.keys() | listed.keys()):
+        if name not in listed:
+            problem = "is not in SHA256SUMS"
+        elif name not in served:
+            problem = "is missing there, and is in SHA256SUMS"
+        elif served[name] != listed[name]:
+            problem = "has other contents than SHA256SUMS says"
+        else:
+            continue
+        yield Alarm(f"{as_code(name)} on PyPI {problem} of the GitHub Release", version=version)
+
+
+def checksums_of(github: GitHub, release: Mapping[str, Any]) -> dict[str, str] | None:
+    """The hashes that a GitHub Release lists, by file name; None if it lists none."""
+    for asset in release["assets"]:
+        if asset["name"] == "SHA256SUMS":
+            data = github.download(f"releases/assets/{asset['id']}", accept="application/octet-stream")
+            try:
+                return parse_checksums((data or b"").decode())[1]
+            except (ReleaseError, ValueError):
+                return None
+    return None
+
+
+def lost_alarms(
+    github: GitHub, served: Mapping[Version, object], releases: Mapping[Version, Mapping[str, Any]]
+) -> Iterator[Alarm]:
+    """A release of the workflow's, published on GitHub, of which PyPI has nothing any more."""
+    for version in sorted(releases.keys() - served.keys(), reverse=True):
+        release = releases[version]
+        if not release["draft"] and checksums_of(github, release) is not None:
+            yield Alarm(f"{version} is published on GitHub, and PyPI has no file of it", version=version)
+
+
+def tag_alarms(
+    github: GitHub,
+    settings: Settings,
+    served: Iterable[Version],
+    releases: Iterable[Version],
+    now: dt.datetime,
+) -> list[Alarm]:
+    """A tag that led to no release, unless a newer one did."""
+    done = {*served, *releases}
+    newest = max(done, default=None)
+    alarms = []
+    for tag in github.get_all("tags"):
+        version = settings.tagged_version(tag["name"])
+        if version is None or version in done or (newest is not None and version < newest):
+            continue
+        if now - tagged_at(github, tag) > PATIENCE:
+            text = f"The tag {as_code(tag['name'])} led to no release"
+            alarms.append(Alarm(text, STOPPED, version))
+    return alarms
+
+
+def tagged_at(github: GitHub, tag: Mapping[str, Any]) -> dt.datetime:
+    """When a tag was made, as far as it says so, else when its commit was."""
+    target = (github.get(f"git/ref/tags/{quoted(tag['name'])}") or {}).get("object", {})
+    made = github.get(f"git/tags/{target['sha']}") if target.get("type") == "tag" else None
+    date = ((made or {}).get("tagger") or {}).get("date")
+    if not date:
+        commit = github.get(f"commits/{tag['commit']['sha']}") or {}
+        date = commit["commit"]["committer"]["date"]
+    return dt.datetime.fromisoformat(date)
+
+
+# ---- The files that are known -----------------------------------------------------------------------
+
+
+def read_known(root: Path) -> dict[str, str]:
+    """SHA-256 by name of the files that are known.
+
+    Raises:
+        ReleaseError: A line of the list is none.
+    """
+    path = root / KNOWN
+    if not path.exists():
+        return {}
+    known = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        sha256, _, name = line.partition("  ")
+        if len(sha256) != 64 or not name.strip():  # noqa: PLR2004  (SHA-256, in hexadecimal)
+            raise ReleaseError(
+                f"{KNOWN} has the line {line!r}",
+                expected="a SHA-256, two spaces and a file name, as in SHA256SUMS",
+                fix=f"git rm {KNOWN}, then uv run .github/release/tool.py watch --list-known",
+                see="docs/protect.md of the template",
+            )
+        known[name.strip()] = sha256
+    return known
+
+
+def unknown_files(root: Path, settings: Settings) -> dict[str, str]:
+    """SHA-256 by name of the files on PyPI that the release workflow did not upload, those known included."""
+    page = patiently(lambda: page_of(settings))
+    known = read_known(root)
+    return {
+        file.filename: (file.digests or {}).get("sha256") or ""
+        for file in (page.packages if page else ())
+        if file.filename in known or unexpected_publishers(file, settings)
+    }
