@@ -209,14 +209,14 @@ def stricter(found: dict[str, Any], wanted: dict[str, Any], example: str) -> tup
         merged["conditions"] = {"ref_name": {"include": include + absent, "exclude": left}}
         changes += [f"applies to {p}" for p in absent] + [f"no exception for {p}" for p in holes]
     actors = found.get("bypass_actors") or []
-    allowed = [a for a in actors if not _is_writers(a)] if wanted["bypass_actors"] else []
+    allowed = [a for a in actors if not is_writers(a)] if wanted["bypass_actors"] else []
     if len(allowed) < len(actors):
         merged["bypass_actors"] = allowed
         changes.append("bypassed by maintainers only" if wanted["bypass_actors"] else "bypassed by nobody")
     return merged, changes
 
 
-def _is_writers(actor: dict[str, Any]) -> bool:
+def is_writers(actor: dict[str, Any]) -> bool:
     """Whether an entry of a bypass list stands for everybody who may push."""
     return actor.get("actor_type") == "RepositoryRole" and actor.get("actor_id") == WRITERS
 

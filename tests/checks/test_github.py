@@ -46,6 +46,11 @@ def bypassed_rule(desk: Bench) -> None:
     desk.github.ruleset("never")["bypass_actors"] = [actor]
 
 
+def writers_create(desk: Bench) -> None:
+    actor = {"actor_id": 4, "actor_type": "RepositoryRole", "bypass_mode": "always"}
+    desk.github.ruleset("created")["bypass_actors"].append(actor)
+
+
 def excluded_tags(desk: Bench) -> None:
     desk.github.ruleset("never")["conditions"]["ref_name"]["exclude"] = ["refs/tags/v1.*"]
 
@@ -125,6 +130,14 @@ def token_kept(desk: Bench) -> None:
     desk.github.repo["secrets"] = {"PYPI_API_TOKEN": "x", "CODECOV": "y"}
 
 
+def token_of_an_environment(desk: Bench) -> None:
+    desk.github.environment("pypi", secrets={"PYPI_TOKEN": "x", "SENTRY": "y"})
+
+
+def token_of_the_organisation(desk: Bench) -> None:
+    desk.github.repo["organization_secrets"] = {"TWINE_PASSWORD": "x"}
+
+
 def a_fork(desk: Bench) -> None:
     desk.github.repo["fork"] = True
 
@@ -138,7 +151,10 @@ def not_pushed(desk: Bench) -> None:
 
 
 BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
-    *(("tag-rules", change) for change in (no_rule, disabled_rule, bypassed_rule, excluded_tags)),
+    *(
+        ("tag-rules", change)
+        for change in (no_rule, disabled_rule, bypassed_rule, writers_create, excluded_tags)
+    ),
     *(
         ("environments", change)
         for change in (no_environment, no_reviewer, any_ref, any_branch, no_tags, protected_branches)
@@ -146,7 +162,10 @@ BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
     *(("actions-on", change) for change in (actions_off, local_actions, release_off)),
     *(("actions-on", change) for change in (selected_actions, no_selected_action, blocked_action)),
     *(("hardened", change) for change in (releases_change, tokens_write, loose_actions)),
-    ("stored-tokens", token_kept),
+    *(
+        ("stored-tokens", change)
+        for change in (token_kept, token_of_an_environment, token_of_the_organisation)
+    ),
     ("repository", a_fork),
     ("repository", not_pushed),
     ("package", another_clone),
@@ -164,7 +183,8 @@ def test_what_is_broken_on_github_is_named(
 
 
 @pytest.mark.parametrize(
-    "change", [no_rule, disabled_rule, bypassed_rule, no_environment, no_reviewer, any_ref, no_tags]
+    "change",
+    [no_rule, disabled_rule, bypassed_rule, writers_create, no_environment, no_reviewer, any_ref, no_tags],
 )
 def test_what_the_doctor_finds_set_up_mends(
     set_up_desk: Bench, change: Callable[[Bench], None], capsys: pytest.CaptureFixture[str]
@@ -173,6 +193,19 @@ def test_what_the_doctor_finds_set_up_mends(
     assert github_settings.AGAIN in {results(set_up_desk)[check].fix for check in failed(set_up_desk)}
     set_up_desk.run("setup", "--yes", capsys=capsys)
     assert failed(set_up_desk) == set()
+
+
+@pytest.mark.requirement("X15", "X2")
+def test_a_token_is_named_with_the_place_that_it_is_deleted_from(set_up_desk: Bench) -> None:
+    for change in (token_kept, token_of_an_environment, token_of_the_organisation):
+        change(set_up_desk)
+    found = results(set_up_desk)["stored-tokens"]
+    assert "the secret PYPI_TOKEN of the environment pypi is not needed" in found.found
+    assert [command.strip("` ") for command in found.fix.partition("`")[2].split(";")] == [
+        f"gh secret delete PYPI_API_TOKEN --repo {REPOSITORY}",
+        f"gh secret delete TWINE_PASSWORD --org {REPOSITORY.partition('/')[0]}",
+        f"gh secret delete PYPI_TOKEN --repo {REPOSITORY} --env pypi",
+    ]
 
 
 def test_the_command_for_selected_actions_adds_those_of_the_release(set_up_desk: Bench) -> None:

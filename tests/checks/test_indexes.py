@@ -26,20 +26,7 @@ class File:
 
     provenance_url: str | None
     upload_time: dt.datetime | None = WHEN
-
-
-@dataclasses.dataclass
-class Answer:
-    """What an index says about a file's provenance."""
-
-    content: Any
-
-    def raise_for_status(self) -> None:
-        """Nothing is wrong."""
-
-    def json(self) -> Any:  # noqa: ANN401  (JSON)
-        """The contents."""
-        return self.content
+    filename: str = "demo_pkg-1.0.tar.gz"
 
 
 def checked(
@@ -47,6 +34,7 @@ def checked(
     patch: pytest.MonkeyPatch,
     files: list[File] | Exception,
     publisher: dict[str, Any] | None = None,
+    settings: str = "",
 ) -> dict[str, Finding]:
     """What the checks find, by name, where PyPI has some files and TestPyPI has none.
 
@@ -55,6 +43,7 @@ def checked(
         patch: Undone after the test.
         files: The files, or the error that the client raises.
         publisher: Who published those with a provenance.
+        settings: An index that has no attestations, as settings.toml says.
     """
     asked = []
 
@@ -67,10 +56,11 @@ def checked(
         return files
 
     patch.setattr(index, "files_of", files_of)
-    patch.setattr(
-        requests, "get", lambda *_, **__: Answer({"attestation_bundles": [{"publisher": publisher}]})
-    )
+    known = [index.Publisher("GitHub", **{k: v or "" for k, v in publisher.items()})] if publisher else []
+    patch.setattr(index, "publishers_of", lambda _: known)
     context = read_context(package, package, lambda _: pytest.fail("GitHub was asked"))
+    if settings and context.settings:
+        context.settings = dataclasses.replace(context.settings, without_attestations=(settings,))
     found = {f.check: f for f in examine(context, indexes.CHECKS)}
     assert sorted(asked) == ["PyPI", "TestPyPI"]  # once each
     return found
@@ -116,7 +106,28 @@ def test_files_without_attestations_are_anybodys(
 ) -> None:
     found = checked(default_package, monkeypatch, [File(None)])
     assert found["name-pypi"].found.startswith("taken, by files without attestations")
-    assert {f.result for name, f in found.items() if name.endswith("-pypi")} == {Result.UNKNOWN}
+    assert {found[name].result for name in ("name-pypi", "publisher-pypi")} == {Result.UNKNOWN}
+    assert found["attested-pypi"].result is Result.PASS, "older than the first attested one"
+
+
+@pytest.mark.requirement("X5", "X13", "R2", "R10")
+def test_a_newer_file_that_no_workflow_made_is_named(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pattern of the attacks of 2026: a stolen token uploads past the workflow."""
+    old = File(None, WHEN - dt.timedelta(days=1), "demo_pkg-0.9.tar.gz")
+    stolen = File(None, WHEN + dt.timedelta(days=1), "demo_pkg-1.1.tar.gz")
+    good = File("https://x/", WHEN + dt.timedelta(days=2), "demo_pkg-1.2.tar.gz")
+    found = checked(default_package, monkeypatch, [old, File("https://x/"), stolen, good], PUBLISHER)
+    assert {name for name, f in found.items() if f.result is Result.FAIL} == {"attested-pypi"}
+    assert found["attested-pypi"].found == (
+        "demo_pkg-1.1.tar.gz has no attestation, and older files have one"
+    )
+    assert "revoke every token" in found["attested-pypi"].fix
+    found = checked(default_package, monkeypatch, [old, File("https://x/"), good], PUBLISHER)
+    assert found["attested-pypi"].result is Result.PASS
+    found = checked(default_package, monkeypatch, [File("https://x/"), stolen], PUBLISHER, settings="pypi")
+    assert found["attested-pypi"].found == "not asked for: without-attestations in settings.toml"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +142,7 @@ def test_an_index_that_is_away_fails_nothing(
     default_package: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     found = checked(default_package, monkeypatch, error)
-    for name in ("publisher-pypi", "name-pypi"):
+    for name in ("publisher-pypi", "name-pypi", "attested-pypi"):
         assert (found[name].result, found[name].found) == (Result.UNKNOWN, said)
     assert found["name-testpypi"].result is Result.PASS
 

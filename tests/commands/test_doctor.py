@@ -269,8 +269,8 @@ def test_without_a_network_each_index_is_named_once(set_up_desk: Bench, run: Com
     without_network(set_up_desk)
     text = " ".join(run().printed.split())
     for title in ("TestPyPI", "PyPI"):
-        line = f"{title} could not be reached. Not checked: Publisher on {title}, Name on {title}."
-        assert f" {line}" in text
+        names = ", ".join(f"{check} on {title}" for check in ("Publisher", "Name", "Attestations"))
+        assert f" {title} could not be reached. Not checked: {names}." in text
 
 
 def test_without_a_login_the_files_are_checked_all_the_same(set_up_desk: Bench, run: Command) -> None:

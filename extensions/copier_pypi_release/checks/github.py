@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import shlex
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -86,7 +87,9 @@ def tag_rules(context: Context) -> str:
             kinds = {rule["type"] for rule in found.get("rules", [])}
             if applies and not any(fnmatchcase(ref, p) for p in names.get("exclude", [])):
                 # Whoever bypasses a rule that forbids moving moves tags; who bypasses is shown to admins.
-                held |= kinds if not found.get("bypass_actors") else kinds & {"creation"}
+                actors = found.get("bypass_actors") or []
+                if not any(map(desired().is_writers, actors)):
+                    held |= kinds & {"creation"} if actors else kinds
     lacking = [kind for kind in ("creation", "update", "deletion") if kind not in held]
     require(
         [f"nothing forbids the {' and the '.join(lacking)} of {ref}"] if lacking else [],
@@ -222,10 +225,24 @@ def stored_tokens(context: Context) -> str:
     """No API token of an index is kept as a secret: trusted publishing needs none."""
     github = context.github
     context.only_admins("settings/secrets/actions")
-    names = [s["name"] for s in github.get_all("actions/secrets", "secrets") if SECRETS.search(s["name"])]
-    commands = "; ".join(f"gh secret delete {name} --repo {context.repository}" for name in names)
+    owner = context.repository.partition("/")[0]
+    places = {  # where a job of this repository can get a secret from, and how one is named to gh
+        "actions/secrets": ("", f"--repo {context.repository}"),
+        "actions/organization-secrets": (" of the organisation", f"--org {owner}"),
+    }
+    for environment in github.get_all("environments", "environments"):
+        name = environment["name"]
+        option = f"--repo {context.repository} --env {shlex.quote(name)}"
+        places[f"environments/{quote(name, safe='')}/secrets"] = (f" of the environment {name}", option)
+    found = [
+        (secret["name"], of, option)
+        for path, (of, option) in places.items()
+        for secret in github.get_all(path, "secrets")
+        if SECRETS.search(secret["name"])
+    ]
+    commands = "; ".join(f"gh secret delete {name} {option}" for name, _, option in found)
     require(
-        (f"the secret {name} is not needed for trusted publishing" for name in names),
+        (f"the secret {name}{of} is not needed for trusted publishing" for name, of, _ in found),
         fix=f"revoke the token on the index, then `{commands}`",
     )
     return "none"

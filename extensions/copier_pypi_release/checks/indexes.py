@@ -11,7 +11,7 @@ from copier_pypi_release.checks import NOTHING, Check, CheckFailed, CheckSkipped
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from release_lib.index import Index
+    from release_lib.index import Index, Publisher
 
     from copier_pypi_release.checks.context import Context
 
@@ -63,7 +63,7 @@ def _ask(context: Context, key: str) -> list[Any] | CheckSkipped | None:
         return _silent(f"{TITLES[key]} does not answer as an index does ({type(error).__name__})")
 
 
-def newest_publisher(context: Context, key: str) -> dict[str, Any] | None:
+def newest_publisher(context: Context, key: str) -> Publisher | None:
     """The trusted publisher of the newest file that has an attestation (PEP 740), or None.
 
     Raises:
@@ -73,18 +73,29 @@ def newest_publisher(context: Context, key: str) -> dict[str, Any] | None:
     if not attested:
         return None
     import requests  # noqa: PLC0415  (see `index`)
+    from release_lib.index import publishers_of  # noqa: PLC0415
 
-    newest = max(attested, key=lambda p: p.upload_time)
     try:
-        answer = requests.get(newest.provenance_url, timeout=30.0)
-        answer.raise_for_status()
-        bundles = answer.json()["attestation_bundles"]
-        found = next((b["publisher"] for b in bundles if b.get("publisher")), None)
-    except (requests.RequestException, ValueError, KeyError, TypeError) as error:
+        found = publishers_of(max(attested, key=lambda p: p.upload_time))
+    except (requests.RequestException, ValueError) as error:
         raise CheckSkipped(
             f"{TITLES[key]} does not show who published", see=project_page(context, key)
         ) from error
-    return dict(found) if found else None
+    return found[0] if found else None
+
+
+def unattested(context: Context, key: str) -> list[str]:
+    """Files without an attestation that came after one with an attestation, newest first.
+
+    Raises:
+        CheckSkipped: The index cannot be asked.
+    """
+    dated = [p for p in files(context, key) or [] if p.upload_time]
+    began = min((p.upload_time for p in dated if p.provenance_url), default=None)
+    if began is None:
+        return []
+    late = [p for p in dated if p.upload_time > began and not p.provenance_url]
+    return [p.filename for p in sorted(late, key=lambda p: p.upload_time, reverse=True)]
 
 
 def project_page(context: Context, key: str) -> str:
@@ -117,7 +128,7 @@ def publisher_on(key: str) -> Callable[[Context], str]:
         }
         wrong = []
         for name, value in expected.items():
-            had = str(found.get(name) or "")
+            had = str(getattr(found, name))
             same = had == value if name == "workflow" else had.casefold() == value.casefold()
             if value and not same:
                 wrong.append(f"published with {name} {had or '(none)'}; {jobs[0].job} has {value}")
@@ -143,7 +154,7 @@ def name_on(key: str) -> Callable[[Context], str]:
             raise CheckSkipped(
                 "taken, by files without attestations: is it yours?", see=project_page(context, key)
             )
-        owner = str(publisher.get("repository", ""))
+        owner = publisher.repository
         if owner.casefold() != context.repository.casefold():
             fix = (
                 "`copier update --data project_name=NAME` with another name"
@@ -152,6 +163,28 @@ def name_on(key: str) -> Callable[[Context], str]:
             )
             raise CheckFailed(f"taken by {owner}", fix=fix, see=project_page(context, key))
         return f"{len(found)} files, from {context.repository}"
+
+    return check
+
+
+def attested_on(key: str) -> Callable[[Context], str]:
+    """No file came to an index past the workflow, since the workflow attests what it uploads."""
+
+    def check(context: Context) -> str:
+        if not any(job.index == key for job in context.publishing_jobs):
+            raise CheckSkipped(f"no workflow here uploads to {TITLES[key]}")
+        if context.settings and key in context.settings.without_attestations:
+            return "not asked for: without-attestations in settings.toml"
+        late = unattested(context, key)
+        require(
+            [f"{name} has no attestation, and older files have one" for name in late],
+            fix="find out who uploaded it (Security history on the index); if it was nobody of yours, yank "
+            "it and revoke every token",
+            see=".github/release/RECOVERY.md, 'A file that this workflow did not upload'"
+            if context.settings
+            else project_page(context, key),
+        )
+        return "every file since the first attested one"
 
     return check
 
@@ -173,6 +206,16 @@ CHECKS = (
             f"Name on {title}",
             "A name belongs to whoever uploads first.",
             name_on(key),
+            NOTHING,
+        )
+        for key, title in TITLES.items()
+    ),
+    *(
+        Check(
+            f"attested-{key}",
+            f"Attestations on {title}",
+            "A file that no workflow made was uploaded with a token, as in the attacks of 2026.",
+            attested_on(key),
             NOTHING,
         )
         for key, title in TITLES.items()

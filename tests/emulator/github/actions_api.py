@@ -602,6 +602,21 @@ def list_secrets(call: Call) -> Answer:
     return call.page(names, "secrets")
 
 
+@route("GET", "/repos/<owner>/<name>/actions/organization-secrets", level="admin")
+def list_organization_secrets(call: Call) -> Answer:
+    """List the names of the organisation's secrets that the repository may use."""
+    return call.page([{"name": name} for name in call.repo.get("organization_secrets", {})], "secrets")
+
+
+@route("GET", "/repos/<owner>/<name>/environments/<env>/secrets", level="admin")
+def list_environment_secrets(call: Call, env: str) -> Answer:
+    """List the names of an environment's secrets."""
+    found = call.repo["environments"].get(env)
+    if found is None:
+        raise ApiError(404, "Not Found")
+    return call.page([{"name": name} for name in found.get("secrets", {})], "secrets")
+
+
 @route("GET", "/repos/<owner>/<name>/actions/variables", permission="actions")
 def list_variables(call: Call) -> Answer:
     """List configuration variables."""
