@@ -125,8 +125,8 @@ def token_kept(desk: Bench) -> None:
     desk.github.repo["secrets"] = {"PYPI_API_TOKEN": "x", "CODECOV": "y"}
 
 
-def a_fork(desk: Bench) -> None:
-    desk.github.repo["fork"] = True
+def archived(desk: Bench) -> None:
+    desk.github.repo["archived"] = True
 
 
 def another_clone(desk: Bench) -> None:
@@ -147,7 +147,7 @@ BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
     *(("actions-on", change) for change in (selected_actions, no_selected_action, blocked_action)),
     *(("hardened", change) for change in (releases_change, tokens_write, loose_actions)),
     ("stored-tokens", token_kept),
-    ("repository", a_fork),
+    ("repository", archived),
     ("repository", not_pushed),
     ("package", another_clone),
 ]
