@@ -296,7 +296,7 @@ def exported(repository: Path, folder: Path, ref: str) -> Path:
     ("prefix", "version"),
     [
         *((prefix, "1.2.3") for prefix in ("v", "", "release-", "demo-pkg/v", "demo-pkg@", "a.b_")),
-        *(("v", version) for version in ("1!2.0", "1.3.0rc1", "1.2.3.post1", "2026.11.22", "1.0.dev4")),
+        *(("v", version) for version in ("1!2.0", "1.3.0rc1", "1.2.3.post1", "2026.11.22", "1.0.dev0")),
     ],
 )
 def test_a_tag_with_any_prefix_is_the_version(

@@ -224,7 +224,7 @@ def test_uv_is_that_of_the_list(packages: list[Package]) -> None:
 def test_ci_starts_from_commits_and_once_a_week(packages: list[Package]) -> None:
     for package in packages:
         on = package.workflow(CI).triggers
-        assert set(on) >= {"push", "pull_request", "schedule", "workflow_dispatch"}
+        assert set(on) >= {"push", "pull_request", "merge_group", "schedule", "workflow_dispatch"}
         assert set(on["push"]) == {"branches"}
         (schedule,) = on["schedule"]
         minute, hour, *days = schedule["cron"].split()

@@ -40,7 +40,10 @@ class GitHubError(ReleaseError):
     """
 
     def __init__(self, action: str, status: int, message: str, needed: str = "") -> None:
-        if status in {requests.codes.unauthorized, requests.codes.forbidden, requests.codes.not_found}:
+        if "Upgrade to" in message or "billing plan" in message:
+            expected = "a plan that has this for private repositories, or a public repository"
+            fix = "change the plan or the visibility, then run this again"
+        elif status in {requests.codes.unauthorized, requests.codes.forbidden, requests.codes.not_found}:
             expected = f"a token with the right {needed}" if needed else "a login that may do this"
             fix = "gh auth login --scopes repo (or GH_TOKEN with that right), then run this again"
         else:  # no right is missing: the request does not fit the repository, its plan or its state
@@ -153,8 +156,12 @@ class GitHub:
                 fix=f"gh repo view {self.repository}, and gh auth switch if you have another login",
                 see=SEE,
             )
-        if found["full_name"].casefold() != self.repository.casefold():
-            owner, _, name = found["full_name"].partition("/")
+        owner, _, name = found["full_name"].partition("/")
+        # The owner in any case, but PyPI looks a publisher up by the exact name of the repository.
+        if (owner.casefold(), name) != (
+            self.repository.partition("/")[0].casefold(),
+            self.repository.partition("/")[2],
+        ):
             raise ReleaseError(
                 f"{self.repository} is called {found['full_name']} by now",
                 expected="its present name in settings.toml, because the trusted publishers compare it",
@@ -204,7 +211,9 @@ class GitHub:
     def _checked(self, answer: requests.Response, method: str, path: str) -> requests.Response:
         limited = answer.headers.get("X-RateLimit-Remaining") == "0" or "Retry-After" in answer.headers
         if answer.status_code in {403, 429} and (limited or "rate limit" in answer.text):
-            reset = answer.headers.get("X-RateLimit-Reset", "")
+            reset, wait = (answer.headers.get(n, "") for n in ("X-RateLimit-Reset", "Retry-After"))
+            if wait.isdecimal():  # a secondary limit; the reset is that of the other one
+                reset = str(int(time.time()) + int(wait))
             until = (
                 f"{dt.datetime.fromtimestamp(int(reset), dt.UTC):%Y-%m-%d %H:%M} UTC" if reset else "later"
             )

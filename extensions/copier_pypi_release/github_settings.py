@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from release_lib.step import ReleaseError
 
-from copier_pypi_release.github import quoted
+from copier_pypi_release.github import GitHubError, quoted
 from copier_pypi_release.workflow_files import unpinned
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 AGAIN = "uv run .github/release/tool.py setup"
 JOBS = {"testpypi": "publish-testpypi", "pypi": "publish-pypi"}
 WRITERS = 4  # GitHub's number of the role "write" in the list of those who may bypass a rule
+FORBIDDEN = 403
 CUSTOM = {"protected_branches": False, "custom_branch_policies": True}
 
 
@@ -87,6 +88,37 @@ class ReviewOptions:
     no_self_review: bool = False
 
 
+# What GitHub does not have for a private repository, by the plan of its owner.
+LACKS = {
+    "free": ("environments", "tag rules", "reviewers"),
+    "pro": ("reviewers",),
+    "team": ("reviewers",),
+}
+
+
+def plan_of(github: GitHub, info: dict[str, Any]) -> str:
+    """The plan that limits a private repository, a key of `LACKS`; empty where no limit is known."""
+    if not info.get("private"):
+        return ""
+    owner = info["owner"]
+    organisation = owner.get("type") == "Organization"
+    try:
+        account = github.get(f"/orgs/{quoted(owner['login'])}" if organisation else "/user") or {}
+    except GitHubError:  # the token of a workflow or an app belongs to nobody
+        account = {}
+    mine = str(account.get("login", "")).casefold() == owner["login"].casefold()
+    name = str((account.get("plan") or {}).get("name", "")).casefold() if mine else ""
+    if name:
+        return name if name in LACKS else ""
+    try:
+        github.get("rulesets")
+    except GitHubError as error:
+        if error.status == FORBIDDEN:
+            return "free"
+        raise
+    return ""
+
+
 def tag_pattern(settings: Settings) -> str:
     """The tags that start a release, as a pattern of GitHub."""
     return f"{settings.tag_prefix}[0-9]*"
@@ -131,6 +163,9 @@ def environment_item(
             "reviewers": [{"type": one.kind, "id": one.id} for one in wanted] or None,
             "deployment_branch_policy": CUSTOM,
         }
+        body = {
+            key: value for key, value in body.items() if value
+        }  # a smaller plan refuses the others' names
         if found.get("can_admins_bypass") is False:
             body["can_admins_bypass"] = False  # stricter than the default, so it stays
         calls.append(Call("PUT", path, body))
@@ -262,16 +297,27 @@ def plan(
     Raises:
         ReleaseError: GitHub does not show a setting, or a file of the repository is missing.
     """
-    default_branch = str(github.repository_info()["default_branch"])
-    listed = github.get_all("rulesets")
+    info = github.repository_info()
+    default_branch, name = str(info["default_branch"]), plan_of(github, info)
+    lacks = LACKS.get(name, ())
+    absent = f"not on the plan {name.title()}"
     example = settings.tag("1.2.3")
-    reviews = {"testpypi": ReviewOptions(), "pypi": review}
+    reviews = {"testpypi": ReviewOptions(), "pypi": ReviewOptions() if "reviewers" in lacks else review}
+    environments = {index: workflow.environment(job) for index, job in JOBS.items()}
+    listed = [] if "tag rules" in lacks else github.get_all("rulesets")
     return [
         *(
-            environment_item(github, workflow.environment(job), default_branch, settings, reviews[index])
-            for index, job in JOBS.items()
+            Item(f"Environment {environments[index]}", absent, absent)
+            if "environments" in lacks
+            else environment_item(github, environments[index], default_branch, settings, reviews[index])
+            for index in JOBS
         ),
-        *(ruleset_item(github, listed, wanted, example) for wanted in rulesets(root)),
+        *(
+            Item(f"Tag rule '{wanted['name']}'", absent, absent)
+            if "tag rules" in lacks
+            else ruleset_item(github, listed, wanted, example)
+            for wanted in rulesets(root)
+        ),
         immutable_item(github),
         token_item(github),
         actions_item(github, unpinned(root)),

@@ -138,8 +138,8 @@ def token_of_the_organisation(desk: Bench) -> None:
     desk.github.repo["organization_secrets"] = {"TWINE_PASSWORD": "x"}
 
 
-def a_fork(desk: Bench) -> None:
-    desk.github.repo["fork"] = True
+def archived(desk: Bench) -> None:
+    desk.github.repo["archived"] = True
 
 
 def another_clone(desk: Bench) -> None:
@@ -166,7 +166,7 @@ BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
         ("stored-tokens", change)
         for change in (token_kept, token_of_an_environment, token_of_the_organisation)
     ),
-    ("repository", a_fork),
+    ("repository", archived),
     ("repository", not_pushed),
     ("package", another_clone),
 ]

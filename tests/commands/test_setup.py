@@ -48,6 +48,41 @@ def plan_of(desk: Bench) -> dict[str, github_settings.Item]:
     return {item.title: item for item in items}
 
 
+# ---- Private repositories ---------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P9.5", "P2.3")
+@pytest.mark.parametrize("plan", ["free", "pro", "team"])
+def test_a_private_repository_gets_what_its_plan_has_and_the_rest_is_named(
+    desk: Bench, run: Command, plan: str
+) -> None:
+    desk.github.repo["private"] = True
+    desk.github.store.user(OWNER)["plan"] = plan
+    outcome = run("--yes")
+    assert outcome.status == 0, outcome.errors
+    said = " ".join(outcome.printed.split())
+    assert f"is private, and its owner's plan is {plan.title()}: GitHub has no" in said
+    assert "whoever may push a tag releases" in said
+    made = desk.github.repo
+    assert made["immutable_releases"] is True
+    if plan == "free":
+        assert (made["environments"], made["rulesets"]) == ({}, [])
+        assert "not on the plan Free" in said
+    else:
+        assert [e["reviewers"] for e in made["environments"].values()] == [[], []]
+        assert all(e["policies"] for e in made["environments"].values())
+        assert len(made["rulesets"]) == 2
+    assert "Everything is set up already" in run("--yes").printed
+
+
+@pytest.mark.requirement("P9.5")
+def test_a_plan_that_is_not_shown_is_known_by_what_github_refuses(desk: Bench, run: Command) -> None:
+    desk.github.repo["private"] = True
+    desk.github.store.user(OWNER)["plan"] = "free"
+    desk.github.answers("GET", "/user", {"message": "Resource not accessible by integration"}, 403)
+    assert "its owner's plan is Free" in " ".join(run("--yes").printed.split())
+
+
 # ---- From nothing -----------------------------------------------------------------------------------
 
 
@@ -382,9 +417,9 @@ def renamed(desk: Bench, folder: Path) -> None:
     desk.github.store.rename(desk.github.repo, "new-name")
 
 
-def a_fork(desk: Bench, folder: Path) -> None:
+def other_case(desk: Bench, folder: Path) -> None:
     assert folder.exists()
-    desk.github.repo["fork"] = True
+    desk.github.repo.update(full_name=f"{OWNER}/Demo-Pkg", name="Demo-Pkg")
 
 
 def archived(desk: Bench, folder: Path) -> None:
@@ -450,7 +485,7 @@ BAD = [
         "is called demo-pkg/new-name by now",
         "copier update --data repository_owner=demo-pkg --data repository_name=new-name",
     ),
-    (a_fork, "is a fork", "run this in a clone of the original"),
+    (other_case, "is called demo-pkg/Demo-Pkg by now", "--data repository_name=Demo-Pkg"),
     (archived, "is archived", "correct settings.toml"),
     (no_rights, "grace has the role write", "ask demo-pkg, ada to run"),
     (a_guest, "guest has the role read", "ask the owner, demo-pkg to run"),

@@ -353,9 +353,20 @@ def test_the_publisher_has_another_environment(built: Maintainer, index: IndexNa
 @pytest.mark.requirement("P9.4")
 def test_a_fork_pushes_a_tag(ready: Maintainer) -> None:
     """In a fork nothing runs, and nothing is published."""
+    release = ".github/workflows/release.yml"
+    text = (ready.clone / release).read_text(encoding="utf-8")
+    ready.commit("ci: of upstream", {release: text.replace("owner == 'octo-org'", "owner == 'upstream'")})
     ready.sandbox.github.settings(REPOSITORY, fork=True)
-    ready.release()
+    ready.wait().release()
     assert {fact["result"] for fact in ready.run["results"].values()} == {"skipped"}
+
+
+@pytest.mark.requirement("P9.4")
+def test_the_repository_is_a_maintained_fork(ready: Maintainer) -> None:
+    """A fork that is the project's own repository releases."""
+    ready.sandbox.github.settings(REPOSITORY, fork=True)
+    ready.set_reviewer("testpypi")
+    ready.release().waits_for("testpypi")
 
 
 @pytest.mark.requirement("X4", "X7")

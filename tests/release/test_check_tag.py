@@ -72,7 +72,7 @@ def started(kind: str | None, ref: str, tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.requirement("P4.2", "U5")
-@pytest.mark.parametrize("version", ["1.2.3", "1.2.3.post1", "1!2.0", "1.2.3rc1", "1.2.dev1"])
+@pytest.mark.parametrize("version", ["1.2.3", "1.2.3.post1", "1!2.0", "1.2.3rc1", "1.2.dev0"])
 def test_the_tag_of_the_workflow_is_checked(
     version: str, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,14 @@ def asked(repository: str = "demo-pkg/demo-pkg", workflow: str = "ci.yml") -> st
         pytest.param([ci_run(1), ci_run(2, conclusion="failure")], id="failed after success"),
         pytest.param([ci_run(2, conclusion="failure"), ci_run(1)], id="failed after success, listed first"),
         pytest.param([ci_run(1), ci_run(10, status="in_progress", conclusion=None)], id="runs again"),
+        pytest.param(
+            [ci_run(1, conclusion="failure"), ci_run(2, event="workflow_dispatch")],
+            id="of a push failed, by hand passed",
+        ),
+        pytest.param([ci_run(1, event="schedule", conclusion="failure"), ci_run(2)], id="weekly run failed"),
+        pytest.param(
+            [ci_run(1), ci_run(2, event="schedule", status="in_progress", conclusion=None)], id="weekly runs"
+        ),
         pytest.param([ci_run(), ci_run(run_attempt=2, conclusion="failure")], id="second attempt failed"),
     ],
 )
@@ -84,6 +92,7 @@ def test_anything_else_lets_the_suite_run(runs: list[dict[str, Any]], gh: Gh, ru
         [ci_run(9, conclusion="failure"), ci_run(10)],
         [ci_run(1), ci_run(2, event="pull_request", conclusion="failure")],
         [ci_run(1, conclusion="failure"), ci_run(1, run_attempt=2)],
+        [ci_run(1, event="schedule", conclusion="failure"), ci_run(2), ci_run(3, event="schedule")],
     ],
 )
 def test_the_newest_run_that_counts_decides(runs: list[dict[str, Any]], gh: Gh, run_step: RunStep) -> None:

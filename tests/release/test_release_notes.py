@@ -317,11 +317,19 @@ def test_whatever_waits_among_the_fragments_is_named(name: str, fragments: Path,
     path = fragments / "changelog.d" / name
     if name == "folder":
         path.mkdir()
+        (path / "x").touch()
     else:
         path.write_text("Something.\n")
-    assert run_step(release_notes, "v0.1.0").lines[0] == (
-        f"1 news fragment(s) are not in CHANGELOG.md yet: {name}"
-    )
+    commit_all(fragments)
+    lines = run_step(release_notes, "v0.1.0").lines
+    if name == "7.feature":
+        assert lines[0] == "1 news fragment(s) are not in CHANGELOG.md yet: 7.feature"
+        return
+    assert lines[0] == f"The news fragment '{name}' has a name that towncrier does not join"
+    assert "KIND is breaking, migration, feature, fix, known-issue" in lines[1]
+    shell(lines[2].removeprefix("Fix: ").partition(", commit")[0], fragments)
+    lines = run_step(release_notes, "v0.1.0").lines if name != "folder" else ()
+    assert not lines or lines[0].startswith("1 news fragment(s) are not in CHANGELOG.md yet: ")
 
 
 @pytest.mark.requirement("P7.3")
@@ -374,10 +382,13 @@ def commits(
     return repository
 
 
+LEFT_OUT = "Commits that these notes leave out:\n\n"
+
+
 def notes(done: Outcome) -> str:
     """The notes in a summary, without its title."""
     assert done.status == 0, done.errors
-    return done.summary.partition("\n\n")[2].strip()
+    return done.summary.partition("\n\n")[2].partition(LEFT_OUT)[0].strip()
 
 
 @pytest.mark.requirement("P7.2", "P7.3", "U2", "U3")
@@ -390,7 +401,7 @@ def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, 
         "perf: faster",
         "migration: rename a to b\n\nWith sed.",
         "feat!: bang only",
-        "fix: footer\n\nBREAKING CHANGE: the thing is gone; use the other",
+        "fix: footer\n\nBREAKING CHANGE: the thing is gone; use the other\n\nIt was slow.\n- And old.",
         "chore: nothing",
         "docs: nothing",
         "not conventional",
@@ -402,9 +413,11 @@ def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, 
         """\
         ### Breaking changes
 
-        - bang only
+        - Bang only
+        - Footer: the thing is gone; use the other
 
-        - the thing is gone; use the other
+          It was slow.
+          - And old.
 
         ### Migration
 
@@ -417,7 +430,6 @@ def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, 
         ### Fixes
 
         - **core:** No longer wrong
-
         - Faster
 
         ### Known issues
@@ -450,7 +462,7 @@ def test_the_notes_are_those_of_the_tag_that_is_asked_for(commits: Repository, r
         commits.commit(f"feat: of {version}")
         commits.tag(f"v{version}", "--annotate", "--message", version)
     commits.commit("feat: later")
-    assert notes(run_step(release_notes, "v0.1.0")) == "### Features\n\n- More\n\n- The first"
+    assert notes(run_step(release_notes, "v0.1.0")) == "### Features\n\n- More\n- The first"
     assert notes(run_step(release_notes, "v0.2.0")) == "### Features\n\n- Of 0.2.0"
     assert notes(run_step(release_notes, "v0.3.0")) == "### Features\n\n- Of 0.3.0"
     assert notes(run_step(release_notes, "v0.4.0")) == "### Features\n\n- Later"
@@ -466,7 +478,7 @@ def test_a_final_release_tells_what_its_prereleases_told(commits: Repository, ru
     commits.tag("nightly-3")
     assert notes(run_step(release_notes, "v0.2.0rc1")) == "### Features\n\n- Of 0.2.0rc1"
     told = notes(run_step(release_notes, "v0.2.0"))
-    assert sorted(told.splitlines()) == sorted("### Features\n\n- Of 0.2.0a1\n\n- Of 0.2.0rc1".splitlines())
+    assert sorted(told.splitlines()) == sorted("### Features\n\n- Of 0.2.0a1\n- Of 0.2.0rc1".splitlines())
 
 
 @pytest.mark.requirement("P7.2")
@@ -479,6 +491,41 @@ def test_a_maintenance_release_tells_what_is_new_on_its_own_branch(
     commits.commit("fix: in both")
     commits.tag("v0.1.1")
     assert notes(run_step(release_notes, "v0.1.1")) == "### Fixes\n\n- In both"
+
+
+@pytest.mark.requirement("P7.2", "P7.3")
+def test_what_git_cliff_leaves_out_is_listed(commits: Repository, run_step: RunStep) -> None:
+    for message in ("feat: told", "Fix: a", "fix : b", "no type", "FEAT: c", "chore: e", "typo: f"):
+        commits.commit(message)
+    done = run_step(release_notes, "v0.2.0")
+    assert notes(done) == "### Features\n\n- Told"
+    listed = done.summary.partition(LEFT_OUT)[2].split("\n")
+    assert sorted(line.strip() for line in listed if line) == sorted(
+        ["Fix: a", "fix : b", "no type", "FEAT: c", "chore: e", "typo: f"]
+    )
+
+
+@pytest.mark.requirement("P7.2")
+def test_nothing_is_listed_when_everything_is_told(commits: Repository, run_step: RunStep) -> None:
+    commits.commit("feat: told")
+    assert LEFT_OUT not in run_step(release_notes, "v0.2.0").summary
+
+
+@pytest.mark.requirement("P4.4", "P7.2")
+@pytest.mark.parametrize("old", ["v", "", "demo-pkg-"])
+def test_a_changed_prefix_does_not_tell_the_whole_history_again(
+    old: str, commits: Repository, run_step: RunStep, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits.git("tag", "--delete", "v0.1.0")
+    if old == "demo-pkg-":  # no bare version: the settings of that commit say that it was a prefix
+        known = f'distribution = "demo-pkg"\ntag-prefix = "{old}"\n'
+        commits.commit("feat: old", **{".github/release/settings.toml": known})
+    commits.tag(f"{old}0.2.0")
+    commits.tag("other-pkg/v0.3.0")
+    commits.commit("feat: new")
+    chosen = dataclasses.replace(settings, release_notes="git-cliff", tag_prefix="release-")
+    monkeypatch.setattr(release_notes, "load_settings", lambda: chosen)
+    assert notes(run_step(release_notes, "release-0.4.0")) == "### Features\n\n- New"
 
 
 @pytest.mark.requirement("T5")

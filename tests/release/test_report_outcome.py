@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import report_outcome
@@ -27,12 +27,19 @@ def _nothing_on_the_indexes(indexes: dict[str, LocalIndex]) -> None:
     assert indexes
 
 
-def report(run_step: RunStep, monkeypatch: pytest.MonkeyPatch, results: dict[str, str]) -> Outcome:
+def issue(number: int, title: str, author: str = "app/github-actions") -> dict[str, Any]:
+    """An issue as gh lists it."""
+    return {"number": number, "title": title, "author": {"login": author}}
+
+
+def report(
+    run_step: RunStep, monkeypatch: pytest.MonkeyPatch, results: dict[str, str], tag: str = "v0.1.0"
+) -> Outcome:
     """Report a run in which every other job succeeded."""
     needs = {job: {"result": results.get(job, "success"), "outputs": {}} for job in STAGES}
     monkeypatch.setenv("NEEDS", json.dumps(needs))
     monkeypatch.setenv("RUN_URL", RUN)
-    return run_step(report_outcome, "v0.1.0")
+    return run_step(report_outcome, tag)
 
 
 def stopped(job: str, how: str = "failure") -> dict[str, str]:
@@ -71,7 +78,7 @@ def test_a_failure_opens_an_issue_that_names_the_stage_the_indexes_and_the_runbo
 ) -> None:
     gh.answers(issue_list=[])
     done = report(run_step, monkeypatch, stopped(job))
-    assert (done.status, done.printed) == (0, body(job) + "\n")
+    assert (done.status, done.summary) == (0, body(job) + "\n\n")
     title = f"Release v0.1.0 stopped at {job}"
     assert gh.calls[-1] == ["issue", "create", "--title", title, "--body", body(job)]
 
@@ -103,9 +110,9 @@ def test_a_second_failure_is_a_comment_under_a_title_that_is_true(
 ) -> None:
     gh.answers(
         issue_list=[
-            {"number": 3, "title": "Release v0.1.0rc1 stopped at build"},
-            {"number": 4, "title": "Re: Release v0.1.0 stopped at build"},
-            {"number": 5, "title": "Release v0.1.0 stopped at gate"},
+            issue(3, "Release v0.1.0rc1 stopped at build"),
+            issue(4, "Re: Release v0.1.0 stopped at build"),
+            issue(5, "Release v0.1.0 stopped at gate"),
         ]
     )
     report(run_step, monkeypatch, stopped("build"))
@@ -116,11 +123,54 @@ def test_a_second_failure_is_a_comment_under_a_title_that_is_true(
 
 
 @pytest.mark.requirement("B7")
+@pytest.mark.parametrize("author", ["mallory", "github-actions", "app/other"])
+def test_an_issue_of_somebody_else_is_left_alone(
+    author: str, gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh.answers(issue_list=[issue(5, "Release v0.1.0 stopped at build", author)])
+    report(run_step, monkeypatch, stopped("build"))
+    assert [call[1] for call in gh.calls] == ["list", "create"]
+    assert report(run_step, monkeypatch, {}).status == 0
+    assert [call[1] for call in gh.calls] == ["list", "create", "list"]
+
+
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("issue list", "the 'demo-pkg/demo-pkg' repository has disabled issues"),
+        ("issue list", "HTTP 403: API rate limit exceeded"),
+        ("issue close", "HTTP 410: Issues are disabled for this repo"),
+    ],
+)
+def test_a_complete_release_is_never_red(
+    command: str, words: str, gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh.answers(issue_list=[issue(5, "Release v0.1.0 stopped at gate")])
+    gh.fails(command, words)
+    done = report(run_step, monkeypatch, {})
+    assert done.status == 0
+    assert words in done.errors
+
+
+@pytest.mark.requirement("B7", "X4")
+def test_a_tag_that_is_text_commands_nothing(
+    gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh.answers(issue_list=[])
+    tag = "v1`\n::error::x\n\n# [Read](https://evil.example) @all"
+    report(run_step, monkeypatch, stopped("gate"), tag)
+    _, _, _, title, _, text = gh.calls[-1]
+    assert title == "Release v1????error??x?????Read??https?//evil.example??@all stopped at gate"
+    assert "The release `v1????error" in text
+
+
+@pytest.mark.requirement("B7")
 @pytest.mark.parametrize("failed_before", [True, False])
 def test_a_success_closes_the_issue_if_there_is_one(
     gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch, *, failed_before: bool
 ) -> None:
-    issues = [{"number": 5, "title": "Release v0.1.0 stopped at gate"}]
+    issues = [issue(5, "Release v0.1.0 stopped at gate")]
     gh.answers(issue_list=issues if failed_before else [])
     done = report(run_step, monkeypatch, {})
     assert (done.status, done.printed) == (0, "v0.1.0 is released up to its draft\n")
@@ -158,6 +208,7 @@ def test_a_refusal_of_github_ends_in_four_lines(
     assert done.lines[0].endswith("the 'demo-pkg/demo-pkg' repository has disabled issues")
     assert done.lines[0].startswith("`gh issue create --title Release v0.1.0 stopped at gate ")
     assert len(done.lines) == 4
+    assert body("gate") in done.summary  # what the issue would have said
 
 
 @pytest.mark.requirement("B7")

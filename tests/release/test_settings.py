@@ -41,7 +41,7 @@ SPELLINGS = {  # wrong: what the index would call it
     "1.0post1": "1.0.post1",
     "1.0.rev3": "1.0.post3",
     "1.0.0-dev": "1.0.0.dev0",
-    "1.0.0dev3": "1.0.0.dev3",
+    "1.0.0dev0": "1.0.0.dev0",
     "01.0.0": "1.0.0",
     "1.02": "1.2",
     "2026.01.02": "2026.1.2",
@@ -60,7 +60,7 @@ def made(prefix: str) -> Settings:
 
 
 def versions() -> st.SearchStrategy[Version]:
-    """Versions without a local part."""
+    """Versions that a tag may release: no local part, no .devN but .dev0."""
     number = st.integers(0, 3000)
     return st.builds(
         lambda epoch, release, pre, post, dev: Version(
@@ -71,7 +71,7 @@ def versions() -> st.SearchStrategy[Version]:
         st.lists(number, min_size=1, max_size=5),
         st.none() | st.builds("{}{}".format, st.sampled_from(["a", "b", "rc"]), number),
         st.none() | number,
-        st.none() | number,
+        st.none() | st.just(0),
     )
 
 
@@ -92,12 +92,38 @@ def test_every_version_in_its_canonical_spelling_is_accepted_after_every_prefix(
 )
 def test_every_other_spelling_is_refused_with_a_tag_that_is_accepted(spelling: str, prefix: str) -> None:
     settings, version = made(prefix), Version(spelling)
-    if str(version) == spelling and version.local is None:
+    if str(version) == spelling and version.local is None and not version.dev:
         assert read_tag(prefix + spelling, settings) == version
         return
     lines = refusal(lambda: read_tag(prefix + spelling, settings))
     right = lines[2].split()[-1]
-    assert read_tag(right, settings) == Version(version.public)
+    released = read_tag(right, settings)
+    assert version.dev or released == Version(version.public)
+
+
+@pytest.mark.requirement("P4.2", "P4.5")
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("1.3.0.dev1", "1.3.0a1"),
+        ("1!2.dev7", "1!2a7"),
+        ("1.3.0b2.dev1", "1.3.0b2"),
+        ("1.3.0.post1.dev3", "1.3.0.post1"),
+        ("1.3.0rc1.post1.dev3", "1.3.0rc1.post1"),
+    ],
+)
+def test_a_tag_that_leaves_the_next_commit_unbuildable_is_refused(
+    wrong: str, right: str, prefix: str
+) -> None:
+    lines = refusal(lambda: read_tag(prefix + wrong, made(prefix)))
+    assert lines[0] == (
+        f"The tag '{prefix}{wrong}' would make every later commit unbuildable: versions between tags are "
+        ".devN too"
+    )
+    assert lines[1] == f"Expected: a pre-release like {prefix}{right}, or .dev0"
+    assert lines[2].endswith(f"git push origin {prefix}{right}")
+    assert read_tag(prefix + right, made(prefix)) == Version(right)
 
 
 @pytest.mark.requirement("P4.2", "P4.4")

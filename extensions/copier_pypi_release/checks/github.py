@@ -59,8 +59,8 @@ def repository(context: Context) -> str:
             if context.settings
             else f"`git remote set-url origin {SITE}/{name}.git`, and correct the publishers' forms",
         )
-    wrong = [f"it is {kind}" for kind in ("archived", "disabled", "fork") if context.facts.get(kind)]
-    require(wrong, fix="release from the original repository, where Actions runs", see=page(context))
+    wrong = [f"it is {kind}" for kind in ("archived", "disabled") if context.facts.get(kind)]
+    require(wrong, fix="release from the repository where Actions runs", see=page(context))
     branch = context.facts["default_branch"]
     absent = [w.place for w in context.releases if context.github.get(f"contents/{w.place}") is None]
     require((f"{place} is not on {branch}, so nothing would start" for place in absent), fix="`git push`")

@@ -1108,8 +1108,9 @@ def ci_rehearsal(workflow: Workflow, context: Context) -> Iterator[str]:
     if matrices[0] != matrices[1]:
         yield f"{ci.file} tests on other systems or Pythons than {workflow.file}"
     pushed = ci.triggers.get("push")
-    if "pull_request" not in ci.triggers or "schedule" not in ci.triggers or "branches" not in (pushed or {}):
-        yield f"{ci.file} does not run for every push, every pull request, and once a week"
+    wanted = {"pull_request", "merge_group", "schedule"}
+    if not wanted <= set(ci.triggers) or "branches" not in (pushed or {}):
+        yield f"{ci.file} does not run for every push, pull request and merge queue, and once a week"
 
 
 @rule(

@@ -7,6 +7,7 @@ shows what only a person can do: the forms of the two trusted publishers.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from release_lib.index import INDEXES
@@ -14,7 +15,16 @@ from release_lib.step import ReleaseError
 
 from copier_pypi_release.console import console, lines, marked, paragraph, table
 from copier_pypi_release.github import SITE, GitHub, check_origin, find_token, quoted
-from copier_pypi_release.github_settings import AGAIN, JOBS, Item, Reviewer, ReviewOptions, plan
+from copier_pypi_release.github_settings import (
+    AGAIN,
+    JOBS,
+    LACKS,
+    Item,
+    Reviewer,
+    ReviewOptions,
+    plan,
+    plan_of,
+)
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.workflow_files import Workflow, load_release
 
@@ -40,16 +50,15 @@ def check_rights(github: GitHub, info: dict[str, Any]) -> None:
     """Check that the login administers the repository, and that releases can run there.
 
     Raises:
-        ReleaseError: It does not; the administrators are named. Or the repository is a fork, or archived.
+        ReleaseError: It does not; the administrators are named. Or the repository is archived.
     """
-    for kind in ("archived", "fork"):
-        if info.get(kind):
-            raise ReleaseError(
-                f"{github.repository} is {'a fork' if kind == 'fork' else 'archived'}: no release runs there",
-                expected="the repository that releases are made from",
-                fix=f"run this in a clone of the original ({github.page()}), or correct settings.toml",
-                see=SEE,
-            )
+    if info.get("archived"):
+        raise ReleaseError(
+            f"{github.repository} is archived: no release runs there",
+            expected="the repository that releases are made from",
+            fix=f"run this in a clone of the original ({github.page()}), or correct settings.toml",
+            see=SEE,
+        )
     held = info.get("permissions") or {}
     if not held.get("admin"):
         role = next((name for right, name in ROLES.items() if held.get(right)), "none")
@@ -183,6 +192,16 @@ def show(to: Console, github: GitHub, items: list[Item], review: ReviewOptions) 
         paragraph(to, WHY_SELF_REVIEW)
 
 
+def limits(name: str) -> str:
+    """What a private repository lacks on a plan, and what then protects a release."""
+    return (
+        f"This repository is private, and its owner's plan is {name.title()}: GitHub has no "
+        f"{', no '.join(LACKS[name])} here. So nobody is asked before PyPI: whoever may push a tag releases. "
+        "Still in force: the trusted publishers, the checks of the tag and its commit, and what the table "
+        f"above has. For the rest: a public repository, or a plan that has it; then {AGAIN}."
+    )
+
+
 def apply(github: GitHub, items: list[Item], to: Console) -> None:
     """Make the changes, one after the other.
 
@@ -282,12 +301,16 @@ def run(options: argparse.Namespace) -> int:
     workflow = load_release(root, settings)
     check_origin(root, settings)
     github = GitHub(settings.repository, find_token())
-    check_rights(github, github.repository_info())
-    asks = not (options.yes or options.dry_run)
-    names = choose_reviewers(github, workflow.environment(JOBS["pypi"]), options.reviewer, ask=asks)
+    info = github.repository_info()
+    check_rights(github, info)
+    asks, limit = not (options.yes or options.dry_run), plan_of(github, info)
+    environment = workflow.environment(JOBS["pypi"])
+    names = [] if limit else choose_reviewers(github, environment, options.reviewer, ask=asks)
     review = ReviewOptions(find_reviewers(github, names), options.no_self_review)
     items = plan(github, root, settings, workflow, review)
     show(to, github, items, review)
+    if limit:
+        paragraph(to, limits(limit))
     changes = [item for item in items if item.calls]
     if options.dry_run:
         lines(to, [f"Nothing was changed (--dry-run). {len(changes)} to create or change."])
@@ -298,7 +321,12 @@ def run(options: argparse.Namespace) -> int:
             lines(to, ["Nothing was changed."])
             return 0
         apply(github, items, to)
-        check_kept(github, plan(github, root, settings, workflow, review))
+        for pause in (1, 2, 4, 8):  # what was just written can be read a moment later
+            items = plan(github, root, settings, workflow, review)
+            if not any(item.calls for item in items):
+                break
+            time.sleep(pause)
+        check_kept(github, items)
     else:
         lines(to, ["Everything is set up already."], style="green")
     show_manual_steps(to, settings, workflow)

@@ -24,7 +24,7 @@ COUNTED_EVENTS = {"push", "schedule", "workflow_dispatch"}
 
 
 def ci_verdict(repository: str, workflow: str, commit: str) -> str:
-    """The address of the newest CI run of a commit if that run passed, else an empty text."""
+    """The address of the newest CI run of a commit if the newest of each event passed, else an empty text."""
     query = urlencode({"head_sha": commit, "per_page": 100})
     answer = run("gh", "api", f"repos/{repository}/actions/workflows/{workflow}/runs?{query}")
     runs = [
@@ -32,10 +32,10 @@ def ci_verdict(repository: str, workflow: str, commit: str) -> str:
         for item in json.loads(answer)["workflow_runs"]
         if item["head_sha"] == commit and item["event"] in COUNTED_EVENTS
     ]
-    newest = max(runs, key=lambda item: (item["run_number"], item["run_attempt"]), default=None)
-    if newest and newest["status"] == "completed" and newest["conclusion"] == "success":
-        return str(newest["html_url"])
-    return ""
+    runs.sort(key=lambda item: (item["run_number"], item["run_attempt"]))
+    newest = {item["event"]: item for item in runs}  # a start by hand does not outweigh the push that failed
+    passed = all(i["status"] == "completed" and i["conclusion"] == "success" for i in newest.values())
+    return str(runs[-1]["html_url"]) if runs and passed else ""
 
 
 def main() -> None:

@@ -13,7 +13,11 @@ git-cliff, as settings.toml says. No notes, no release. Run it from the root of 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import re
+import shlex
+import tomllib
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +26,7 @@ from packaging.version import InvalidVersion, Version
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, git, run, step, summary
 
-GIT_CLIFF = "git-cliff==2.14.2"
+CLIFF = ("uv", "tool", "run", "--quiet", "git-cliff==2.14.2", "--offline", "--ignore-tags", ".*")
 SECTIONS = ("Breaking changes", "Migration", "Features", "Fixes", "Known issues")
 FRAGMENTS = Path("changelog.d")
 
@@ -30,7 +34,7 @@ FRAGMENTS = Path("changelog.d")
 def release_notes(tag: str, version: Version, settings: Settings) -> str:
     """The notes of a version, in Markdown, empty sections left out."""
     if settings.release_notes == "git-cliff":
-        text = from_commits(tag, version, settings)
+        text = run(*CLIFF, "--strip", "all", commits_of(tag, version, settings), env={"NO_COLOR": "1"})
         fix = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
         wanted = f"at least one feat:, fix:, migration: or known-issue: commit since the tag before {tag}"
     else:
@@ -55,6 +59,20 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
 def check_fragments(version: Version, settings: Settings) -> None:
     """Check that towncrier has joined every news fragment."""
     waiting = sorted(p.name for p in FRAGMENTS.glob("*") if not p.name.startswith(("_", ".", "README")))
+    tables = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
+    types = tables.get("towncrier", {}).get("type", [])
+    kinds = [kind.get("directory", kind["name"].lower()) for kind in types]
+    usual = next((kind for kind in kinds if kind.endswith("fix")), "misc")
+    for name in waiting if kinds else ():
+        folder = (FRAGMENTS / name).is_dir()
+        if folder or not set(kinds) & set(name.split(".")[1:]):
+            right = name if folder else f"{FRAGMENTS}/{name.split('.')[0]}.{usual}.md"
+            raise ReleaseError(
+                f"The news fragment {name!r} has a name that towncrier does not join",
+                expected=f"ISSUE.KIND.md or +ANYTHING.KIND.md, where KIND is {', '.join(kinds)}",
+                fix=f"git mv {shlex.quote(f'{FRAGMENTS}/{name}')} {shlex.quote(right)}, commit, tag again",
+                see=settings.see("Release notes"),
+            )
     if waiting:
         raise ReleaseError(
             f"{len(waiting)} news fragment(s) are not in CHANGELOG.md yet: {', '.join(waiting)}",
@@ -110,17 +128,40 @@ def same_version(text: str, version: Version) -> bool:
         return False
 
 
-def from_commits(tag: str, version: Version, settings: Settings) -> str:
-    """What git-cliff, by cliff.toml, makes of the commits since the version before.
+def commits_of(tag: str, version: Version, settings: Settings) -> str:
+    """The commits since the version before, as git and git-cliff take them.
 
     A final release tells again what its pre-releases told: most users never saw those.
     """
     end = git("rev-parse", f"{tag if git('tag', '--list', tag) else 'HEAD'}^{{commit}}")
-    versions = {settings.tagged_version(name): name for name in git("tag", "--merged", end).splitlines()}
+    names = git("tag", "--merged", end).splitlines()
+    versions = {settings.tagged_version(name): name for name in names}
+    if not any(v and v < version for v in versions):  # the first one with this prefix
+        versions = {former_version(name, settings): name for name in names}
     before = [v for v in versions if v and v < version and (version.is_prerelease or not v.is_prerelease)]
-    commits = f"{versions[max(before)]}..{end}" if before else end
-    command = ("uv", "tool", "run", "--quiet", GIT_CLIFF, "--offline", "--strip", "all", commits)
-    return run(*command, env={"NO_COLOR": "1"})
+    return f"{versions[max(before)]}..{end}" if before else end
+
+
+def left_out(commits: str) -> str:
+    """A list of the commits that git-cliff leaves out: it does so without a word, with "Fix: x" for example."""
+    told = {c["id"] for part in json.loads(run(*CLIFF, "--context", commits)) for c in part["commits"]}
+    every = git("log", "--no-merges", "--format=%H %s", commits).splitlines()
+    subjects = [f"    {line.partition(' ')[2]}" for line in every if line.partition(" ")[0] not in told]
+    return "\n".join(["Commits that these notes leave out:", "", *subjects]) if subjects else ""
+
+
+def former_version(tag: str, settings: Settings) -> Version | None:
+    """The version of a tag from before the prefix changed, by the settings of its own commit."""
+    try:
+        old = tomllib.loads(git("show", f"{tag}:.github/release/settings.toml"))
+    except (ReleaseError, ValueError):
+        old = {
+            "tag-prefix": "v" if tag[:1] == "v" else "",
+            "distribution": settings.folder or settings.distribution,
+        }
+    if old.get("distribution") != settings.distribution:
+        return None
+    return dataclasses.replace(settings, tag_prefix=str(old.get("tag-prefix", ""))).tagged_version(tag)
 
 
 def arrange(text: str) -> str:
@@ -156,6 +197,10 @@ def main() -> None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(notes + "\n", encoding="utf-8")
     summary(f"## {settings.distribution} {version}\n\n{notes}")
+    if settings.release_notes == "git-cliff" and (
+        rest := left_out(commits_of(options.tag, version, settings))
+    ):
+        summary(rest)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 from typing import Any
 
 from release_lib.index import INDEXES, published
 from release_lib.settings import Settings, add_tag_argument, load_settings
-from release_lib.step import ReleaseError, run, step
+from release_lib.step import ReleaseError, annotate, run, step, summary
+
+AUTHORS = {"app/github-actions", "github-actions[bot]"}  # as gh and as REST spell it
 
 
 def stopped_at(needs: dict[str, Any]) -> str | None:
@@ -78,27 +81,36 @@ def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
 
 
 def find_issue(tag: str) -> str | None:
-    """Number of the open issue about a tag, or None."""
-    listed = run("gh", "issue", "list", "--state", "open", "--limit", "500", "--json", "number,title")
+    """Number of the open issue about a tag that a workflow opened, or None: titles are free to anybody."""
+    fields = "number,title,author"
+    listed = json.loads(run("gh", "issue", "list", "--state", "open", "--limit", "500", "--json", fields))
     start = f"Release {tag} stopped at "
-    return next((str(i["number"]) for i in json.loads(listed) if i["title"].startswith(start)), None)
+    ours = (i for i in listed if i["title"].startswith(start) and i["author"]["login"] in AUTHORS)
+    return next((str(issue["number"]) for issue in ours), None)
 
 
 def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) -> None:
     """Open, add to, or close the issue about a tag; `needs` has the result of each job, in order."""
-    stage, number = stopped_at(needs), find_issue(tag)
+    stage = stopped_at(needs)
+    tag = re.sub(r"[^\w.!/@+-]", "?", tag)  # a start by hand can name anything, lines and Markdown included
     if stage is None:
-        if number:
-            run("gh", "issue", "close", number, "--comment", f"Released by {run_url}")
+        try:
+            if number := find_issue(tag):
+                run("gh", "issue", "close", number, "--comment", f"Released by {run_url}")
+        except (
+            ReleaseError
+        ) as error:  # issues switched off, a rate limit: the release is complete all the same
+            annotate("warning", "Report", f"Whether an issue about {tag} is open is unknown: {error}")
         print(f"{tag} is released up to its draft")
         return
     title, text = f"Release {tag} stopped at {stage}", body_of(stage, tag, settings, run_url)
+    summary(text)
+    number = find_issue(tag)
     if number:
         run("gh", "issue", "comment", number, "--body", text)
         run("gh", "issue", "edit", number, "--title", title)  # it may have stopped elsewhere this time
     else:
         run("gh", "issue", "create", "--title", title, "--body", text)
-    print(text)
 
 
 def main() -> None:

@@ -206,6 +206,11 @@ class GitHub:
         """Rename a repository; return its new full name. Its id stays."""
         return self._store.rename(self._repo(repo), name)["full_name"]  # type: ignore[no-any-return]
 
+    def plan(self, owner: str, name: str) -> None:
+        """Let an account have a plan (free, pro, team); it limits private repositories."""
+        self._store.user(owner)["plan"] = name
+        self._store.state.save()
+
     def rate_limit(self, *, exhausted: bool) -> None:
         """Answer every request as over the rate limit from now on, or do so no longer."""
         self._store.state["rate_limited"] = exhausted

@@ -9,6 +9,19 @@ from .repository import user_json
 from .rest import API, Answer, Call, choose, invalid, route
 from .store import ApiError, Document, Json, Store, now
 
+
+def _demand_plan(call: Call, status: int, message: str) -> None:
+    """Refuse what a private repository does not have on the plan Free."""
+    if call.repo["private"] and call.store.user(call.repo["owner"]).get("plan") == "free":
+        raise ApiError(status, message)
+
+
+_UPGRADE = "Upgrade to GitHub Pro or make this repository public to enable this feature."
+_BILLING = (
+    "Failed to create the environment protection rule. Please ensure the billing plan supports the required "
+    "reviewers protection rule."
+)
+
 # -- rulesets -------------------------------------------------------------------------------
 
 _RULESET_KEYS = ("name", "target", "enforcement", "bypass_actors", "conditions", "rules")
@@ -50,12 +63,14 @@ def _check_ruleset(data: Json) -> None:
 @route("GET", "/repos/<owner>/<name>/rulesets")
 def list_rulesets(call: Call) -> Answer:
     """List rulesets."""
+    _demand_plan(call, 403, _UPGRADE)
     return call.page(ruleset_json(call.repo, item, full=False) for item in call.repo["rulesets"])
 
 
 @route("GET", "/repos/<owner>/<name>/rulesets/<int:number>")
 def get_ruleset(call: Call, number: int) -> Answer:
     """Show a ruleset; who bypasses it is shown to those who may edit it."""
+    _demand_plan(call, 403, _UPGRADE)
     data = ruleset_json(call.repo, _ruleset(call, number), full=True)
     if not call.can("metadata", "admin"):
         data.pop("bypass_actors")
@@ -65,6 +80,7 @@ def get_ruleset(call: Call, number: int) -> Answer:
 @route("POST", "/repos/<owner>/<name>/rulesets", level="admin")
 def create_ruleset(call: Call) -> Answer:
     """Make a ruleset."""
+    _demand_plan(call, 403, _UPGRADE)
     _check_ruleset(call.body)
     if any(other["name"] == call.body["name"] for other in call.repo["rulesets"]):
         raise ApiError(422, "Validation Failed", [{"message": "Name must be unique"}])
@@ -84,6 +100,7 @@ def create_ruleset(call: Call) -> Answer:
 @route("PUT", "/repos/<owner>/<name>/rulesets/<int:number>", level="admin")
 def edit_ruleset(call: Call, number: int) -> Answer:
     """Change a ruleset; keys left out stay as they are."""
+    _demand_plan(call, 403, _UPGRADE)
     ruleset = _ruleset(call, number)
     _check_ruleset({**ruleset, **call.body})
     ruleset.update(choose(call.body, *_RULESET_KEYS), updated_at=now())
@@ -94,6 +111,7 @@ def edit_ruleset(call: Call, number: int) -> Answer:
 @route("DELETE", "/repos/<owner>/<name>/rulesets/<int:number>", level="admin")
 def delete_ruleset(call: Call, number: int) -> Answer:
     """Delete a ruleset."""
+    _demand_plan(call, 403, _UPGRADE)
     call.repo["rulesets"].remove(_ruleset(call, number))
     call.repo.save()
     return None
@@ -196,6 +214,7 @@ def _environment(call: Call, name: str) -> Json:
 @route("GET", "/repos/<owner>/<name>/environments", permission="actions")
 def list_environments(call: Call) -> Answer:
     """List environments."""
+    _demand_plan(call, 404, "Not Found")
     everything = call.repo["environments"].values()
     items = [environment_json(call.store, call.repo, item) for item in everything]
     return call.page(items, "environments")
@@ -204,14 +223,19 @@ def list_environments(call: Call) -> Answer:
 @route("GET", "/repos/<owner>/<name>/environments/<env>", permission="actions")
 def get_environment(call: Call, env: str) -> Answer:
     """Show an environment."""
+    _demand_plan(call, 404, "Not Found")
     return environment_json(call.store, call.repo, _environment(call, env))
 
 
 @route("PUT", "/repos/<owner>/<name>/environments/<env>", level="admin")
 def put_environment(call: Call, env: str) -> Answer:
     """Make or change an environment. Like GitHub's, it resets what the body leaves out."""
+    _demand_plan(call, 404, "Not Found")
     body = call.body
     policy = body.get("deployment_branch_policy")
+    limited = call.repo["private"] and call.store.user(call.repo["owner"]).get("plan") in {"pro", "team"}
+    if limited and (body.get("reviewers") or body.get("wait_timer")):
+        raise ApiError(422, _BILLING)
     if policy and policy.get("protected_branches") == policy.get("custom_branch_policies"):
         message = "protected_branches and custom_branch_policies cannot have the same value"
         raise ApiError(422, "Validation Failed", [{"message": message}])

@@ -70,12 +70,14 @@ def latest(repo: Json) -> Json | None:
         release for release in repo["releases"] if not release["draft"] and not release["prerelease"]
     ]
     for release in candidates:
-        if release["id"] == repo.get("latest_release"):
+        if release.get("id") and release["id"] == repo.get("latest_release"):
             return release  # type: ignore[no-any-return]
     chosen = [release for release in candidates if release["make_latest"] != "false"]
 
     def age(release: Json) -> tuple[str, list[int]]:
-        return release["created_at"], [int(part) for part in re.findall(r"\d+", release["tag_name"])]
+        return str(release.get("created_at", release["published_at"])), [
+            int(part) for part in re.findall(r"\d+", release["tag_name"])
+        ]
 
     return max(chosen, key=age, default=None)
 

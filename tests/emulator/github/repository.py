@@ -62,7 +62,8 @@ def current_user(call: Call) -> Answer:
         raise ApiError(403, "Resource not accessible by integration")
     if call.actor.anonymous:
         raise ApiError(401, "Requires authentication")
-    return user_json(call.store, call.actor.login)
+    plan = {"name": call.store.user(call.actor.login).get("plan", "enterprise")}
+    return {**user_json(call.store, call.actor.login), "plan": plan}
 
 
 @route("GET", "/users/<login>")

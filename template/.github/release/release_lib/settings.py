@@ -116,6 +116,15 @@ def read_tag(tag: str, settings: Settings) -> Version:
             fix=f"{untag(tag)}, then tag a version",
             see=see,
         ) from error
+    if version.dev:
+        base = version.public.rpartition(".dev")[0]
+        right = settings.tag(base if version.is_postrelease or version.pre else f"{base}a{version.dev}")
+        raise ReleaseError(
+            f"The tag {tag!r} would make every later commit unbuildable: versions between tags are .devN too",
+            expected=f"a pre-release like {right}, or .dev0",
+            fix=retag(tag, right),
+            see=see,
+        )
     if version.local is not None:
         raise ReleaseError(
             f"The tag {tag!r} has a local part, +{version.local}, and indexes refuse local versions",
