@@ -1,48 +1,188 @@
-"""What CI runs, told from what it prepares."""
+"""Whose verdict on a commit counts, and what tests a package where no workflow does."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from copier_pypi_release.adopt.ci import choose_ci, is_gate, simple_commands
+from copier_pypi_release.adopt.ci import Gate, runs_tests, starts_for
+from copier_pypi_release.adopt.repository import read_repository
 from copier_pypi_release.workflow_files import parse
 
-from adopt.test_publishing_jobs import job
+from adopt.fixtures import CI, PROJECT, TRUSTED, UV_TABLE, common, publisher_of, repository, workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.requirement("S2", "P1.1")
 
 
 @pytest.mark.parametrize(
-    ("command", "gate"),
+    ("script", "tests"),
     [
-        ("make check", True),
-        ("make install", False),
-        ("uv run pytest -q", True),
-        ("uv run --frozen mypy src", True),
-        ("poetry run pytest", True),
+        ("pytest", True),
+        ("uv run --frozen pytest -q", True),
         ("python -m pytest tests", True),
-        ("hatch test --cover", True),
+        ("python -m unittest discover", True),
         ("tox", True),
-        ("nox -s tests", True),
-        ("pip install -e .[dev]", False),
-        ("uv sync", False),
-        ("echo make check", False),
+        ("uvx --with tox-uv tox -e py311,lint", True),
+        ("nox -s tests-3.11", True),
+        ("make check", True),
+        ("make -C src test", True),
+        ("hatch test --cover", True),
+        ("hatch run test:cov", True),
+        ("coverage run -m pytest", True),
+        ("./ci/run_tests.sh", True),
+        ("poe test", True),
+        ("pip install pytest tox nox", False),
+        ("uv tool install tox", False),
+        ("tox -e lint", False),
+        ("tox -e docs,mypy", False),
+        ("tox -e release", False),
+        ("nox -s lint", False),
+        ("ruff check", False),
+        ("pre-commit run --all-files", False),
+        ("mypy src", False),
+        ("make docs", False),
+        ("echo pytest", False),
+        ("exit 1", False),
+        ("apk add git", False),
+        ("Get-ChildItem | Remove-Item", False),
     ],
 )
-def test_a_gate_is_told_from_its_preparation(command: str, *, gate: bool) -> None:
-    assert is_gate(command) is gate
+def test_tests_are_told_from_linters_and_installers(script: str, *, tests: bool) -> None:
+    assert runs_tests(script) is tests
 
 
-def test_lines_that_need_a_shell_are_kept_apart() -> None:
-    script = (
-        'pip install -e ".[dev]" && make check\ncurl x | sh\necho hello\nuv run pytest \\\n  -q\nA=1 pytest\n'
+@pytest.mark.parametrize(
+    ("on", "tests"),
+    [
+        ("push", True),
+        ("[push, pull_request]", True),
+        ("pull_request", False),
+        ("{push: {branches: [main]}}", True),
+        ("{push: {branches: main}}", True),
+        ("{push: {branches: ['**']}}", True),
+        ("{push: {branches: ['**', '!main']}}", False),
+        ("{push: {branches: [develop]}}", False),
+        ("{push: {branches-ignore: [gh-readonly-queue/**], tags: ['**']}}", True),
+        ("{push: {branches-ignore: [main]}}", False),
+        ("{push: {tags: ['v*']}}", False),
+        ("{push: {tags: ['v*'], branches: [main]}}", True),
+        ("{push: {paths: [src/**]}}", True),
+        ("{schedule: [{cron: '0 0 * * *'}]}", False),
+    ],
+)
+def test_what_a_push_to_the_release_branch_starts(on: str, *, tests: bool) -> None:
+    assert starts_for(parse("x.yml", f"on: {on}\njobs: {{}}\n"), "main") is tests
+
+
+def gate_of(root: Path, files: dict[str, str], folder: str = "") -> Gate:
+    plain = {k: v for k, v in common().items() if not k.startswith(".github")}
+    made = repository(root / "demo-pkg", {**plain, "pyproject.toml": UV_TABLE + PROJECT, **files})
+    return read_repository(made / folder).gate
+
+
+def workflow(*commands: str, on: str = "push", **keys: str) -> str:
+    more = "".join(f"    {key}: {value}\n" for key, value in keys.items())
+    steps = "".join(f"      - run: {command}\n" for command in commands)
+    return f"on: {on}\njobs:\n  one:\n    runs-on: ubuntu-latest\n{more}    steps:\n{steps}"
+
+
+def named(**texts: str) -> dict[str, str]:
+    return {f".github/workflows/{name}.yml": text for name, text in texts.items()}
+
+
+def test_every_workflow_that_tests_pushes_counts_and_nothing_else_does(tmp_path: Path) -> None:
+    files = named(
+        unit=workflow("pytest"),
+        windows=workflow("nox -s tests", **{"runs-on-too": "windows"}),
+        integration=workflow("make integration-test"),
+        system=workflow("tox"),
+        lint=workflow("ruff check", "pre-commit run -a"),
+        docs=workflow("tox -e docs"),
+        nightly=workflow("pytest", on="{schedule: [{cron: '0 0 * * *'}]}"),
+        publish=TRUSTED,
     )
-    assert simple_commands(script) == (
-        ['pip install -e ".[dev]"', "make check", "uv run pytest -q"],
-        ["curl x | sh", "A=1 pytest"],
+    gate = gate_of(tmp_path, files)
+    assert gate.files == ("integration.yml", "system.yml", "unit.yml", "windows.yml")
+    assert gate.commands == ()
+    assert ".github/workflows/unit.yml:3" in gate.found_in
+    assert gate.others == (".github/workflows/nightly.yml:3 tests no push to main",)
+
+
+def test_nothing_of_a_workflow_becomes_a_command(tmp_path: Path) -> None:
+    odd = workflow("exit 1", "apk add gcc", "rm poetry.lock", "pytest", container="alpine")
+    gate = gate_of(tmp_path, named(odd=odd))
+    assert (gate.files, gate.commands) == (("odd.yml",), ())
+
+
+def test_a_linter_spares_no_tests(tmp_path: Path) -> None:
+    gate = gate_of(tmp_path, named(ci=workflow("pip install ruff pytest", "ruff check")))
+    assert (gate.files, gate.commands[-1], gate.found_in) == ((), "pytest", "tests/")
+
+
+def test_a_publisher_is_no_test(tmp_path: Path) -> None:
+    tox = "[tox]\nenvlist = release\n\n[testenv:release]\ncommands = twine upload dist/*\n"
+    job = (
+        "  release:\n    if: startsWith(github.ref, 'refs/tags/')\n    steps:\n      - run: tox -e release\n"
     )
+    gate = gate_of(tmp_path, {**named(ci=workflow("pytest") + job), "tox.ini": tox})
+    assert (gate.files, gate.commands) == (("ci.yml",), ())
 
 
-def test_ci_is_the_workflow_that_checks_the_most() -> None:
-    docs = parse("docs.yml", job("run: make docs"))
-    lint = parse("lint.yml", job("run: ruff check"))
-    tests = parse("tests.yml", job("run: uv sync", "run: uv run ruff check", "run: uv run pytest"))
-    gate = choose_ci([docs, lint, tests], "")
-    assert (gate.file, gate.commands) == ("tests.yml", ("uv sync", "uv run ruff check", "uv run pytest"))
+@pytest.mark.parametrize(
+    ("files", "command", "place"),
+    [
+        ({"tox.ini": "[tox]\nenvlist = py311, lint\n[testenv]\ncommands = pytest\n"}, "uvx tox", "tox"),
+        (
+            {
+                "noxfile.py": "import nox\n@nox.session\ndef tests(s):\n    s.run('pytest')\n"
+                "@nox.session\ndef publish(s):\n    s.run('twine', 'upload', 'dist/*')\n"
+            },
+            "uvx nox -s tests",
+            "noxfile.py",
+        ),
+        ({"Makefile": "test:\n\tpytest\nrelease: test\n\ttwine upload dist/*\n"}, "make test", "Makefile"),
+        ({"Makefile": "check:\n\ttwine upload dist/*\n"}, "pytest", "tests/"),
+        (
+            {"tox.ini": "[tox]\nenvlist = release\n[testenv:release]\ncommands = uv publish\n"},
+            "pytest",
+            "tests/",
+        ),
+        ({}, "pytest", "tests/"),
+    ],
+)
+def test_without_ci_a_command_is_found_that_uploads_nothing(
+    files: dict[str, str], command: str, place: str, tmp_path: Path
+) -> None:
+    gate = gate_of(tmp_path, files)
+    assert (gate.files, gate.commands[-1], gate.found_in) == ((), command, place)
+
+
+def test_ci_that_tests_through_what_it_calls_counts(tmp_path: Path) -> None:
+    caller = "on: push\njobs:\n  go:\n    uses: ./.github/workflows/suite.yml\n"
+    suite = workflow("tox -e ${{ matrix.env }}", on="workflow_call")
+    action = "runs:\n  using: composite\n  steps:\n    - run: pytest\n      shell: bash\n"
+    through = "on: push\njobs:\n  one:\n    steps:\n      - uses: ./.github/actions/suite\n"
+    files = named(caller=caller, suite=suite, through=through)
+    gate = gate_of(tmp_path, {**files, ".github/actions/suite/action.yml": action})
+    assert gate.files == ("caller.yml", "through.yml")
+
+
+def test_a_workflow_that_some_paths_skip_is_said(tmp_path: Path) -> None:
+    gate = gate_of(tmp_path, named(ci=workflow("pytest", on="{push: {paths-ignore: [docs/**]}}")))
+    assert gate.files == ("ci.yml",)
+    assert gate.others[0].startswith(".github/workflows/ci.yml:3 is skipped for some paths")
+
+
+def test_of_several_packages_the_own_ci_counts(tmp_path: Path) -> None:
+    workflows = named(
+        alpha=CI.replace("run: pytest", "run: pytest packages/alpha"),
+        beta=CI.replace("run: pytest", "run: pytest packages/beta"),
+        whole=CI,
+        publish=publisher_of("alpha"),
+    )
+    root = workspace(tmp_path / "mono", "alpha", "beta", workflows=workflows)
+    gate = read_repository(root / "packages/alpha").gate
+    assert gate.files == ("alpha.yml", "ci.yml", "whole.yml")

@@ -85,7 +85,7 @@ def test_the_verdict_is_that_of_the_workflow_in_the_settings(
 ) -> None:
     asked: list[str] = []
 
-    def answer(_repository: str, workflow: str, _commit: str) -> str:
+    def answer(_repository: str, workflow: str, _commit: str, _end: float) -> str:
         asked.append(workflow)
         return ""
 
@@ -107,7 +107,7 @@ def test_the_settings_of_every_adopted_package_can_be_read(adoption: Adoption) -
     assert settings.import_name == PACKAGES[adoption.shape].module
     assert settings.version_file.endswith("/_version.py")
     assert settings.pythons
-    assert settings.checks["ci"]
+    assert bool(settings.ci_workflows) is not bool(settings.checks["ci"])
     assert settings.conventions == "RELEASING.md"
 
 

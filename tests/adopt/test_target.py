@@ -75,7 +75,7 @@ def test_its_answers_come_from_the_repository(target: Adoption) -> None:
         "repository_name": "semantic-model-generator",
         "release_workflow": "publish.yml",
         "ci_workflow": "ci.yml",
-        "ci_commands": ['pip install -e ".[dev]"', "make check"],
+        "ci_commands": [],
         "ci_pythons": ["3.11", "3.12"],
         "changelog_file": ".planning/MILESTONES.md",
         "tag_prefix": "v",
@@ -194,7 +194,7 @@ def test_names_with_brackets_and_control_characters_are_shown_as_they_are(
 ) -> None:
     root = make("target", tmp_path)
     ci = root / ".github/workflows/ci.yml"
-    ci.write_text(ci.read_text().replace("run: make check", 'run: "make check [/red] [bold]x"'))
+    ci.rename(ci.with_name("[red]x[bold].yml"))
     ignored = root / ".gitignore"
     ignored.write_text(
         ignored.read_text().replace("/src/semantic_model_generator/_version.py\n", "\x1b[2J\n")
@@ -202,8 +202,7 @@ def test_names_with_brackets_and_control_characters_are_shown_as_they_are(
     commit_all(root, "ci: odd")
     status, output = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
     assert status == 0, output
-    assert "[/red]" in output
-    assert "[bold]x" in output
+    assert "[red]x[bold].yml" in output
     assert "\x1b" not in output
     assert " \\x1b[2J" in output
 

@@ -1,7 +1,8 @@
 """Packages that existed before, adopted, and their next release executed, each with everything real.
 
 Those that were published before have the trusted publisher that PyPI has known all along. The CI of these
-packages uses actions that have no stand-in, so it never passes here, and each release runs their CI commands.
+packages uses actions that have no stand-in, so a shorter one stands for it here; each release waits for its
+verdict. Those without CI are tested by their command.
 """
 
 from __future__ import annotations
@@ -33,6 +34,17 @@ NEEDED = {
     *("pytest>=8", "ruff>=0.8", "mypy>=1.13", "pre-commit>=4", "pip==26.3", "editables"),
 }
 SETTINGS = ".github/release/settings.toml"
+SHORT_CI = """\
+name: CI
+on:
+  push:
+    branches: [main]
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo pytest
+"""
 OLDER = {"packaging>=24.1,<25"}  # Poetry's caret
 # The environment on PyPI's form, filled in long before the adoption; None: there was no trusted publisher.
 REGISTERED: dict[str, str | None] = {
@@ -120,6 +132,8 @@ def test_the_next_release_of_an_adopted_package(
         project.index("pypi").put(write_wheel(tmp_path, project.name, "0.0.1"))
         project.register_publisher("pypi", before)
     write_notes(made.root, settings, version)
+    if settings["ci-workflow"]:
+        (made.root / ".github/workflows" / settings["ci-workflow"]).write_text(SHORT_CI, encoding="utf-8")
     made.root.rename(project.clone)
     project.shell(
         "git remote remove origin || true",  # one shape has none
@@ -135,7 +149,10 @@ def test_the_next_release_of_an_adopted_package(
         register(project, "pypi", pypi)
     assert pypi["Environment name"] == (before or "pypi")
     project.release().approve().is_released(twice=False)
-    assert settings["checks"]["ci"][-1] in project.log("test")
+    if settings["ci-workflow"]:
+        assert "CI has passed on this commit" in project.log("gate")
+    else:
+        assert settings["checks"]["ci"][-1] in project.log("test")
     if adopted == "target":
         assert "complete draft" in status(project)["next"]["state"]
-        assert failing(project) == {"hardened", "pinned-actions"}  # its own CI, left alone, pins no action
+        assert failing(project) == set()

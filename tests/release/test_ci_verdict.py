@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ci_verdict
@@ -11,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from release_lib.settings import Settings
 
-    from release.conftest import Gh, RunStep
+    from release.conftest import Clock, Gh, RunStep
 
 COMMIT = "a" * 40
 ADDRESS = "https://github.example/runs/{}"
@@ -29,6 +30,38 @@ def ci_run(number: int = 1, **facts: object) -> dict[str, Any]:
         "html_url": ADDRESS.format(number),
     }
     return run | facts
+
+
+GOING = [ci_run(7, status="in_progress", conclusion=None)]
+QUEUED = [ci_run(7, event="schedule", status="queued", conclusion=None)]
+Answer = Callable[[list[dict[str, Any]], Callable[[], None]], tuple[int, dict[str, str]]]
+
+
+@pytest.fixture
+def answer(gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """Ask while some runs are in progress, and let something happen in the third pause."""
+
+    def ask(runs: list[dict[str, Any]], happens: Callable[[], None]) -> tuple[int, dict[str, str]]:
+        slept: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            slept.append(seconds)
+            if len(slept) == 3:
+                happens()
+
+        monkeypatch.setattr("ci_verdict.time.sleep", sleep)
+        gh.answers(**{f"api_{asked()}": {"workflow_runs": runs}})
+        outputs = run_step(ci_verdict, COMMIT).outputs
+        return len(slept), dict(outputs)
+
+    return ask
+
+
+@pytest.fixture
+def several(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workflows, whose verdicts both count."""
+    two = dataclasses.replace(settings, ci_workflow=["ci.yml", "tests.yml"])
+    monkeypatch.setattr(ci_verdict, "load_settings", lambda: two)
 
 
 @pytest.mark.requirement("S2")
@@ -57,23 +90,17 @@ def asked(repository: str = "demo-pkg/demo-pkg", workflow: str = "ci.yml") -> st
         pytest.param([ci_run(conclusion="cancelled")], id="cancelled"),
         pytest.param([ci_run(conclusion="skipped")], id="skipped"),
         pytest.param([ci_run(conclusion="neutral")], id="neutral"),
-        pytest.param([ci_run(conclusion=None, status="in_progress")], id="in progress"),
-        pytest.param([ci_run(status="queued")], id="queued"),
+        pytest.param([ci_run(1), ci_run(2, event="schedule", conclusion="failure")], id="one event failed"),
+        pytest.param(
+            [ci_run(1, conclusion="failure"), ci_run(2, event="workflow_dispatch")], id="push failed"
+        ),
         pytest.param([ci_run(head_sha="b" * 40)], id="of another commit"),
         pytest.param([ci_run(event="pull_request")], id="of a pull request"),
         pytest.param([ci_run(event="pull_request_target")], id="of a pull request's target"),
         pytest.param([ci_run(event="merge_group")], id="of a merge queue"),
         pytest.param([ci_run(1), ci_run(2, conclusion="failure")], id="failed after success"),
         pytest.param([ci_run(2, conclusion="failure"), ci_run(1)], id="failed after success, listed first"),
-        pytest.param([ci_run(1), ci_run(10, status="in_progress", conclusion=None)], id="runs again"),
-        pytest.param(
-            [ci_run(1, conclusion="failure"), ci_run(2, event="workflow_dispatch")],
-            id="of a push failed, by hand passed",
-        ),
         pytest.param([ci_run(1, event="schedule", conclusion="failure"), ci_run(2)], id="weekly run failed"),
-        pytest.param(
-            [ci_run(1), ci_run(2, event="schedule", status="in_progress", conclusion=None)], id="weekly runs"
-        ),
         pytest.param([ci_run(), ci_run(run_attempt=2, conclusion="failure")], id="second attempt failed"),
     ],
 )
@@ -82,6 +109,40 @@ def test_anything_else_lets_the_suite_run(runs: list[dict[str, Any]], gh: Gh, ru
     done = run_step(ci_verdict, COMMIT)
     assert (done.status, done.outputs) == (0, {"ci": "absent"})
     assert done.errors == "notice: No passed CI run of this commit: the whole suite runs now\n"
+
+
+@pytest.mark.requirement("S2", "P1.1")
+@pytest.mark.parametrize(("conclusion", "verdict"), [("success", "passed"), ("failure", "absent")])
+@pytest.mark.parametrize("going", [GOING, QUEUED, [ci_run(1), *GOING], [ci_run(1), *QUEUED]])
+def test_a_run_in_progress_is_waited_for(
+    going: list[dict[str, Any]], conclusion: str, verdict: str, gh: Gh, answer: Answer
+) -> None:
+    ended = [*going[:-1], going[-1] | {"status": "completed", "conclusion": conclusion}]
+    pauses, done = answer(going, lambda: gh.answers(**{f"api_{asked()}": {"workflow_runs": ended}}))
+    assert done == {"ci": verdict}
+    assert pauses == 3
+
+
+@pytest.mark.requirement("S2", "P1.1")
+def test_waiting_for_ci_ends(
+    gh: Gh, run_step: RunStep, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ci_verdict, "time", clock)
+    going = ci_run(status="in_progress", conclusion=None)
+    gh.answers(**{f"api_{asked()}": {"workflow_runs": [going]}})
+    assert run_step(ci_verdict, COMMIT).outputs == {"ci": "absent"}
+    assert 1800 <= sum(clock.pauses) < 1830
+
+
+@pytest.mark.requirement("S2", "P1.1")
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(("second", "verdict"), [("success", "passed"), ("failure", "absent")])
+def test_of_several_workflows_each_must_have_passed(
+    second: str, verdict: str, gh: Gh, run_step: RunStep
+) -> None:
+    runs = {"ci.yml": ci_run(), "tests.yml": ci_run(2, conclusion=second)}
+    gh.answers(**{f"api_{asked(workflow=name)}": {"workflow_runs": [one]} for name, one in runs.items()})
+    assert run_step(ci_verdict, COMMIT).outputs == {"ci": verdict}
 
 
 @pytest.mark.requirement("S2")

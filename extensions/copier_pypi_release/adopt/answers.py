@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from copier_pypi_release.adopt.repository import Repository
     from copier_pypi_release.workflow_files import PublishingJob, Workflow
 
-# Programs that workflows get from an action, and the projects that bring them.
-INSTALLED_BY_ACTIONS = {
-    **{name: name for name in ("poetry", "pdm", "hatch", "tox", "nox", "pre-commit", "pipenv")},
-    "just": "rust-just",
-    "task": "go-task-bin",
-}
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -200,7 +193,7 @@ def make_answers(repository: Repository, package: Package, choice: Choice) -> di
         "testpypi_environment": testpypi,
         "pypi_environment": pypi if pypi != testpypi else "pypi",
         "release_workflow": choice.replaced,
-        "ci_workflow": repository.gate.file,
+        "ci_workflow": " ".join(repository.gate.files),
         "ci_commands": ci_commands(repository, package),
         "ci_pythons": sorted(pythons, key=Version),
         "changelog_file": repository.changelog or "CHANGELOG.md",
@@ -210,16 +203,7 @@ def make_answers(repository: Repository, package: Package, choice: Choice) -> di
 
 
 def ci_commands(repository: Repository, package: Package) -> list[str]:
-    """What checks this project in a clean clone: what its CI runs, and what only actions install there."""
-    commands = list(repository.gate.commands)
-    if repository.backend == "poetry":
-        places = [n for n, command in enumerate(commands) if command.startswith("poetry install")]
-        for place in reversed(places):
-            commands.insert(place + 1, "poetry run pip install --editable .")
-    programs = list(dict.fromkeys(command.split()[0] for command in commands))
-    for program in programs:
-        project = INSTALLED_BY_ACTIONS.get(program)
-        first = next(n for n, command in enumerate(commands) if command.split()[0] == program)
-        if project and not any("install" in c and program in c.split() for c in commands[:first]):
-            commands.insert(0, f"pip install {project}")
-    return commands or [f"python -m compileall -q {path}" for path in package.packages]
+    """What tests this package where no workflow does; without any tests, that it compiles at least."""
+    if repository.gate.files or repository.gate.commands:
+        return list(repository.gate.commands)
+    return [f"python -m compileall -q {path}" for path in package.packages]

@@ -1,171 +1,181 @@
-"""What a repository's own CI runs."""
+"""Which workflows test a package, and, only where none does, which command does."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from copier_pypi_release.uploads import index_of
+from copier_pypi_release.adopt.publishing_jobs import Member, owners
+from copier_pypi_release.uploads import Reader, commands_of, default_sessions, make_rules, read, tox_sections
+from copier_pypi_release.workflow_files import FOLDER, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from copier_pypi_release.workflow_files import Workflow
 
 PYTHON = re.compile(r"3\.\d+")
-WRAPPERS = (
-    "uv run",
-    "poetry run",
-    "pdm run",
-    "rye run",
-    "hatch run",
-    "pipenv run",
-    "python -m",
-    "python3 -m",
+# A command that runs tests; a linter, a type checker or a build alone is none.
+TESTS = re.compile(
+    r"\b(?:pytest|py\.test|unittest|stestr|trial|nose2?|behave|testify|hatch test|hatch-test|pytester)\b"
+    r"|\b(?:coverage|slipcover) run\b|\bmanage\.py test\b|\bsetup\.py test\b"
+    r"|\b(?:make|just|task|inv|invoke|poe|pdm|doit|hatch|rye|duty|yarn)\b[^\n]*\b\w*(?:test|check)s?\b"
+    r"|[\w./-]*tests?[\w.-]*\.(?:sh|py|ps1|bat|cmd)\b|\bpython\S* -m [\w.]*\.?tests?\b",
+    re.IGNORECASE,
 )
-GATES = {
-    *(
-        "make",
-        "just",
-        "task",
-        "tox",
-        "nox",
-        "pytest",
-        "py.test",
-        "coverage",
-        "ruff",
-        "mypy",
-        "flake8",
-        "black",
-    ),
-    *(
-        "isort",
-        "pylint",
-        "pyright",
-        "basedpyright",
-        "ty",
-        "pre-commit",
-        "prek",
-        "unittest",
-        "stestr",
-        "trial",
-    ),
-    *("invoke", "inv"),
-}
-HATCH_GATES = ("hatch test", "hatch run", "hatch fmt")
-QUIET = ("echo", "cd", "export", "source", ".", "git", "ls", "set", "python -V", "python --version")
+RUNNER = re.compile(r"\b(?:tox|nox)\b[^\n]*")
+CHOSEN = re.compile(r"(?:-e|-s|--env|--sessions?)[ =]?(\S+)")
+NO_TESTS = re.compile(
+    r"lint|style|format|fmt|type|typing|mypy|pyright|docs?|doc8|flake8|pre-?commit|build|dist|package|pkg_meta|"
+    r"release|publish|upload|deploy|bench|spell|manifest|twine|changelog|security|audit",
+    re.IGNORECASE,
+)
+ONLY_ELSEWHERE = re.compile(
+    r"\A\W*github\.event_name\s*==\s*'(?:pull_request|schedule|release|workflow_dispatch)'\W*\Z"
+    r"|startsWith\(\s*github\.ref\s*,\s*'refs/tags"
+)
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What a repository's own CI runs.
+    """What tests a package before it is released.
 
     Attributes:
-        file: File name of the CI workflow; empty if there is none.
-        commands: What it runs, without a shell.
-        pythons: The Python versions it runs on.
-        left_out: Lines that need a shell or a runner, and are not carried over.
-        main: The command to show: the last one.
+        files: The CI workflows whose verdict on the tagged commit counts, each of them.
+        commands: What tests the package where no workflow does.
+        pythons: The Python versions that CI runs on.
+        found_in: Where that was found, with lines.
+        others: Workflows that test something, but no push to the release branch, and why.
     """
 
-    file: str = ""
+    files: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     pythons: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    found_in: str = "nowhere"
+    others: tuple[str, ...] = ()
 
     @property
-    def main(self) -> str:
-        """The command to show."""
-        return self.commands[-1] if self.commands else ""
+    def shown(self) -> str:
+        """What to show of it."""
+        return ", ".join(self.files) or (f"`{self.commands[-1]}`" if self.commands else "none")
 
 
-def simple_commands(script: str) -> tuple[list[str], list[str]]:
-    """The lines of a script that run without a shell, and those that do not.
-
-    A line that only talks, or activates an environment, is neither.
-    """
-    simple: list[str] = []
-    complex_: list[str] = []
-    for whole in script.replace("\\\n", " ").splitlines():
-        for line in whole.split("&&"):
-            command = " ".join(line.split())
-            if not command or command.startswith("#"):
-                continue
-            try:
-                words = shlex.split(command)
-            except ValueError:
-                words = []
-            plain = words and "=" not in words[0] and not re.search(r"[|;<>$`*]|\$\{\{|\{\{", command)
-            if words and (words[0] in QUIET or command in QUIET):
-                continue
-            (simple if plain else complex_).append(command)
-    return simple, complex_
+def runs_tests(script: str) -> bool:
+    """Whether a script runs tests."""
+    for _, command in commands_of(script):
+        if re.match(r"\s*(?:\S*pip\d?|uv pip|python\S* -m pip|apt\S*|echo|conda)\s", command) or re.search(
+            r"\b(?:uv|pipx|poetry|pdm) (?:tool |self )?(?:install|add|sync|inject)\b", command
+        ):
+            continue
+        if TESTS.search(command):
+            return True
+        if runner := RUNNER.search(command):
+            names = [n for value in CHOSEN.findall(runner[0]) for n in value.split(",")]
+            if not names or any(not NO_TESTS.search(name) for name in names):
+                return True
+    return False
 
 
-def is_gate(command: str) -> bool:
-    """Whether a command checks the project, and does not only prepare for that."""
-    if command.startswith(HATCH_GATES):
+def testing_jobs(workflow: Workflow) -> list[str]:
+    """The jobs of a workflow that test, and do not publish: by themselves or by what they call."""
+    publishing = {job.job for job in (*workflow.publishing_jobs(), *workflow.doubtful_jobs())}
+    found = []
+    for key, job in workflow.jobs.items():
+        if key in publishing or ONLY_ELSEWHERE.search(str(job.get("if") or "")):
+            continue
+        texts = [str(step.get("run", "")) for step in workflow.steps(key)]
+        texts += [
+            read(workflow.root / str(s["uses"]) / "action.yml")
+            for s in workflow.steps(key)
+            if workflow.root and str(s.get("uses", "")).startswith("./")
+        ]
+        called = str(job.get("uses", ""))
+        if called.startswith("./") and workflow.root:
+            texts.append(read(workflow.root / called))
+        elif called and re.search(r"test|\bci\b|tox|pytest|check", called, re.IGNORECASE):
+            found.append(str(key))
+            continue
+        env = plain(job.get("env") or {})
+        if (
+            any(map(runs_tests, texts))
+            or (called.startswith("./") and RUNNER.search(texts[-1]))
+            or ("CIBW_TEST" in env)
+        ):
+            found.append(str(key))
+    return found
+
+
+def starts_for(workflow: Workflow, branch: str) -> bool:
+    """Whether a push to a branch starts a workflow."""
+    if "push" not in workflow.triggers:
+        return False
+    push = workflow.triggers["push"]
+    if not isinstance(push, dict):
         return True
-    changed = True
-    while changed:
-        changed = False
-        for wrapper in WRAPPERS:
-            if command.startswith(wrapper + " "):
-                command = re.sub(r"^(?:--?\S+(?:[ =](?![a-z]+ )\S+)?\s+)*", "", command[len(wrapper) + 1 :])
-                changed = True
-    word = command.partition(" ")[0] if command else ""
-    return word in GATES and not re.match(
-        r"make (?:install|setup|dev|init|deps|docs?|build|dist|clean)\b", command
+    if "branches-ignore" in push:
+        return not any(matches(branch, pattern) for pattern in listed(push["branches-ignore"]))
+    if "branches" not in push:
+        return "tags" not in push and "tags-ignore" not in push
+    wanted = False
+    for pattern in listed(push["branches"]):
+        if matches(branch, pattern.removeprefix("!")):
+            wanted = not pattern.startswith("!")
+    return wanted
+
+
+def listed(value: object) -> list[str]:
+    """What a key lists; one value is a list of one."""
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+
+
+def matches(branch: str, pattern: str) -> bool:
+    """Whether a branch matches a pattern of GitHub's."""
+    return fnmatchcase(branch, pattern.replace("**", "*")) and (
+        "**" in pattern or branch.count("/") <= pattern.count("/")
     )
 
 
-def gate_of(workflow: Workflow, folder: str) -> Gate:
-    """What a CI workflow runs to check a project.
-
-    Args:
-        workflow: The workflow.
-        folder: The project's folder in the repository; empty for its root.
-    """
-    commands: list[str] = []
-    left_out: list[str] = []
-    pythons: list[str] = []
-    wide = ((workflow.data.get("defaults") or {}).get("run") or {}).get("working-directory")
-    for key, job in workflow.jobs.items():
-        steps = workflow.steps(key)
-        if any(map(index_of, steps)):
+def find_ci(workflows: Iterable[Workflow], branch: str, packages: list[Member]) -> Gate:
+    """The workflows whose verdict on a commit of the release branch says that it was tested."""
+    files, places, pythons, others = [], [], [], []
+    for workflow in workflows:
+        jobs = testing_jobs(workflow)
+        if not jobs or list(workflow.triggers) == ["workflow_call"]:
             continue
-        own = ((job.get("defaults") or {}).get("run") or {}).get("working-directory", wide)
-        lines: list[str] = []
-        odd: list[str] = []
-        for step in steps:
-            place = str(step.get("working-directory", own) or "").strip("./")
-            if "run" in step and place in {"", folder}:
-                if place != folder:
-                    continue
-                simple, complex_ = simple_commands(str(step["run"]))
-                lines, odd = lines + simple, odd + complex_
-        last = max((n for n, line in enumerate(lines) if is_gate(line)), default=-1)
-        if last < 0:
+        line = f"{FOLDER}/{workflow.file}:{workflow.line(jobs[0])}"
+        if len(packages) > 1:
+            named = {one for job in jobs for one in owners(workflow, job, packages)}
+            if named and packages[0] not in named:
+                continue
+        if not starts_for(workflow, branch):
+            if not workflow.only_releases:
+                others.append(f"{line} tests no push to {branch}")
             continue
-        commands += lines[: last + 1]
-        left_out += odd
-        pythons += _pythons(job, steps)
-    return Gate(workflow.file, tuple(dict.fromkeys(commands)), tuple(dict.fromkeys(pythons)), tuple(left_out))
+        files.append(workflow.file)
+        places.append(line)
+        push = workflow.triggers["push"]
+        if isinstance(push, dict) and {"paths", "paths-ignore"} & set(push):
+            others.append(f"{line} is skipped for some paths: the tagged commit must be one that it runs on")
+        for job in jobs:
+            pythons += pythons_of(workflow.jobs[job], workflow.steps(job))
+    found = "; ".join(places) or "nowhere"
+    return Gate(tuple(files), (), tuple(dict.fromkeys(pythons)), found, tuple(others))
 
 
-def _pythons(job: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> list[str]:
+def pythons_of(job: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> list[str]:
     """The Python versions that a job runs on."""
     matrix = (job.get("strategy") or {}).get("matrix") or {}
     found: list[str] = []
     if isinstance(matrix, dict):
         for key, values in matrix.items():
-            if "python" in str(key).lower() and isinstance(values, list):
+            if "py" in str(key).lower() and isinstance(values, list):
                 found += [str(value) for value in values]
             if key == "include" and isinstance(values, list):
                 found += [
-                    str(v) for i in values if isinstance(i, dict) for k, v in i.items() if "python" in str(k)
+                    str(v) for i in values if isinstance(i, dict) for k, v in i.items() if "py" in str(k)
                 ]
     if not found:
         for step in steps:
@@ -174,14 +184,51 @@ def _pythons(job: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> list[str
     return [version for version in found if PYTHON.fullmatch(version)]
 
 
-def choose_ci(workflows: list[Workflow], folder: str) -> Gate:
-    """The CI workflow: of those that commits start, the one that checks the most; then the best name."""
-    best = Gate()
-    rank = (0, 0)
-    for workflow in workflows:
-        gate = gate_of(workflow, folder) if workflow.tests_commits else Gate()
-        named = sum(word in workflow.file.lower() for word in ("ci", "test", "check", "build"))
-        gates = sum(map(is_gate, gate.commands))
-        if gates and (min(gates, 3) + 2 * named, len(gate.commands)) > rank:
-            best, rank = gate, (min(gates, 3) + 2 * named, len(gate.commands))
-    return best
+def find_gate(
+    workflows: Iterable[Workflow], root: Path, data: dict[str, Any], branch: str, packages: list[Member]
+) -> Gate:
+    """What tests the package: its CI; without any, a command of a test runner that uploads nothing.
+
+    Args:
+        workflows: All workflows of the repository.
+        root: Its root.
+        data: Its pyproject.toml.
+        branch: The branch that releases come from.
+        packages: The package, and after it every other one of the repository.
+    """
+    ci, folder = find_ci(workflows, branch, packages), packages[0].folder
+    if ci.files:
+        return ci
+    for commands, place in suggestions(root / folder, data):
+        if not any(Reader(root).script(command, folder, 0) for command in commands):
+            return Gate((), commands, (), place, ci.others)
+    return Gate(others=ci.others)
+
+
+def suggestions(project: Path, data: dict[str, Any]) -> Iterable[tuple[tuple[str, ...], str]]:
+    """The commands that may test a project, the best first, each with its place."""
+    install = install_command(data)
+    if sections := tox_sections(project):
+        names = sections.get("", ("", 0, []))[2]
+        if not names or any(not NO_TESTS.search(name) for name in names):
+            yield ("uvx tox",), "tox"
+    if (project / "noxfile.py").is_file():
+        names = [n for n in default_sessions(read(project / "noxfile.py")) if not NO_TESTS.search(n)]
+        if names:
+            yield (f"uvx nox -s {' '.join(n for n in names if 'test' in n) or names[0]}",), "noxfile.py"
+    rules = make_rules(read(project / "Makefile"))
+    for target in ("test", "tests", "check"):
+        if target in rules:
+            yield (*install, f"make {target}"), "Makefile"
+    for name in ("tests", "test"):
+        if (project / name).is_dir():
+            yield (*install, "pip install pytest", "pytest"), f"{name}/"
+
+
+def install_command(data: dict[str, Any]) -> tuple[str, ...]:
+    """How to install the project with what its tests need, judged by the names of extras and groups."""
+    usual = ("dev", "test", "tests", "testing")
+    extras = [e for e in data.get("project", {}).get("optional-dependencies", {}) if e in usual]
+    groups = [g for g in data.get("dependency-groups", {}) if g in usual]
+    install = f"pip install -e .[{','.join(extras)}]" if extras else "pip install -e ."
+    return (install, *(f"pip install --group {group}" for group in groups))

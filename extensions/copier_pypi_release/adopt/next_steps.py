@@ -36,7 +36,7 @@ def next_steps(
         steps.append(
             f"After the first release, revoke the token on the index and delete it here: {commands}."
         )
-    return [*steps, *_first_release(repository, version), *_ci_commands(repository)]
+    return [*steps, *_first_release(repository, version), *_ci(repository)]
 
 
 def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]) -> list[str]:
@@ -82,18 +82,14 @@ def _first_release(repository: Repository, version: Version) -> list[str]:
     return steps
 
 
-def _ci_commands(repository: Repository) -> list[str]:
-    """What a release cannot run of the package's own CI."""
-    steps = []
-    if not repository.gate.commands:
+def _ci(repository: Repository) -> list[str]:
+    """What a person should know about the tests of a release."""
+    gate = repository.gate
+    steps = [f"Look at {other}." for other in gate.others]
+    if not gate.files and not gate.commands:
         steps.append(
-            "No command was found that tests this project, so a release only compiles and imports it. When "
-            f"there is one: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]'"
-        )
-    if repository.gate.left_out:
-        steps.append(
-            f"A release does not run the lines of {repository.gate.file} that need a shell: "
-            f"{'; '.join(repository.gate.left_out[:3])}. If it must, put them into a script."
+            "Nothing was found that tests this package, so a release only compiles and imports it. Say what "
+            f"does: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]' (or --data ci_workflow=FILE)"
         )
     return steps
 

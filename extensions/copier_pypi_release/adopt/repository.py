@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
 
-from copier_pypi_release.adopt.ci import Gate, choose_ci
+from copier_pypi_release.adopt.ci import Gate, find_gate
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
+from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.answers_file import Answers, find_answers
 from copier_pypi_release.repository import find_root
 from copier_pypi_release.template_source import without_login
@@ -124,7 +125,7 @@ def read_repository(path: Path) -> Repository:
     workflows = read_workflows(root)
     publishers = tuple(p for w in workflows for p in w.publishing_jobs())
     tags = find_tags(root, branch, folder, data.get("project", {}).get("name", ""))
-    gate, found_gate = find_gate(workflows, project, folder, data)
+    gate = find_gate(workflows, root, data, branch, members(root, folder))
     changelog, notes, found_notes = find_changelog(root, folder, tags)
     licenses = sorted(p.name for p in project.glob("LICEN[CS]E*"))
     return Repository(
@@ -146,7 +147,7 @@ def read_repository(path: Path) -> Repository:
         found_in={
             "repository": found_owner,
             "default branch": found_branch,
-            "gate": found_gate,
+            "gate": gate.found_in,
             "release notes": found_notes,
         },
     )
@@ -362,44 +363,6 @@ def read_workflows(root: Path) -> tuple[Workflow, ...]:
         ReleaseError: One cannot be read.
     """
     return tuple(load(path) for path in workflow_paths(root))
-
-
-def find_gate(
-    workflows: tuple[Workflow, ...], project: Path, folder: str, data: dict[str, Any]
-) -> tuple[Gate, str]:
-    """What checks the project, and where that was found: in CI, or in the files of a test runner."""
-    ci = choose_ci([w for w in workflows if not w.only_releases], folder)
-    if ci.commands:
-        return ci, f".github/workflows/{ci.file}"
-    file = next(
-        (w.file for w in workflows if w.tests_commits and w.file.split(".")[0] in {"ci", "test", "tests"}), ""
-    )
-    makefile = read_text(project / "Makefile")
-    for target in ("check", "test", "tests"):
-        if re.search(rf"^{target}\s*:", makefile, re.MULTILINE):
-            return Gate(file, (*install_command(data), f"make {target}")), "Makefile"
-    if (project / "tox.ini").is_file() or lookup_tool(data, "tox"):
-        return Gate(file, ("uvx tox",)), "tox"
-    if (project / "noxfile.py").is_file():
-        return Gate(file, ("uvx nox",)), "noxfile.py"
-    tests = [p for p in (project / "tests", project / "test") if p.is_dir()]
-    if tests:
-        return Gate(file, (*install_command(data), "pip install pytest", "pytest")), f"{tests[0].name}/"
-    return Gate(file), "nowhere"
-
-
-def lookup_tool(data: dict[str, Any], name: str) -> object:
-    """A table of a tool in pyproject.toml, or None."""
-    return data.get("tool", {}).get(name)
-
-
-def install_command(data: dict[str, Any]) -> tuple[str, ...]:
-    """How to install the project with what its tests need, judged by the names of extras and groups."""
-    usual = ("dev", "test", "tests", "testing")
-    extras = [e for e in data.get("project", {}).get("optional-dependencies", {}) if e in usual]
-    groups = [g for g in data.get("dependency-groups", {}) if g in usual]
-    install = f"pip install -e .[{','.join(extras)}]" if extras else "pip install -e ."
-    return (install, *(f"pip install --group {group}" for group in groups))
 
 
 def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:

@@ -210,8 +210,8 @@ def found_table(plan: Plan) -> Table:
         ("repository", f"{repository.owner}/{repository.name}", repository.found_in["repository"]),
         ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}{former}", "git tag"),
         ("branch", answers["release_branches"] or off_branch, repository.found_in["default branch"]),
-        ("CI command", repository.gate.main or "none", repository.found_in["gate"]),
-        ("Pythons", ", ".join(answers["ci_pythons"]), repository.gate.file or "its wheel"),
+        ("tests", repository.gate.shown, repository.found_in["gate"]),
+        ("Pythons", ", ".join(answers["ci_pythons"]), ", ".join(repository.gate.files) or "its wheel"),
         ("publishing", "; ".join(publishers) or "none", ".github/workflows"),
         (
             "release notes",

@@ -15,26 +15,36 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
 from urllib.parse import urlencode
 
 from release_lib.settings import load_settings
 from release_lib.step import ReleaseError, annotate, output, run, step
 
 COUNTED_EVENTS = {"push", "schedule", "workflow_dispatch"}
+PAUSE = 15.0  # seconds between two looks at a run in progress
 
 
-def ci_verdict(repository: str, workflow: str, commit: str) -> str:
-    """The address of the newest CI run of a commit if the newest of each event passed, else an empty text."""
+def ci_verdict(repository: str, workflow: str, commit: str, end: float) -> str:
+    """The address of the newest CI run of a commit if the newest of each event passed, else an empty text.
+
+    Runs in progress are waited for until `end`, as `time.monotonic` has it.
+    """
     query = urlencode({"head_sha": commit, "per_page": 100})
-    answer = run("gh", "api", f"repos/{repository}/actions/workflows/{workflow}/runs?{query}")
-    runs = [
-        item
-        for item in json.loads(answer)["workflow_runs"]
-        if item["head_sha"] == commit and item["event"] in COUNTED_EVENTS
-    ]
-    runs.sort(key=lambda item: (item["run_number"], item["run_attempt"]))
-    newest = {item["event"]: item for item in runs}  # a start by hand does not outweigh the push that failed
-    passed = all(i["status"] == "completed" and i["conclusion"] == "success" for i in newest.values())
+    while True:
+        answer = run("gh", "api", f"repos/{repository}/actions/workflows/{workflow}/runs?{query}")
+        runs = [
+            item
+            for item in json.loads(answer)["workflow_runs"]
+            if item["head_sha"] == commit and item["event"] in COUNTED_EVENTS
+        ]
+        runs.sort(key=lambda item: (item["run_number"], item["run_attempt"]))
+        # A start by hand does not outweigh the push that failed.
+        newest = {item["event"]: item for item in runs}.values()
+        if all(item["status"] == "completed" for item in newest) or time.monotonic() >= end:
+            break
+        time.sleep(PAUSE)
+    passed = all((item["status"], item["conclusion"]) == ("completed", "success") for item in newest)
     return str(runs[-1]["html_url"]) if runs and passed else ""
 
 
@@ -48,7 +58,9 @@ def main() -> None:
     settings = load_settings()
     repository = os.environ.get("GITHUB_REPOSITORY") or settings.repository
     try:
-        passed = ci_verdict(repository, settings.ci_workflow, options.commit) if settings.ci_workflow else ""
+        end = time.monotonic() + settings.patience
+        found = [ci_verdict(repository, name, options.commit, end) for name in settings.ci_workflows]
+        passed = " ".join(found) if all(found) else ""
     except (ReleaseError, ValueError, KeyError, TypeError) as error:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 PATH = Path(__file__).resolve().parents[1] / "settings.toml"
 
@@ -35,7 +35,7 @@ class Settings:
     checks: Mapping[str, tuple[str, ...]]  # commands, by the name of the check
     template: Mapping[str, str] = dataclasses.field(default_factory=dict)  # url and commit, for tool.py
     release_workflow: str = "release.yml"
-    ci_workflow: str = "ci.yml"  # its verdict on a commit counts; empty if there is none
+    ci_workflow: str | Sequence[str] = "ci.yml"  # whose verdict on a commit counts; empty if there is none
     changelog: str = "CHANGELOG.md"
     conventions: str = "CONTRIBUTING.md"  # the page that describes tags and notes
     pythons: tuple[str, ...] = ()  # to test on; empty means those that the wheel names
@@ -43,6 +43,13 @@ class Settings:
     file_limit: int = 100  # MiB, of one file on an index; more where the index has granted it
     project_limit: int = 10240  # MiB, of all files
     without_attestations: tuple[str, ...] = ()  # indexes that have none: testpypi, pypi
+
+    @property
+    def ci_workflows(self) -> tuple[str, ...]:
+        """The workflows that must have passed on a commit, each of them."""
+        return tuple(
+            filter(None, [self.ci_workflow] if isinstance(self.ci_workflow, str) else self.ci_workflow)
+        )
 
     def tag(self, version: Version | str) -> str:
         """The tag that releases a version."""
