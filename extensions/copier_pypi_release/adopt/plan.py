@@ -15,19 +15,20 @@ from release_lib.step import ReleaseError
 
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
 from copier_pypi_release.adopt.next_steps import next_steps
-from copier_pypi_release.adopt.package import Package, read_package
+from copier_pypi_release.adopt.package import Package, machinery_of, read_package, sources_of
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
 from copier_pypi_release.adopt.pyproject import (
     Pyproject,
     convert_project,
     list_packages,
+    list_sources,
     use_hatchling,
     use_tag_version,
 )
 from copier_pypi_release.adopt.repository import Repository, read_text, write_text
 from copier_pypi_release.adopt.versions import only_version, read_code, without_literal
-from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
+from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare, differences
 from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Plan:
         next_steps: What a person must still do.
         distribution: Name of the distribution.
         version: The version that the proof was built with.
+        compared: What is as before.
+        differences: What is not, and loses nothing: what, before, after.
     """
 
     repository: Repository
@@ -86,6 +89,7 @@ class Plan:
     distribution: str
     version: str = ""
     compared: str = ""
+    differences: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -135,7 +139,8 @@ def make_plan(repository: Repository, source: Source, *, issues: bool) -> Plan:
             next_steps=[*next_steps(repository, choice, answers, before.version), *package.conversion.notes],
             distribution=before.metadata["name"],
             version=str(after.version),
-            compared=f"{len(before.files)} files and all metadata of the wheel are as before",
+            compared=f"{len(before.files)} files and the metadata of the wheel are as before",
+            differences=differences(before, after, expected=frozenset({package.version_file})),
         )
 
 
@@ -181,10 +186,12 @@ def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozense
     path = work.project / "pyproject.toml"
     document = Pyproject(read_text(path))
     was = document.text
+    include, exclude = sources_of(package, document, machinery_of(work.repository, answers))
     convert_project(document, package.conversion, package.wheel, package.readme)
     use_hatchling(document)
     if work.repository.backend != "hatchling":
         list_packages(document, package.packages, package.excluded)
+    list_sources(document, include, exclude)
     use_tag_version(
         document,
         name=package.name,
@@ -356,7 +363,9 @@ def _build_after(
     after = build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file
-    lost = compare(before, after, edited=edited, generated=frozenset({generated}))
+    machinery = tuple(machinery_of(work.repository, answers))
+    lost = [f"the sdist would have {name}" for name in after.sdist if name.startswith(machinery)]
+    lost += compare(before, after, edited=edited, generated=frozenset({generated}))
     if after.version != Version(version):
         lost.insert(0, f"the tag {answers['tag_prefix']}{version} would give version {after.version}")
     if generated not in after.files:
@@ -365,8 +374,9 @@ def _build_after(
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""  # noqa: PLR2004
         raise AdoptionError(
             f"The converted package would not be the same: {'; '.join(lost[:5])}{more}",
-            expected="a wheel that has everything that the one before has",
-            fix="write what is named there into [project] (or take it out), commit, and run this again",
+            expected="a wheel and an sdist with all that those before have, and nothing of the release's",
+            fix="write what is named there into [project] (or take it out, or exclude it from the sdist), "
+            "commit, and run this again",
         )
     return after
 

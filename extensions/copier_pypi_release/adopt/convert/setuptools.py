@@ -60,7 +60,7 @@ def convert(project: Project) -> Conversion:
         conversion.whole = True
     if (project.folder / "MANIFEST.in").is_file():
         conversion.notes.append(
-            "MANIFEST.in is not read any more: the sdist has every tracked file. Delete it when you agree."
+            "MANIFEST.in is not read any more: [tool.hatch.build.targets.sdist] says the same. Delete it."
         )
     return conversion
 
