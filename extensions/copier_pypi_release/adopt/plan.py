@@ -14,6 +14,7 @@ from packaging.version import Version
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
+from copier_pypi_release.adopt.build_pins import pin_plugins
 from copier_pypi_release.adopt.next_steps import next_steps
 from copier_pypi_release.adopt.package import Package, machinery_of, read_package, sources_of
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
@@ -128,6 +129,7 @@ def make_plan(repository: Repository, source: Source, *, issues: bool) -> Plan:
         _ignore_generated(work, package.version_file)
         _archive_versions(work, answers["tag_prefix"])
         _render(work, answers, source)
+        _pin_plugins(work)
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
         return Plan(
@@ -332,6 +334,12 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
     work.reasons[".github/rulesets/"] = "who may create release tags, and that nobody moves them"
     work.reasons[".github/workflows/release-watch.yml"] = "opens an issue for a newer version of the template"
     work.reasons[answers_file] = "the answers to the template's questions, for `copier update`"
+
+
+def _pin_plugins(work: _Work) -> None:
+    """Pin what the package builds with, beside the template's backend."""
+    requires = Pyproject(read_text(work.project / "pyproject.toml")).get("build-system", "requires") or []
+    pin_plugins(work.root / ".github" / "release" / "build-constraints.txt", requires)
 
 
 def _unignore(work: _Work, paths: list[str]) -> None:
