@@ -13,6 +13,7 @@ from copier import run_copy
 from packaging.version import Version
 from release_lib.step import ReleaseError
 
+from copier_pypi_release.adopt.aftermath import aftermath
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
 from copier_pypi_release.adopt.build_pins import pin_plugins
 from copier_pypi_release.adopt.next_steps import next_steps
@@ -138,7 +139,13 @@ def make_plan(repository: Repository, source: Source, *, issues: bool) -> Plan:
             changes=changes,
             diff=diff,
             reasons=work.reasons,
-            next_steps=[*next_steps(repository, choice, answers, before.version), *package.conversion.notes],
+            next_steps=[
+                *next_steps(repository, choice, answers, before.version),
+                *package.conversion.notes,
+                *aftermath(
+                    repository, work.root, [n for n, t in package.conversion.files.items() if t is None]
+                ),
+            ],
             distribution=before.metadata["name"],
             version=str(after.version),
             compared=f"{len(before.files)} files and the metadata of the wheel are as before",
