@@ -49,6 +49,12 @@ class Adoption:
     after: Path
 
     @property
+    def sdists(self) -> tuple[Path, Path]:
+        """The sdists that were built with the wheels."""
+        before, after = (next(wheel.parent.glob("*.tar.gz")) for wheel in (self.before, self.after))
+        return before, after
+
+    @property
     def project(self) -> Path:
         """Folder of pyproject.toml."""
         return self.root / PACKAGES[self.shape].folder
@@ -87,6 +93,7 @@ def adopt_repository(shape: str, root: Path, folder: Path, template: Path) -> Ad
         to.mkdir()
         kept.append(to / wheel.name)
         shutil.copy2(out / wheel.name, kept[-1])
+        shutil.copy2(next(out.glob("*.tar.gz")), to)
         return wheel
 
     with mock.patch("copier_pypi_release.adopt.plan.build_wheel", build_and_keep):

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,26 @@ def test_the_wheel_keeps_its_files_and_gains_the_generated_version(adoption: Ado
     assert changed == stated
 
 
+# What a backend writes into an sdist, and what hatchling always puts there.
+WRITTEN = {"PKG-INFO", "setup.cfg", "pyproject.toml.orig", "pyproject.toml", ".gitignore", "LICENSE"}
+
+
+def test_the_sdist_keeps_its_files_and_gains_no_machinery(adoption: Adoption) -> None:
+    def files(path: Path) -> set[str]:
+        with tarfile.open(path) as archive:
+            names = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
+        return {name for name in names if ".egg-info/" not in name and not name.endswith("/_version.py")}
+
+    before, after = map(files, adoption.sdists)
+    removed = {name for name in before if name in {"setup.py", "setup.cfg"}}
+    assert before - WRITTEN - removed <= after
+    assert after - before <= WRITTEN | {
+        # The wheel has it, and is built from the sdist from now on.
+        *(name for name in after if name.endswith("data/table.json")),
+    }
+    assert all(name in adoption.output for name in (before ^ after) - WRITTEN)
+
+
 @pytest.mark.requirement("P3.3", "P3.4")
 def test_the_version_is_that_of_the_tag(adoption: Adoption) -> None:
     version = str(metadata_of(adoption.after).version)
@@ -127,7 +148,7 @@ def test_its_own_tests_pass_with_the_new_wheel(adoption: Adoption, tmp_path: Pat
         assert adoption.shape == "no-tests"
         return
     with zipfile.ZipFile(adoption.after) as archive:
-        archive.extractall(tmp_path / "installed")
+        archive.extractall(tmp_path / "installed")  # noqa: S202  (our own)
     # Away from the sources, so that only the wheel can be imported.
     shutil.copytree(adoption.project / "tests", tmp_path / "tests")
     environment = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from copier_pypi_release.adopt.repository import find_tags
+from copier_pypi_release.adopt.repository import Tags, find_changelog, find_tags
+from packaging.version import Version
 from support.rendering import git
 
 from adopt.fixtures import repository
@@ -54,3 +55,33 @@ def test_the_tag_convention_is_the_one_in_use(
 ) -> None:
     found = find_tags(tagged(tmp_path, tags, monkeypatch), "main", folder, "demo-pkg")
     assert (found.prefix, str(found.newest), found.former) == (prefix, newest, former)
+
+
+CHANGES = "# Changes\n\n## 1.0\n\n- One.\n\n## 0.9\n\n- Zero.\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"CHANGES.md": CHANGES}, ("CHANGES.md", "changelog", "CHANGES.md")),
+        (
+            {"NEWS.md": CHANGES, "pyproject.toml": "[tool.towncrier]\nfilename = 'docs/log.md'\n"}
+            | {"docs/log.md": CHANGES},
+            ("docs/log.md", "changelog", "docs/log.md, which towncrier writes"),
+        ),
+        (
+            {"CHANGES.rst": "1.0\n===\n"},
+            ("", "changelog", "CHANGES.rst is not Markdown: the next sections go into CHANGELOG.md"),
+        ),
+        (
+            {"plan.md": CHANGES, ".pre-commit-config.yaml": "repo: .../compilerla/conventional-pre-commit\n"},
+            ("", "git-cliff", ".pre-commit-config.yaml wants conventional commits"),
+        ),
+        ({}, ("", "git-cliff", "1 of the last 1 commits are conventional")),
+    ],
+)
+def test_notes_come_from_where_the_project_keeps_them(
+    files: dict[str, str], expected: tuple[str, str, str], tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "demo-pkg", {"x.txt": "x", **files}, tags=("v1.0",))
+    assert find_changelog(root, "", Tags("v", Version("1.0"), ())) == expected

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from copier import run_copy, run_update
+from copier_pypi_release.adopt.wheels import build_wheel
 from ruamel.yaml import YAML
 from support.rendering import ROOT, commit_all, git
 
@@ -277,3 +278,10 @@ def test_what_is_nested_deeply_is_no_traceback(text: str, adoptions: Adoptions, 
     commit_all(root, "feat: odd")
     status, output = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
     assert status == 0, output
+
+
+def test_a_shallow_checkout_builds_as_before(adoptions: Adoptions, tmp_path: Path) -> None:
+    root = adoptions.copy("setuptools-pyproject", tmp_path).root
+    commit_all(root, "build: release by tag")
+    git(tmp_path, "clone", "--quiet", "--depth=1", root.as_uri(), str(tmp_path / "shallow"))
+    assert build_wheel(tmp_path / "shallow", tmp_path / "dist").version.is_devrelease

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
@@ -13,8 +13,10 @@ from copier_pypi_release.adopt.convert.conversion import Conversion, Project
 from copier_pypi_release.adopt.programs import AdoptionError, git
 from copier_pypi_release.adopt.pyproject import Pyproject
 from copier_pypi_release.adopt.repository import Repository, read_text
+from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from copier_pypi_release.adopt.wheels import Wheel
@@ -33,6 +35,8 @@ class Package:
         conversion: What the converter said.
         wheel: The wheel before.
         readme: The tracked file that is the wheel's description.
+        tracked: Every tracked file, from the project's folder.
+        sources: The wheel's files, from there.
     """
 
     name: str
@@ -43,6 +47,8 @@ class Package:
     conversion: Conversion
     wheel: Wheel
     readme: str | None
+    tracked: list[str]
+    sources: list[str]
 
 
 def read_package(repository: Repository, project: Path, wheel: Wheel) -> Package:
@@ -86,39 +92,82 @@ def read_package(repository: Repository, project: Path, wheel: Wheel) -> Package
             fix="commit these files, or take what generates them out of the build; then run this again",
         )
     packages = [f"{prefix}{name}" for name in tops]
+    sources = [f"{prefix}{name}" for name in wheel.files]
     below = tuple(f"{p}/" for p in packages)
-    excluded = [
-        f"/{n}"
-        for n in tracked
-        if n.startswith(below) and n[len(prefix) :] not in wheel.files and n != version_file
-    ]
+    files = {*sources, version_file}
+    excluded = [n for n in tracked if n.startswith(below) and n not in files]
     return Package(
         name=wheel.metadata["name"],
         imports=imports,
         packages=packages,
         version_file=version_file,
-        excluded=_shortened(excluded, wheel, prefix),
+        excluded=_shortened(excluded, sources),
         conversion=conversion,
         wheel=wheel,
         readme=readme,
+        tracked=tracked,
+        sources=sources,
     )
 
 
-def _shortened(excluded: list[str], wheel: Wheel, prefix: str) -> list[str]:
-    """The same files, whole folders named once."""
-    found: list[str] = []
-    for path in excluded:
-        folder = path.rsplit("/", 1)[0]
-        while "/" in folder[1:]:
-            parent = folder.rsplit("/", 1)[0]
-            if any(f"/{prefix}{name}".startswith(parent + "/") for name in wheel.files):
+def _shortened(left_out: Iterable[str], kept: Iterable[str]) -> list[str]:
+    """Patterns for files that are left out; a folder in which nothing is kept is named once."""
+    used = {parent.as_posix() for name in kept for parent in PurePosixPath(name).parents} | {"."}
+    found: dict[str, None] = {}
+    for path in left_out:
+        name = path
+        for parent in map(PurePosixPath.as_posix, PurePosixPath(path).parents):
+            if parent in used:
                 break
-            folder = parent
-        used = any(f"/{prefix}{name}".startswith(folder + "/") for name in wheel.files)
-        name = path if used else folder
-        if name not in found:
-            found.append(name)
-    return found
+            name = parent
+        found[f"/{name}"] = None
+    return list(found)
+
+
+def machinery_of(repository: Repository, answers: Mapping[str, Any]) -> list[str]:
+    """What adoption adds, and no sdist needs, from the project's folder."""
+    added = [".git_archival.txt", ".gitattributes"]
+    if not repository.folder:
+        added = [
+            *(".github/release", ".github/rulesets", "RELEASING.md", free_name(repository.root)),
+            *(["cliff.toml"] if answers["release_notes"] == "git-cliff" else []),
+            *added,
+        ]
+        if (repository.root / ".github").is_dir():
+            added.append(f".github/workflows/{answers['release_workflow']}")
+            added += [".github/workflows/release-watch.yml"] if answers.get("release_issues") else []
+    return [name for name in added if not (repository.project / name).is_file()]
+
+
+def sources_of(package: Package, document: Pyproject, machinery: list[str]) -> tuple[list[str], list[str]]:
+    """What the sdist includes, and what it leaves out of that: it has the files that it had.
+
+    Args:
+        package: The package.
+        document: Its pyproject.toml.
+        machinery: What adoption adds.
+
+    Returns:
+        Patterns for hatchling; without any of the first kind it takes every tracked file.
+    """
+    own = {"only-include", "include", "packages"} & {*_hatch(document, "targets", "sdist"), *_hatch(document)}
+    shipped = {*package.wheel.sdist, *package.sources}
+    kept = [name for name in package.tracked if name in shipped]
+    tops = {name.split("/")[0] for name in kept}
+    everything = tops >= {name.split("/")[0] for name in package.tracked}
+    hatch = document.get("build-system", "build-backend") == "hatchling.build"
+    if hatch and own:  # its list says what it wants
+        return [], _shortened([name for name in machinery if name.split("/")[0] in tops], kept)
+    added = [n for n in machinery if hatch or everything or n.split("/")[0] in tops]
+    if hatch:
+        return [], _shortened(added, kept)
+    left_out = [name for name in package.tracked if name not in shipped and name.split("/")[0] in tops]
+    include = [] if everything else [f"/{name}" for name in sorted(tops - {"pyproject.toml"})]
+    return include, _shortened([*left_out, *added], kept)
+
+
+def _hatch(document: Pyproject, *path: str) -> dict[str, Any]:
+    return document.get("tool", "hatch", "build", *path) or {}
 
 
 def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Pyproject) -> str | None:

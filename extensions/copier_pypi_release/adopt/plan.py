@@ -13,21 +13,24 @@ from copier import run_copy
 from packaging.version import Version
 from release_lib.step import ReleaseError
 
+from copier_pypi_release.adopt.aftermath import aftermath
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
+from copier_pypi_release.adopt.build_pins import pin_plugins
 from copier_pypi_release.adopt.next_steps import next_steps
-from copier_pypi_release.adopt.package import Package, read_package
+from copier_pypi_release.adopt.package import Package, machinery_of, read_package, sources_of
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import release_jobs, side_jobs, without_jobs
 from copier_pypi_release.adopt.pyproject import (
     Pyproject,
     convert_project,
     list_packages,
+    list_sources,
     use_hatchling,
     use_tag_version,
 )
 from copier_pypi_release.adopt.repository import Repository, read_text, write_text
 from copier_pypi_release.adopt.versions import only_version, read_code, without_literal
-from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare
+from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare, differences
 from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:
@@ -75,6 +78,8 @@ class Plan:
         next_steps: What a person must still do.
         distribution: Name of the distribution.
         version: The version that the proof was built with.
+        compared: What is as before.
+        differences: What is not, and loses nothing: what, before, after.
     """
 
     repository: Repository
@@ -86,6 +91,7 @@ class Plan:
     distribution: str
     version: str = ""
     compared: str = ""
+    differences: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -133,6 +139,7 @@ def make_plan(
         _ignore_generated(work, package.version_file)
         _archive_versions(work, answers["tag_prefix"])
         _render(work, answers, source)
+        _pin_plugins(work)
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
         return Plan(
@@ -141,10 +148,17 @@ def make_plan(
             changes=changes,
             diff=diff,
             reasons=work.reasons,
-            next_steps=[*next_steps(repository, choice, answers, before.version), *package.conversion.notes],
+            next_steps=[
+                *next_steps(repository, choice, answers, before.version),
+                *package.conversion.notes,
+                *aftermath(
+                    repository, work.root, [n for n, t in package.conversion.files.items() if t is None]
+                ),
+            ],
             distribution=before.metadata["name"],
             version=str(after.version),
-            compared=f"{len(before.files)} files and all metadata of the wheel are as before",
+            compared=f"{len(before.files)} files and the metadata of the wheel are as before",
+            differences=differences(before, after, expected=frozenset({package.version_file})),
         )
 
 
@@ -190,10 +204,12 @@ def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozense
     path = work.project / "pyproject.toml"
     document = Pyproject(read_text(path))
     was = document.text
+    include, exclude = sources_of(package, document, machinery_of(work.repository, answers))
     convert_project(document, package.conversion, package.wheel, package.readme)
     use_hatchling(document)
     if work.repository.backend != "hatchling":
         list_packages(document, package.packages, package.excluded)
+    list_sources(document, include, exclude)
     use_tag_version(
         document,
         name=package.name,
@@ -339,6 +355,12 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
     work.reasons[answers_file] = "the answers to the template's questions, for `copier update`"
 
 
+def _pin_plugins(work: _Work) -> None:
+    """Pin what the package builds with, beside the template's backend."""
+    requires = Pyproject(read_text(work.project / "pyproject.toml")).get("build-system", "requires") or []
+    pin_plugins(work.root / ".github" / "release" / "build-constraints.txt", requires)
+
+
 def _unignore(work: _Work, paths: list[str]) -> None:
     """Make sure that git sees what was rendered, whatever a pattern like ``release/`` says."""
     hidden = [p for p in paths if try_git(work.root, "check-ignore", "--quiet", "--no-index", p) is not None]
@@ -368,7 +390,9 @@ def _build_after(
     after = build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file
-    lost = compare(before, after, edited=edited, generated=frozenset({generated}))
+    machinery = tuple(machinery_of(work.repository, answers))
+    lost = [f"the sdist would have {name}" for name in after.sdist if name.startswith(machinery)]
+    lost += compare(before, after, edited=edited, generated=frozenset({generated}))
     if after.version != Version(version):
         lost.insert(0, f"the tag {answers['tag_prefix']}{version} would give version {after.version}")
     if generated not in after.files:
@@ -377,8 +401,9 @@ def _build_after(
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""  # noqa: PLR2004
         raise AdoptionError(
             f"The converted package would not be the same: {'; '.join(lost[:5])}{more}",
-            expected="a wheel that has everything that the one before has",
-            fix="write what is named there into [project] (or take it out), commit, and run this again",
+            expected="a wheel and an sdist with all that those before have, and nothing of the release's",
+            fix="write what is named there into [project] (or take it out, or exclude it from the sdist), "
+            "commit, and run this again",
         )
     return after
 

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 Path = tuple[str, ...]
 
 LEADING_COMMENT = re.compile(r"(?:\A|(?<=\n))(?:[ \t]*#.*\n)*[ \t]*\Z")  # the lines right above a header
-LONGEST = 120  # characters of a list that stays on one line
+LONGEST = 130  # characters of a list that stays on one line
 REQUIRES = ["hatchling>=1.27", "hatch-vcs>=0.5"]
 VERSION = ("tool", "hatch", "version")
 WHEEL = ("tool", "hatch", "build", "targets", "wheel")
+SDIST = ("tool", "hatch", "build", "targets", "sdist")
 HOOK = ("tool", "hatch", "build", "hooks", "vcs")
 
 
@@ -305,7 +306,10 @@ def _unsafe(path: Path) -> AdoptionError:
 
 
 def use_tag_version(document: Pyproject, *, name: str, prefix: str, version_file: str, nested: bool) -> None:
-    """Let the version come from the git tag, by hatch-vcs, with every way to a wrong version closed.
+    """Let the version come from the git tag, by hatch-vcs, with every way to a wrong release closed.
+
+    A shallow clone still builds, as a development version: CI and Read the Docs often have nothing else, and
+    a release refuses one by itself.
 
     Args:
         document: The text to edit.
@@ -327,7 +331,6 @@ def use_tag_version(document: Pyproject, *, name: str, prefix: str, version_file
     match = ["git", "describe", "--dirty", "--tags", "--long", "--match", f"{prefix}[0-9]*"]
     document.set(VERSION, ("raw-options", "dist_name"), name)
     document.set(VERSION, ("raw-options", "git_describe_command"), match)
-    document.set(VERSION, ("raw-options", "scm", "git", "pre_parse"), "fail_on_shallow")
     if nested:
         document.set(VERSION, ("raw-options", "search_parent_directories"), value=True)
     for key in ("fallback_version", "version_scheme"):  # a version that no tag has given
@@ -364,6 +367,22 @@ def list_packages(document: Pyproject, packages: list[str], excluded: list[str])
     document.set(WHEEL, ("packages",), packages)
     if excluded:
         document.set(WHEEL, ("exclude",), excluded)
+
+
+def list_sources(document: Pyproject, include: list[str], exclude: list[str]) -> None:
+    """Say which files the sdist has: the same as before.
+
+    Args:
+        document: The text to edit.
+        include: Patterns of what it has; without any, every tracked file.
+        exclude: Patterns of what it has not.
+    """
+    if include:
+        document.set(SDIST, ("include",), include)
+    if exclude:
+        # The list of the target takes the place of the general one.
+        known = document.get(*SDIST, "exclude") or document.get("tool", "hatch", "build", "exclude") or []
+        document.set(SDIST, ("exclude",), [*known, *(path for path in exclude if path not in known)])
 
 
 def convert_project(document: Pyproject, conversion: Conversion, wheel: Wheel, readme: str | None) -> None:

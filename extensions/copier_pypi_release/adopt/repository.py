@@ -33,6 +33,10 @@ CONVENTIONAL = re.compile(
     r"^(?:feat|fix|perf|docs|chore|refactor|test|ci|build|style|revert)(?:\([^)]*\))?!?: "
 )
 PLAIN = re.compile(r"(?:v|r|ver|version|rel|release)?[-_/.]?v?", re.IGNORECASE)  # tag prefixes without a name
+ENFORCERS = (
+    *("compilerla/conventional-pre-commit", "commitizen-tools/commitizen", "commitlint", "cocogitto"),
+    *("action-semantic-pull-request", r"\[tool\.semantic_release", "release-please-action"),
+)
 RECENT_TAGS = 3  # how many version tags say where this project tags
 
 
@@ -368,15 +372,21 @@ def read_workflows(root: Path) -> tuple[Workflow, ...]:
 def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
     """The changelog, what release notes are made from, and why.
 
-    A changelog is a Markdown file that has headings with versions; its place does not matter.
+    Commits that a hook or CI wants to be conventional come first. A changelog is a Markdown file that has
+    headings with versions; its place does not matter.
     """
     project = root / folder
     tracked = git(project, "ls-files", "-z", "--", ".").split("\0")
-    usual = [n for n in CHANGELOGS for name in tracked if name.lower() == n.lower()]
+    if place := find_enforcement(root):
+        return "", "git-cliff", f"{place} wants conventional commits"
+    towncrier = parse_toml(read_text(project / "pyproject.toml"), "pyproject.toml").get("tool", {})
+    joined = str(towncrier.get("towncrier", {}).get("filename", ""))
+    usual = [n for n in (joined, *CHANGELOGS) for name in tracked if n and name.lower() == n.lower()]
+    usual = [name for name in usual if name.lower().endswith(".md")]
     others = [n for n in tracked if n.lower().endswith(".md") and n not in usual and n.count("/") <= 2]  # noqa: PLR2004
     for name in usual:
         real = next(n for n in tracked if n.lower() == name.lower())
-        return real, "changelog", real
+        return real, "changelog", f"{real}, which towncrier writes" if name == joined else real
     best, most = "", 1
     for name in others:
         count = sum(is_version(h, tags) for h in HEADING.findall(read_text(project / name)))
@@ -384,11 +394,41 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
             best, most = name, count
     if best:
         return best, "changelog", f"{best}, {most} versions in its headings"
-    subjects = git(project, "log", "-n", "50", "--no-merges", "--format=%s").splitlines()
+    stems = {name.partition(".")[0].lower() for name in CHANGELOGS}
+    for name in tracked:
+        plain, _, suffix = name.rpartition("/")[2].rpartition(".")
+        if (
+            name
+            and name.count("/") <= 1
+            and (name == joined or (plain.lower() in stems and suffix in {"rst", "txt"}))
+        ):
+            return "", "changelog", f"{name} is not Markdown: the next sections go into CHANGELOG.md"
+    subjects = recent_subjects(root, tags)
     conventional = sum(bool(CONVENTIONAL.match(subject)) for subject in subjects)
     if subjects and conventional * 2 >= len(subjects):
         return "", "git-cliff", f"{conventional} of the last {len(subjects)} commits are conventional"
     return "", "changelog", "no changelog yet"
+
+
+def find_enforcement(root: Path) -> str:
+    """The file that has a hook or a job of CI check that commits are conventional; empty if there is none."""
+    pattern = "|".join(ENFORCERS)
+    where = (".pre-commit-config.yaml", ".github/workflows", "pyproject.toml", "package.json", ".husky")
+    found = try_git(
+        root, "grep", "--name-only", "-I", "--extended-regexp", "-e", pattern, "HEAD", "--", *where
+    )
+    return (found or "").partition("\n")[0].partition(":")[2]
+
+
+def recent_subjects(root: Path, tags: Tags) -> list[str]:
+    """Subjects of the last commits before the newest tag, or of the last ones where there is no tag."""
+    newest = f"{tags.prefix}{tags.newest}"
+    start = (
+        f"refs/tags/{newest}"
+        if try_git(root, "rev-parse", "--verify", "-q", f"refs/tags/{newest}")
+        else "HEAD"
+    )
+    return git(root, "log", "-n", "50", "--no-merges", "--format=%s", start).splitlines()
 
 
 def is_version(text: str, tags: Tags) -> bool:

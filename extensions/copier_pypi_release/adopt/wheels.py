@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import configparser
 import re
+import tarfile
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import getaddresses
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,21 @@ if TYPE_CHECKING:
 
 MAY_GROW = {"license files", "license", "author", "maintainer"}  # what no installer acts on
 UNREADABLE = (*BROKEN, ValueError, configparser.Error)
+# What `contents_of` compares, the version, and what only says how the backend works.
+COMPARED = {
+    *("name", "version", "summary", "description", "requires_python", "requires_dist", "provides_extra"),
+    *(
+        "classifiers",
+        "project_urls",
+        "home_page",
+        "download_url",
+        "keywords",
+        "license",
+        "license_expression",
+    ),
+    *("author", "author_email", "maintainer", "maintainer_email"),
+    *("metadata_version", "dynamic", "license_files"),
+}
 # The fields that a conversion carries over.
 FIELDS = {
     *("name", "version", "summary", "description", "requires-python", "requires-dist", "provides-extra"),
@@ -51,6 +67,7 @@ class Wheel:
         entry_points: Objects by group and name.
         files: SHA-256 of each file, by path, without the .dist-info folder.
         licenses: Paths of the licence files below .dist-info/licenses.
+        sdist: Sizes of the files of the sdist that was built with it, by path.
     """
 
     name: str
@@ -59,6 +76,7 @@ class Wheel:
     entry_points: Mapping[str, Mapping[str, str]]
     files: Mapping[str, str]
     licenses: frozenset[str] = field(default_factory=frozenset)
+    sdist: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def version(self) -> Version:
@@ -110,7 +128,7 @@ def read_wheel(path: Path) -> Wheel:
 
 
 def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) -> Wheel:
-    """Build a wheel, in an isolated environment; with pinned tools by way of the sdist, like a release.
+    """Build an sdist and a wheel, isolated; with pinned tools the one from the other, like a release.
 
     Args:
         project: Folder of pyproject.toml or setup.py.
@@ -120,7 +138,10 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
     Raises:
         AdoptionError: The build fails.
     """
-    how = ["--wheel"] if constraints is None else ["--build-constraint", str(constraints), "--require-hashes"]
+    how = ["--sdist", "--wheel"]
+    if constraints is not None:  # the template's, and the package's own
+        pins = sorted(constraints.parent.glob("build-constraints*.txt"))
+        how = [*(f"--build-constraint={path}" for path in pins), "--require-hashes"]
     try:
         run(uv.find_uv_bin(), "build", "--no-config", *how, "--out-dir", out, project, cwd=project)
     except ReleaseError as error:
@@ -129,7 +150,14 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
             expected="a package that builds",
             fix="correct what is named there (`uv build` shows all of it), commit, and run this again",
         ) from error
-    return read_wheel(next(out.glob("*.whl")))
+    return replace(read_wheel(next(out.glob("*.whl"))), sdist=read_sdist(next(out.glob("*.tar.gz"))))
+
+
+def read_sdist(path: Path) -> dict[str, int]:
+    """Sizes of the files of an sdist, by path from the root of the source, without the metadata."""
+    with tarfile.open(path, "r:gz") as archive:
+        files = {m.name.partition("/")[2]: m.size for m in archive.getmembers() if not m.isdir()}
+    return {name: size for name, size in files.items() if name != "PKG-INFO" and ".egg-info/" not in name}
 
 
 def _cause(problem: str) -> str:
@@ -240,6 +268,39 @@ def compare(before: Wheel, after: Wheel, *, edited: frozenset[str], generated: f
     kept = sorted((old & fresh) - edited)
     found += [f"{path} in the wheel would change" for path in kept if before.files[path] != after.files[path]]
     return found
+
+
+def differences(before: Wheel, after: Wheel, *, expected: frozenset[str]) -> list[tuple[str, str, str]]:
+    """What differs between two builds and loses nothing, as rows of a table: what, before, after.
+
+    Args:
+        before: What the project builds now.
+        after: What it will build.
+        expected: Paths in the sdist of files that the build writes.
+    """
+    was, now = contents_of(before), contents_of(after)
+    rows = [
+        (f"wheel, {what}", ", ".join(sorted(was[what] - {""})), f"also {', '.join(new)}")
+        for what in sorted(MAY_GROW)
+        if (new := sorted(now[what] - was[what] - {""}))
+    ]
+    for key in sorted({*before.metadata, *after.metadata} - COMPARED):
+        one, other = (_shown(wheel.metadata.get(key)) for wheel in (before, after))
+        if one != other:
+            rows.append((f"wheel, {key.replace('_', '-')}", one, other))
+    lost = sorted(set(before.sdist) - set(after.sdist) - {"setup.cfg", "pyproject.toml.orig"})
+    gained = sorted(set(after.sdist) - set(before.sdist) - expected)
+    if lost or gained:
+        rows.append(("sdist, files", ", ".join(lost), ", ".join(gained)))
+    one, other = (f"{len(w.sdist)} files, {sum(w.sdist.values()):,} bytes" for w in (before, after))
+    return [*rows, ("sdist", one, other)]
+
+
+def _shown(value: object) -> str:
+    """A field's value as text; the same for parameters of a content type in another order."""
+    if isinstance(value, list | tuple):
+        return ", ".join(sorted(map(str, value)))
+    return "; ".join(sorted(str(value or "").split("; ")))
 
 
 # ---- From metadata to [project] ----------------------------------------------------------------------

@@ -179,6 +179,10 @@ def show(plan: Plan, screen: Console) -> None:
     screen.print(found_table(plan))
     screen.print(change_table(plan))
     paragraph(screen, f"Tested with builds in a clone: {plan.compared}. A tag would give {plan.version}.")
+    differing = table("Differences between the builds", "What", "Before", "After")
+    for row in plan.differences:
+        differing.add_row(*row)
+    screen.print(differing)
     for part in plan.diff.split("diff --git ")[1:]:
         name = part.split("\n", 1)[0].split(" b/")[-1]
         if "\n--- /dev/null" in part or (part.count("\n") > 80 and not name.endswith(SHOWN)):  # noqa: PLR2004

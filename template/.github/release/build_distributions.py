@@ -33,9 +33,12 @@ def build_distributions(source: Path, out: Path) -> dict[str, str]:
             fix=f"rm -r {out}",
             see=SEE,
         )
-    options = ("--build-constraint", PATH.with_name("build-constraints.txt"), "--require-hashes")
+    pins = sorted(PATH.parent.glob("build-constraints*.txt"))  # the template's, and the package's own
+    options = [word for path in pins for word in ("--build-constraint", path)]
     time = git("log", "-1", "--format=%ct", cwd=source)
-    run("uv", "build", *options, "--out-dir", out, source, env={"SOURCE_DATE_EPOCH": time})
+    run(
+        "uv", "build", *options, "--require-hashes", "--out-dir", out, source, env={"SOURCE_DATE_EPOCH": time}
+    )
     return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
 
 

@@ -58,6 +58,11 @@ class Conversion:
     version_file: str = ""
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def deleted(self) -> list[str]:
+        """Files that go."""
+        return [name for name, text in self.files.items() if text is None]
+
 
 def static_keys(project: Project, allowed: set[str]) -> list[str]:
     """The dynamic keys of [project] that become static, the version left out.

@@ -5,36 +5,38 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from copier_pypi_release.adopt.convert.conversion import Conversion, Project, refuse, static_keys
+from packaging.utils import canonicalize_name
 
-KNOWN = {"hatchling", "hatch-vcs"}
+from copier_pypi_release.adopt.convert.conversion import Conversion, Project, refuse
+
+# Version sources that take the version from tags, as hatch-vcs does, by the project that brings them.
+FROM_TAGS = {"uv-dynamic-versioning": "uv-dynamic-versioning", "versioningit": "versioningit"}
 
 
 def convert(project: Project) -> Conversion:
-    """Say what of a hatchling project changes besides the version tables.
+    """Say what of a hatchling project changes besides the version tables; its plugins stay.
 
     Raises:
-        AdoptionError: It needs build plugins that a release cannot pin, or a version source of its own.
+        AdoptionError: It has a version source of its own.
     """
     document = project.document
-    requires = document.get("build-system", "requires") or []
-    names = {re.split(r"[\s<>=!~;\[@]", text, maxsplit=1)[0].lower().replace("_", "-") for text in requires}
-    if plugins := sorted(names - KNOWN):
-        raise refuse(
-            f"The build needs {', '.join(plugins)} besides hatchling",
-            expected="hatchling and hatch-vcs, which a release pins by hash",
-            fix=f"build without {', '.join(plugins)}",
-        )
-    static_keys(project, set())
     conversion = Conversion()
     version = document.get("tool", "hatch", "version") or {}
-    if version.get("source") not in {None, "vcs", "regex"}:
+    source = version.get("source")
+    if source not in {None, "vcs", "regex", *FROM_TAGS}:
         raise refuse(
-            f"The version comes from the source {version['source']!r} ([tool.hatch.version])",
-            expected="a version from git tags or from a file",
+            f"The version comes from the source {source!r} ([tool.hatch.version])",
+            expected=f"a version from git tags (vcs, {', '.join(FROM_TAGS)}) or from a file",
             fix="remove [tool.hatch.version] and write the version into [project]",
         )
-    if version.get("source") != "vcs" and version:
+    if source in FROM_TAGS:
+        conversion.settings["build-system", "requires"] = [
+            line
+            for line in document.get("build-system", "requires") or []
+            if canonicalize_name(re.split(r"[\s<>=!~;\[@]", line, maxsplit=1)[0]) != FROM_TAGS[source]
+        ]
+        conversion.remove.append(("tool", source))
+    if source != "vcs" and version:
         conversion.remove += [("tool", "hatch", "version", key) for key in version]
     hook = document.get("tool", "hatch", "build", "hooks", "vcs", "version-file")
     if hook:

@@ -60,7 +60,7 @@ def convert(project: Project) -> Conversion:
         conversion.whole = True
     if (project.folder / "MANIFEST.in").is_file():
         conversion.notes.append(
-            "MANIFEST.in is not read any more: the sdist has every tracked file. Delete it when you agree."
+            "MANIFEST.in is not read any more: [tool.hatch.build.targets.sdist] says the same. Delete it."
         )
     return conversion
 
@@ -105,6 +105,9 @@ def read_setup(text: str) -> dict[str, object]:
     calls = [s.value for s in body if isinstance(s, ast.Expr) and _is_setup(s.value)]
     allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.With, ast.FunctionDef, ast.Expr)
     odd = next((s for s in body if not isinstance(s, allowed)), None)
+    if len(calls) == 1 and not calls[0].keywords and not calls[0].args:  # type: ignore[attr-defined]
+        # A bare setup() says nothing: what stands around it, such as a guard, decides no file and no field.
+        return {}
     if odd is not None or len(calls) != 1:
         where = f"line {odd.lineno}" if odd is not None else f"{len(calls)} calls of setup()"
         raise refuse(

@@ -1,0 +1,87 @@
+"""What an adoption affects besides the files that it changes: with file and line, or with the command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import uv
+from release_lib.step import ReleaseError, run
+
+from copier_pypi_release.adopt.programs import try_git
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copier_pypi_release.adopt.repository import Repository
+
+# Files whose lines are executed, or name what is.
+EXECUTED = (
+    *(
+        ".github",
+        "Makefile",
+        "justfile",
+        "Taskfile.yml",
+        "tox.ini",
+        "noxfile.py",
+        "Dockerfile",
+        "*.sh",
+        "*.bat",
+    ),
+    *("*.yml", "*.yaml", "*.toml", "*.cfg", "MANIFEST.in"),
+)
+LOCKS = {"uv.lock": "uv lock", "poetry.lock": "poetry lock", "pdm.lock": "pdm lock --update-reuse"}
+SHOWN = 8  # lines of one kind
+
+
+def aftermath(repository: Repository, root: Path, deleted: list[str]) -> list[str]:
+    """What a person must look at.
+
+    Args:
+        repository: What the repository says about itself.
+        root: A clone in which the change is committed.
+        deleted: Files that the change deletes, from the project's folder.
+    """
+    return [
+        *_mentions(repository, deleted),
+        *_locks(repository),
+        *_notes(repository, root),
+    ]
+
+
+def _mentions(repository: Repository, deleted: list[str]) -> list[str]:
+    """Lines that name a file that is gone."""
+    steps = []
+    for name in deleted:
+        pattern = rf"(^|[^A-Za-z0-9_]){name.replace('.', '[.]')}($|[^A-Za-z0-9_])"
+        how = ("grep", "--line-number", "--extended-regexp", "-I", "-e", pattern, "HEAD", "--", *EXECUTED)
+        found = [line.split(":", 3)[1:] for line in (try_git(repository.project, *how) or "").splitlines()]
+        places = [f"{file}:{number} ({text.strip()})" for file, number, text in found if file != name]
+        if places:
+            more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+            steps.append(f"{name} is gone. Correct what names it: {', '.join(places[:SHOWN])}{more}.")
+    return steps
+
+
+def _locks(repository: Repository) -> list[str]:
+    """Lock files that know the package's version or a hash of its pyproject.toml."""
+    names = [name for name in LOCKS if (repository.project / name).is_file()]
+    names += [n for n in LOCKS if repository.folder and n not in names and (repository.root / n).is_file()]
+    return [f"{name} does not fit pyproject.toml any more. Renew it: {LOCKS[name]}" for name in names]
+
+
+def _notes(repository: Repository, root: Path) -> list[str]:
+    """Whether the gate's own reader finds the notes of the newest tag."""
+    if repository.tags.newest is None:
+        return []
+    tag = f"{repository.tags.prefix}{repository.tags.newest}"
+    script = root / ".github" / "release" / "release_notes.py"
+    try:
+        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, tag, cwd=root)
+    except ReleaseError as error:
+        said = error.problem.partition(": ")[2].removeprefix("error: ").split(" | ")[0]
+        source = repository.changelog or {"changelog": "CHANGELOG.md"}.get(
+            repository.release_notes, "commits"
+        )
+        problem = f"No notes could be read for {repository.tags.newest}: {said}."
+        return [f"{problem} A release reads {source}: see RELEASING.md, 'Release notes'."]
+    return []

@@ -1,0 +1,34 @@
+"""What an adoption has an effect on is named, with its line or its command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from support.rendering import commit_all
+
+from adopt.adoption import run_adopt
+from adopt.fixtures import make, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.requirement("B11")
+
+
+def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_repository: Path) -> None:
+    root = make("setuptools-cfg", tmp_path)
+    write(
+        root,
+        {
+            "Makefile": "all:\n\tpython setup.py sdist\n",
+            "uv.lock": "version = 1\n",
+            "CHANGELOG.md": "# Changelog\n\n### [1.4.2]\n\n- First.\n",
+        },
+    )
+    commit_all(root, "chore: more")
+    status, output = run_adopt(root, "--yes", "--template", str(template_repository))
+    assert status == 0, output
+    assert "setup.py is gone. Correct what names it: Makefile:2 (python setup.py sdist)." in output
+    assert "Renew it: uv lock" in output
+    assert "No notes could be read for 1.4.2: There are no release notes for 1.4.2" in output
