@@ -154,6 +154,35 @@ def test_killed_before_its_tag_is_pushed(ready: Maintainer) -> None:
     assert ready.served("pypi") == {}
 
 
+@pytest.mark.requirement("B8", "P2.1")
+def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
+    """The notes go into a pull request; after its merge the same command tags and goes on."""
+    has_unreleased(ready)
+    rules = ready.sandbox.github.settings(ready.repository)["rulesets"]
+    protected = {
+        "id": 1,
+        "name": "main",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+        "bypass_actors": [],
+        "rules": [{"type": "pull_request"}],
+    }
+    ready.sandbox.github.settings(ready.repository, rulesets=[*rules, protected])
+    before = ready.sandbox.github.refs(ready.repository)["refs/heads/main"]
+    said = release(ready, arguments="--yes", check=False)
+    address = "https://github.com/octo-org/demo-pkg/pull/1"
+    assert f"main takes only pull requests. Merge this one: {address}" in said
+    assert ready.sandbox.github.refs(ready.repository)["refs/heads/main"] == before
+    assert ready.shell("git status --porcelain", "git tag") == ""
+    other = "git fetch --quiet && git push --quiet origin origin/release-notes/v0.1.0:main"
+    ready.shell(other)  # the merge, by somebody else
+    ready.shell("git update-ref refs/remotes/origin/main HEAD")
+    said = release(ready, "y", "y", arguments="--yes")
+    assert "main was brought to the newest commit, 1 further" in said
+    ready.is_released(twice=False)
+
+
 @pytest.mark.requirement("B8", "R1", "R9")
 def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> None:
     """No version, no notes, a file on PyPI, a changed tree, an answer that is no yes."""
