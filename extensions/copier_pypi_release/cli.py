@@ -23,6 +23,7 @@ COMMANDS = {
     "adopt": "let a package that exists release by tag",
     "setup": "set the repository up on GitHub for releases",
     "doctor": "check that the repository is ready for releases",
+    "release": "release a version, or go on with a release that has begun",
     "rehearse": "carry out a release on this machine, all but its uploads",
     "status": "show the state of a release, and what to do next",
     "watch": "look for what the release workflow did not make",

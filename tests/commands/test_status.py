@@ -447,10 +447,6 @@ def test_a_tag_that_is_no_version_ends_in_four_lines(run: Command, tag: str, rig
     assert right in outcome.error_lines[2]
 
 
-def test_a_missing_tag_is_a_misuse(run: Command) -> None:
-    assert run().status == 2
-
-
 def no_access(desk: Bench) -> None:
     desk.github.repo["private"] = True
     desk.patch.setenv("GH_TOKEN", desk.github.token("stranger"))
@@ -491,3 +487,27 @@ def test_bad_input_ends_in_four_lines(
     assert outcome.status == 1
     assert outcome.error_lines[0].startswith(wrong)
     assert len(outcome.error_lines) == 4
+
+
+# -- without a tag ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("P8.5", "B8")
+def test_without_a_tag_it_shows_what_is_unreleased(
+    default_package: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    desk = bench(default_package, tmp_path, monkeypatch)
+    monkeypatch.delenv("TAG", raising=False)
+    for tag in git(desk.clone, "tag").split():
+        git(desk.clone, "tag", "--delete", tag)
+    known = json.loads(desk.run("status", "--json", capsys=capsys).printed)
+    assert (known["newest"], known["waits"]) == ("", {})
+    assert known["commits"] >= 1
+    assert known["unreleased"] == "0.1.0: CHANGELOG.md has its section"
+    git(desk.clone, "tag", TAG)
+    shown = " ".join(desk.run("status", capsys=capsys).printed.split())
+    assert "Newest release v1.2.3; its GitHub Release is not published" in shown
+    assert "Unreleased 0 commit(s) since then" in shown

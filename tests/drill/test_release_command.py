@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from copier_pypi_release.workflow_files import STAGES
+from emulator.wheelhouse import write_wheel
 
 from drill.maintainer import TOOL, Maintainer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from emulator.sandbox import Sandbox
 
 CHANGELOG = "CHANGELOG.md"
 NOTES = "## Unreleased\n\n### Fixes\n\n- It starts again.\n"
@@ -65,3 +72,137 @@ def test_a_rehearsal_stops_where_a_release_would(ready: Maintainer) -> None:
     ready.shell("git tag --delete v0.0.9")
     ready.edit("pyproject.toml", '"hatchling.build"', '"hatchling.nothing"', push=False)
     assert results(rehearse(ready))["Build, twice"] == "fail"
+
+
+# -- release ------------------------------------------------------------------------------------------
+
+
+def release(project: Maintainer, *answers: str, arguments: str = "", check: bool = True) -> str:
+    """Type `release` and answer its questions; what it printed."""
+    typed = "".join(f"{answer}\\n" for answer in answers)
+    return project.shell(f"printf '{typed}' | {TOOL} release {arguments} 2>&1", check=check)
+
+
+@pytest.mark.requirement("B8", "P7.1", "P7.2", "P9.5", "R1", "R2", "R3", "R6")
+def test_from_an_empty_repository_to_a_published_release(new_sandbox: Sandbox, package: Path) -> None:
+    """One command, three answers: the plan, the review, the notes; and again for the next version."""
+    project = Maintainer.create(new_sandbox, package)
+    printed = release(project, "y", "y", "y")
+    assert "is released: both indexes and GitHub serve what was built" in " ".join(printed.split())
+    project.is_released(twice=False)
+    (published,) = project.sandbox.github.releases(project.repository)
+    assert (published["draft"], published["make_latest"]) == (False, "true")
+    stages = [line.split()[1] for line in printed.splitlines() if line.startswith("  passed")]
+    assert stages == list(STAGES)
+    assert "There is nothing to release after 0.1.0" in release(project, check=False)
+
+
+def has_unreleased(project: Maintainer) -> None:
+    """Leave a changelog whose notes all wait for a version."""
+    project.commit("fix: it starts again", {CHANGELOG: f"# Changelog\n\n{NOTES}"})
+
+
+def killed_by_hook(project: Maintainer, hook: str, arguments: str) -> None:
+    """Run `release`, which is killed where git runs a hook; the hook is gone afterwards."""
+    path = project.clone / ".git/hooks" / hook
+    path.parent.mkdir(exist_ok=True)
+    # The parent of git, which runs the hook, is the command.
+    path.write_text("#!/bin/sh\nkill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\nexit 1\n", encoding="utf-8")
+    path.chmod(0o755)
+    release(project, arguments=arguments, check=False)
+    path.unlink()
+
+
+@pytest.mark.requirement("B8", "P8.4", "R1", "R3")
+def test_killed_again_and_again_it_goes_on(ready: Maintainer) -> None:
+    """Killed at its commit, its push, its tag; without anybody to ask; it is a release in the end."""
+    has_unreleased(ready)
+    ready.tag = "v0.1.0rc1"
+    before = ready.sandbox.github.refs(ready.repository)
+    for hook in ("post-commit", "pre-push"):
+        killed_by_hook(ready, hook, "--pre rc --yes")
+        assert ready.shell("git status --porcelain") == ""
+        assert ready.sandbox.github.refs(ready.repository) == before
+    said = release(ready, arguments="--pre rc --yes", check=False)
+    assert "There is nobody to answer: Approve pypi?" in said
+    assert "waits for a review" in said
+    text = ready.shell(f"git show {ready.tag}:{CHANGELOG}")
+    assert "## Unreleased\n\n## 0.1.0rc1 - " in text
+    assert "v0.1.0rc1 stays" not in said
+    said = release(ready, "y", check=False)  # approved; nobody publishes
+    assert "There is nobody to answer: Publish the GitHub Release of v0.1.0rc1, not as Latest?" in said
+    release(ready, "y")
+    ready.is_released(twice=False)
+    published = ready.github_release()
+    assert published is not None
+    assert (published["draft"], published["prerelease"], published["make_latest"]) == (False, True, "false")
+    assert "It starts again" in published["body"]
+
+
+@pytest.mark.requirement("B8", "P8.4")
+def test_killed_before_its_tag_is_pushed(ready: Maintainer) -> None:
+    """The tag is in the clone alone, and is offered to be pushed; a reviewer declines: nothing is on PyPI."""
+    killed_by_hook(ready, "pre-push", "--yes")
+    assert ready.shell("git tag").strip() == ready.tag
+    said = release(ready, "y", check=False)
+    assert "Run it now: git push origin v0.1.0?" in said
+    ready.sandbox.github.reject(ready.run["id"], "pypi")
+    ready.wait()
+    said = release(ready, arguments="0.1.0", check=False)
+    assert "a reviewer rejected it before publish-pypi" in " ".join(said.split())
+    assert "nobody to answer: Run it now: gh run rerun" in said
+    assert ready.served("pypi") == {}
+
+
+@pytest.mark.requirement("B8", "P2.1")
+def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
+    """The notes go into a pull request; after its merge the same command tags and goes on."""
+    has_unreleased(ready)
+    rules = ready.sandbox.github.settings(ready.repository)["rulesets"]
+    protected = {
+        "id": 1,
+        "name": "main",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+        "bypass_actors": [],
+        "rules": [{"type": "pull_request"}],
+    }
+    ready.sandbox.github.settings(ready.repository, rulesets=[*rules, protected])
+    before = ready.sandbox.github.refs(ready.repository)["refs/heads/main"]
+    said = release(ready, arguments="--yes", check=False)
+    address = "https://github.com/octo-org/demo-pkg/pull/1"
+    assert f"main takes only pull requests. Merge this one: {address}" in said
+    assert ready.sandbox.github.refs(ready.repository)["refs/heads/main"] == before
+    assert ready.shell("git status --porcelain", "git tag") == ""
+    other = "git fetch --quiet && git push --quiet origin origin/release-notes/v0.1.0:main"
+    ready.shell(other)  # the merge, by somebody else
+    ready.shell("git update-ref refs/remotes/origin/main HEAD")
+    said = release(ready, "y", "y", arguments="--yes")
+    assert "main was brought to the newest commit, 1 further" in said
+    ready.is_released(twice=False)
+
+
+@pytest.mark.requirement("B8", "R1", "R9")
+def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> None:
+    """No version, no notes, a file on PyPI, a changed tree, an answer that is no yes."""
+    before = ready.sandbox.github.refs(ready.repository)
+
+    def says(text: str, *answers: str, arguments: str = "") -> None:
+        assert text in " ".join(release(ready, *answers, arguments=arguments, check=False).split())
+        assert ready.sandbox.github.refs(ready.repository) == before
+        assert ready.shell("git tag") == ""
+
+    says("the index will call it 1.0rc1", arguments="1.0-rc1")
+    says("There are no release notes for 0.7.0", arguments="0.7.0")
+    says("Nothing was changed (--dry-run)", arguments="--dry-run")
+    says("Nothing was changed.", "n")
+    says("There is nobody to answer: Release 0.1.0?")
+    plan, _ = json.JSONDecoder().raw_decode(
+        ready.shell(f"{TOOL} release --dry-run --json 2>/dev/null", check=False)
+    )
+    assert (plan["version"], plan["branch"], plan["rolls"]) == ("0.1.0", "main", False)
+    ready.index("pypi").put(write_wheel(ready.clone.parent, ready.name, "0.1.0", code="x = 1"))
+    says("has files of 0.1.0 already", "y")
+    (ready.clone / "README.md").write_text("changed", encoding="utf-8")
+    says("1 file(s) are not committed: README.md", "y")

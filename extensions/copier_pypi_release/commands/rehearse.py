@@ -104,7 +104,11 @@ class Rehearsal:
 
     def choose(self) -> str:
         """Choose the version and write its notes."""
-        self.chosen = choose(self.bench, self.root, self.settings, self.options, self.today)
+        here, options = tagged_here(self.root, self.settings), self.options
+        if here and not (options.version or options.pre or options.post):
+            self.chosen = Suggestion(here, "the tag of this commit")
+        else:
+            self.chosen = choose(self.bench, self.root, self.settings, options, self.today)
         self.notes = self.bench.prepare(self.chosen.version, self.today)
         sections = ", ".join(title for _, title in headings(self.notes, SECTION))
         return f"{self.chosen.version} ({self.chosen.why}); {sections or 'notes without sections'}"
@@ -156,7 +160,7 @@ class Rehearsal:
 def choose(
     bench: Workbench, root: Path, settings: Settings, options: argparse.Namespace, today: dt.date
 ) -> Suggestion:
-    """The version that was named, or that the commit has already, or the next one.
+    """The version that was named, or the next one.
 
     Raises:
         ReleaseError: It is no version, or no notes wait for one.
@@ -164,8 +168,6 @@ def choose(
     if options.version:
         tag = settings.tag(options.version.removeprefix(settings.tag_prefix))
         return Suggestion(read_tag(tag, settings), "as named")
-    if (here := tagged_here(root, settings)) is not None and not (options.pre or options.post):
-        return Suggestion(here, "the tag of this commit")
     return bench.choose(history_of(root, settings), today, pre=options.pre, post=options.post)
 
 

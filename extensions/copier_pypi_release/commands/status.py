@@ -1,4 +1,4 @@
-"""Show the state of a release, and the next thing to do.
+"""Show the state of a release, and the next thing to do; without a tag, what is unreleased and what waits.
 
 The tag, the workflow's runs, both indexes beside what a run has built, the GitHub Release; then the commands
 to go on with, and the heading of the runbook that explains them. Nothing is changed.
@@ -7,12 +7,13 @@ to go on with, and the heading of the runbook that explains them. Nothing is cha
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
+import os
 from typing import TYPE_CHECKING
 
 from release_lib.index import INDEXES
-from release_lib.settings import add_tag_argument
-from release_lib.step import ReleaseError
+from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.console import console, lines, paragraph, table
 from copier_pypi_release.github import GitHub, check_origin, find_token
@@ -20,6 +21,7 @@ from copier_pypi_release.recovery import SHORT, NextStep, next_step
 from copier_pypi_release.release_state import ReleaseState, Run, Tag, collect
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.watching import find_alarms, subject_of, unseen
+from copier_pypi_release.workbench import current_branch, history_of, workbench
 from copier_pypi_release.workflow_files import STAGES, load_release
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from release_lib.settings import Settings
+
+    from copier_pypi_release.workflow_files import Workflow
+
+TOOL = "uv run .github/release/tool.py"
+RECENT = 30  # runs to look at
 
 
 def rows(state: ReleaseState) -> Iterator[tuple[str, str, str]]:
@@ -122,9 +129,73 @@ def as_json(state: ReleaseState, step: NextStep, alarms: list[str]) -> str:
     return json.dumps(known, indent=2)
 
 
+@dataclasses.dataclass(frozen=True)
+class Overview:
+    """What is released, and what is not.
+
+    Attributes:
+        newest: The newest tag that the checked-out commit descends from; empty without one.
+        published: Whether its GitHub Release is published.
+        commits: Commits since then.
+        unreleased: The version that comes next, and why; empty if no notes wait.
+        waits: Tags whose newest run waits, goes on, or has stopped, with its state.
+    """
+
+    newest: str
+    published: bool
+    commits: int
+    unreleased: str
+    waits: dict[str, str]
+
+
+def overview(github: GitHub, root: Path, settings: Settings, workflow: Workflow) -> Overview:
+    """What is unreleased, what is the newest release, and which releases wait."""
+    history = history_of(root, settings)
+    newest = settings.tag(max(history.merged)) if history.merged else ""
+    commits = int(git("-C", root, "rev-list", "--count", f"{newest}..HEAD" if newest else "HEAD"))
+    unreleased = ""
+    if commits:
+        try:
+            with workbench(root, settings, current_branch(root)) as bench:
+                found = bench.choose(history, dt.datetime.now(dt.UTC).date())
+                unreleased = f"{found.version}: {found.why}"
+        except ReleaseError as error:
+            unreleased = f"unknown: {error.problem}"
+    releases = {r["tag_name"]: r for r in github.get_all("releases")}
+    published = {tag for tag, release in releases.items() if not release["draft"]}
+    waits: dict[str, str] = {}
+    listed = github.get(f"actions/workflows/{workflow.path.name}/runs", per_page=RECENT) or {}
+    for run in listed.get("workflow_runs", []):  # the newest first
+        tag = run["display_title"].removeprefix("Release ")
+        if tag not in waits and tag not in published and settings.tagged_version(tag):
+            words = "a complete draft" if run["conclusion"] == "success" else run["conclusion"]
+            waits[tag] = words or run["status"]
+    return Overview(newest, newest in published, commits, unreleased, waits)
+
+
+def show_overview(found: Overview, settings: Settings) -> None:
+    """Print what is unreleased, what is the newest release, and which releases wait."""
+    to = console()
+    shown = table(settings.distribution, "", "")
+    how = "its GitHub Release is published" if found.published else "its GitHub Release is not published"
+    shown.add_row("Newest release", f"{found.newest}; {how}" if found.newest else "none")
+    since = f"{found.commits} commit(s) since then" if found.newest else f"{found.commits} commit(s)"
+    shown.add_row("Unreleased", since)
+    if found.unreleased:
+        shown.add_row("Next version", found.unreleased)
+    for tag, state in found.waits.items():
+        shown.add_row("Not published", f"{tag}: {state}")
+    to.print(shown)
+    commands = [f"{TOOL} status {tag}" for tag in found.waits]
+    if found.commits and not found.unreleased.startswith("unknown"):
+        commands.append(f"{TOOL} release")
+    lines(to, [f"  {command}" for command in commands], style="cyan")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
-    add_tag_argument(parser)
+    default = os.environ.get("TAG", "")
+    parser.add_argument("tag", nargs="?", default=default, help="default: $TAG, or what is unreleased")
     parser.add_argument("--json", action="store_true", help="print the state for machines")
 
 
@@ -136,6 +207,13 @@ def run(options: argparse.Namespace) -> int:
     check_origin(root, settings)
     github = GitHub(settings.repository, find_token())
     default_branch = str(github.repository_info()["default_branch"])
+    if not options.tag:
+        seen = overview(github, root, settings, workflow)
+        if options.json:
+            print(json.dumps(dataclasses.asdict(seen), indent=2))
+        else:
+            show_overview(seen, settings)
+        return 0
     state = collect(github, root, settings, workflow, options.tag)
     step = next_step(state, settings, default_branch)
     alarms = alarms_of(github, root, settings, state)

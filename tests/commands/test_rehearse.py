@@ -1,0 +1,97 @@
+"""rehearse: its steps and what it shows of them; the scripts themselves run in tests/drill."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from copier_pypi_release.workbench import Workbench
+from release_lib.distributions import write_checksums
+from release_lib.step import ReleaseError
+from support.rendering import git
+
+from commands.local_github import Bench, bench
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUILT = dict.fromkeys(("demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"), "0" * 64)
+NOTES = "### Features\n\n- The first release.\n"
+
+
+@pytest.fixture
+def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A maintainer's clone."""
+    return bench(default_package, tmp_path, monkeypatch)
+
+
+def scripts(failing: str = "", problem: str = "It is wrong") -> Callable[..., str]:
+    """What stands for the release scripts: each does its part, or one of them stops."""
+
+    def script(self: Workbench, name: str, *arguments: str | Path, tag: str = "") -> str:
+        if name == failing:
+            raise ReleaseError(problem, expected="what is right", fix="mend it", see="RELEASING.md")
+        if name == "release_notes.py":
+            Path(arguments[-1]).write_text(NOTES, encoding="utf-8")
+        if name == "check_distributions.py":
+            write_checksums(self.checksums, BUILT)
+        return tag
+
+    return script
+
+
+def rehearse(desk: Bench, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """What a rehearsal says to machines."""
+    found: dict[str, Any] = json.loads(desk.run("rehearse", "--json", *arguments, capsys=capsys).printed)
+    return found
+
+
+@pytest.mark.requirement("B8")
+def test_every_step_is_in_one_table(
+    desk: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workbench, "script", scripts())
+    (desk.clone / "new.txt").write_text("x", encoding="utf-8")
+    before = git(desk.clone, "for-each-ref")
+    outcome = desk.run("rehearse", capsys=capsys)
+    assert outcome.status == 0
+    shown = " ".join(outcome.printed.split())
+    assert "Rehearsal of demo-pkg 0.1.0" in shown
+    assert "- The first release." in shown
+    assert "A release of 0.1.0 would go through up to here" in shown
+    assert "1 changed file(s) of this clone are not committed" in shown
+    assert all(len(line) <= 80 for line in outcome.printed.splitlines())
+    assert git(desk.clone, "for-each-ref") == before
+    assert [step["result"] for step in rehearse(desk, capsys)["steps"]] == ["pass"] * 8
+    assert len(rehearse(desk, capsys, "--offline", "--no-checks")["steps"]) == 6
+
+
+@pytest.mark.requirement("B8")
+def test_what_follows_a_failure_is_not_run(
+    desk: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workbench, "script", scripts("check_commit.py"))
+    outcome = desk.run("rehearse", capsys=capsys)
+    assert outcome.status == 1
+    assert outcome.error_lines[-4:] == (
+        "It is wrong",
+        "Expected: what is right",
+        "Fix: mend it",
+        "See: RELEASING.md",
+    )
+    steps = rehearse(desk, capsys)["steps"]
+    assert [step["result"] for step in steps] == ["pass", "fail", *["not run"] * 6]
+    assert steps[1]["error_lines"] == list(outcome.error_lines[-4:])
+
+
+@pytest.mark.requirement("B8")
+def test_without_a_network_it_says_what_to_leave_out(
+    desk: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = "TestPyPI did not answer 5 times: HTTPSConnectionPool(host='x'): Max retries"
+    monkeypatch.setattr(Workbench, "script", scripts("check_index.py", silent))
+    outcome = desk.run("rehearse", capsys=capsys)
+    assert outcome.error_lines[-4] == "TestPyPI did not answer 5 times"
+    assert "--offline" in outcome.error_lines[-2]

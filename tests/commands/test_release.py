@@ -1,0 +1,111 @@
+"""release: who may, what CI says, which release is the latest; the rest is in tests/drill."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from copier_pypi_release.commands import release
+from copier_pypi_release.following import check_ci
+from packaging.version import Version
+from release_lib.settings import Settings, load_settings
+from release_lib.step import ReleaseError
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUN: dict[str, Any] = {
+    "id": 7,
+    "head_sha": "a" * 40,
+    "html_url": "https://github.com/o/r/actions/runs/7",
+    "status": "completed",
+}
+
+
+@pytest.mark.requirement("B8", "R2")
+@pytest.mark.parametrize(
+    ("run", "verdict"),
+    [
+        (None, "absent"),
+        ({**RUN, "status": "in_progress", "conclusion": None}, "running"),
+        ({**RUN, "conclusion": "success"}, "passed"),
+    ],
+)
+def test_what_ci_says(run: dict[str, Any] | None, verdict: str) -> None:
+    assert check_ci(run) == verdict
+
+
+@pytest.mark.requirement("B8", "R2")
+@pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out"])
+def test_nothing_is_tagged_where_ci_is_red(conclusion: str) -> None:
+    with pytest.raises(ReleaseError, match=f"CI ended with {conclusion} on aaaaaaaaaa") as stopped:
+        check_ci({**RUN, "conclusion": conclusion})
+    assert "gh run view 7 --log-failed" in stopped.value.fix
+
+
+@pytest.mark.requirement("B8")
+def test_who_may_not_push_is_told_at_once() -> None:
+    found = {"full_name": "o/r", "permissions": {"pull": True, "push": False}}
+    with pytest.raises(ReleaseError, match="may not push to o/r"):
+        release.check_rights(found)
+    release.check_rights({"full_name": "o/r", "permissions": {"push": True}})
+
+
+class Releases:
+    """A GitHub that has releases of these tags."""
+
+    def __init__(self, *tags: str) -> None:
+        self.tags = tags
+
+    def get_all(self, path: str) -> list[dict[str, Any]]:
+        """The releases; the last one is a draft."""
+        assert path == "releases"
+        *published, draft = self.tags
+        found = [{"tag_name": tag, "draft": False, "prerelease": "rc" in tag} for tag in published]
+        return [*found, {"tag_name": draft, "draft": True, "prerelease": False}]
+
+
+def desk(github: object, settings: Settings, root: Path) -> release.Desk:
+    """A desk with nothing on it but a GitHub."""
+    nothing: Any = None
+    known: Any = github
+    return release.Desk(root, settings, nothing, known, "main", argparse.Namespace(), Console())
+
+
+@pytest.mark.requirement("B8", "P7.1")
+@pytest.mark.parametrize(
+    ("published", "version", "latest"),
+    [
+        ((), "0.1.0", True),
+        (("v0.1.0",), "0.2.0", True),
+        (("v0.1.0", "v0.2.0"), "0.1.1", False),  # a series that is maintained
+        (("v0.1.0", "v0.2.0rc1"), "0.1.1", True),
+        (("v0.1.0",), "0.2.0rc1", False),
+        (("v0.2.0",), "0.2.0.post1", True),
+    ],
+)
+def test_latest_is_the_highest_final_version(
+    default_package: Path, published: tuple[str, ...], version: str, latest: bool
+) -> None:
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    at = desk(Releases(*published, "v9.9.9"), settings, default_package)
+    assert release.is_latest(at, Version(version)) is latest
+
+
+@pytest.mark.requirement("B8")
+@pytest.mark.parametrize(("typed", "yes"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False)])
+def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, typed: str, yes: bool) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert release.agrees("Release 0.1.0?", "--yes") is yes
+
+
+@pytest.mark.requirement("B8")
+def test_without_anybody_to_ask_it_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(ReleaseError, match="nobody to answer: Approve pypi") as stopped:
+        release.agrees("Approve pypi?", "release 0.1.0")
+    assert stopped.value.fix == "release 0.1.0"
