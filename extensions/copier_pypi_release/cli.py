@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "check that the repository is ready for releases",
     "status": "show the state of a release, and what to do next",
     "watch": "look for what the release workflow did not make",
+    "reproduce": "build a release again and compare it with what is served",
     "pins": "bring the template's newer pins of actions and tools",
     "check-update": "tell of a newer release of the template, in one issue",
 }
