@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -162,3 +165,25 @@ def test_a_repository_that_nobody_may_read_is_four_lines(
 def test_github_has_its_own_names_of_files(name: str, stored: str) -> None:
     address = reproduce.asset_address("o/r", "pkg/v1", name)
     assert address == f"{reproduce.SITE}/o/r/releases/download/pkg%2Fv1/{stored}"
+
+
+# ---- What is rendered -------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("U7", "B12")
+def test_the_readme_leads_with_reproduce_and_with_githubs_own_verification(default_package: Path) -> None:
+    """Each command is one that its program has."""
+    text = (default_package / "README.md").read_text(encoding="utf-8")
+    section = text.split("## Verify what you installed\n")[1].split("\n## ")[0]
+    commands = [
+        line for block in re.findall(r"```sh\n(.*?)```", section, re.DOTALL) for line in block.splitlines()
+    ]
+    first = next(n for n, line in enumerate(commands) if "tool.py" in line)
+    assert commands[first].split()[3:] == ["reproduce", "v1.2.3"]
+    assert commands[first].split()[3] in cli.COMMANDS
+    gh = [shlex.split(line) for line in commands[first + 1 :] if line.startswith("gh ")]
+    assert [words[2] for words in gh] == ["verify", "verify-asset"]
+    for words in gh:
+        done = subprocess.run([*words[:3], "--help"], capture_output=True, text=True, check=True)
+        assert f"gh release {words[2]} [<tag>]" in done.stdout
+        assert "--repo" in done.stdout
