@@ -27,6 +27,7 @@ COMMANDS = {
     "rehearse": "carry out a release on this machine, all but its uploads",
     "status": "show the state of a release, and what to do next",
     "watch": "look for what the release workflow did not make",
+    "reproduce": "build a release again and compare it with what is served",
     "pins": "bring the template's newer pins of actions and tools",
     "check-update": "tell of a newer release of the template, in one issue",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ from emulator.wheelhouse import write_wheel
 from drill.maintainer import NAME, REPOSITORY, TOOL
 
 if TYPE_CHECKING:
+    import subprocess
+
     from drill.maintainer import Maintainer
 
 WATCH = "release-watch.yml"
@@ -39,3 +42,37 @@ def test_a_file_uploaded_with_a_stolen_token_is_noticed(released: Maintainer) ->
     assert f"`{THEIRS}` on PyPI has no attestation" in said
     pypi.delete(THEIRS)
     assert look(released) == []
+
+
+@pytest.mark.requirement("B12", "U7")
+def test_a_released_package_is_built_again_by_a_stranger(released: Maintainer) -> None:
+    """Without a login, outside of any clone: the same files on both indexes and in the GitHub Release."""
+    released.shell(f"gh release edit {released.tag} --draft=false")
+    done = reproduce(released)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"PyPI serves what {released.tag} of {REPOSITORY} builds." in done.stdout
+    for name, sha256 in released.built().items():
+        assert f"{sha256}  {name}" in done.stdout.splitlines()
+    assert "OTHER" not in done.stdout
+    assert "absent" not in done.stdout
+
+
+@pytest.mark.requirement("B12")
+def test_an_index_that_serves_other_contents_is_named(released: Maintainer) -> None:
+    """Before the GitHub Release is published; the index lists the right hash and delivers other contents."""
+    (wheel,) = (name for name in released.served("pypi") if name.endswith(".whl"))
+    stored = released.sandbox.root / "index/pypi/files" / wheel
+    stored.write_bytes(stored.read_bytes() + b"\0")
+    done = reproduce(released)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"FAIL {wheel}: PyPI serves other contents than the tag builds" in done.stdout.splitlines()
+    assert done.stdout.count("FAIL") == 1
+
+
+def reproduce(project: Maintainer) -> subprocess.CompletedProcess[str]:
+    """Run the command as somebody who has the template's address and no login."""
+    settings = tomllib.loads((project.clone / ".github/release/settings.toml").read_text(encoding="utf-8"))
+    url, commit = settings["template"]["url"].removeprefix("git+"), settings["template"]["commit"]
+    source = url if "://" in url else f"file://{url}"
+    tool = ["uvx", "--from", f"copier-pypi-release @ git+{source}@{commit}", "copier-pypi-release"]
+    return project.sandbox.run([*tool, "reproduce", project.tag, REPOSITORY], check=False)

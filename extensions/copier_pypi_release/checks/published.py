@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 def as_released(context: Context) -> str:
     """Every file on PyPI was made by the release workflow, and every release was finished."""
-    from copier_pypi_release import watching  # noqa: PLC0415  (its client is slow to load)
-
     github, settings = context.github, context.settings
     if settings is None:
         raise CheckSkipped("no settings name the workflow that uploads")
+    from copier_pypi_release import watching  # noqa: PLC0415  (its client is slow to load)
+
     alarms = watching.find_alarms(github, context.root, settings, dt.datetime.now(dt.UTC))
     new = watching.unseen(watching.subject_of(github), alarms)
     require(
