@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from release_lib.distributions import read_checksums
+from release_lib.distributions import add_checksums_argument, read_checksums
 from release_lib.index import INDEXES, OPEN_FOR, Comparison, Index, State, compare, published, refuse_conflict
 from release_lib.settings import load_settings
 from release_lib.step import ReleaseError, output, step, summary
@@ -49,7 +48,7 @@ def main() -> None:
     """Ask indexes about the version in the list of hashes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("index", choices=sorted(INDEXES), nargs="+", help="testpypi, pypi, or both")
-    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    add_checksums_argument(parser)
     options = parser.parse_args()
     settings = load_settings()
     version, built = read_checksums(options.checksums)

@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING
 
 import requests
 from install_distribution import fresh_environment
-from release_lib.distributions import find_distributions, read_checksums, read_distribution, sha256_of
+from release_lib.distributions import (
+    add_checksums_argument,
+    find_distributions,
+    read_checksums,
+    read_distribution,
+    sha256_of,
+)
 from release_lib.index import INDEXES, Index, State, compare, published, refuse_conflict
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, step, summary
@@ -111,7 +117,7 @@ def main() -> None:
     """Verify the version in the list of hashes on one index."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("index", choices=sorted(INDEXES))
-    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    add_checksums_argument(parser)
     options = parser.parse_args()
     index, settings = INDEXES[options.index], load_settings()
     version, built = read_checksums(options.checksums)
