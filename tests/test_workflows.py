@@ -143,6 +143,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "smoke-test": ("P1.3",),
     "full-checks": ("P1.1", "S2"),
     "built-once": ("P1.4", "P8.7"),
+    "bound": ("P8.7", "P1.3"),
     "retention": ("P8.3",),
     "notes": ("P7.4", "T5"),
     "report": ("B7",),
@@ -362,6 +363,18 @@ def remove(workflow: Any, job: str, what: str) -> None:  # noqa: ANN401  (YAML)
     workflow["jobs"][job]["steps"].remove(step_of(workflow, job, what))
 
 
+def by_id(workflow: Any, job: str, artifact: str) -> None:  # noqa: ANN401  (YAML)
+    """Let a job download another artifact."""
+    inputs(workflow, job, "download-artifact")["artifact-ids"] = artifact
+
+
+def keep_last(workflow: Any) -> None:  # noqa: ANN401  (YAML)
+    """Let the build upload what it built after all else."""
+    step = step_of(workflow, "build", "upload-artifact")
+    remove(workflow, "build", "upload-artifact")
+    add(workflow, "build", step)
+
+
 ALWAYS = "${{ always() }}"
 MACOS = "${{ matrix.os == 'macos-15' }}"
 ABSENT = "${{ needs.gate.outputs.ci == 'absent' }}"
@@ -515,9 +528,34 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
             lambda d: add(d.release, "test", step_of(d.release, "build", "upload-artifact")),
         ),
         ("twice", lambda d: add(d.release, "build", step_of(d.release, "build", "build_distributions"))),
+    ],
+    "bound": [
+        ("by name", lambda d: inputs(d.release, "publish-pypi", "download-artifact").update(name="x")),
+        ("by name in CI", lambda d: inputs(d.ci, "test", "download-artifact").update(pattern="dist*")),
+        ("everything", lambda d: by_id(d.release, "publish-pypi", "")),
+        ("everything, too", lambda d: inputs(d.release, "test", "download-artifact").pop("artifact-ids")),
+        ("nobody's", lambda d: by_id(d.release, "publish-pypi", "${{ needs.build.outputs.dists }}")),
+        ("not waited for", lambda d: by_id(d.release, "publish-pypi", "${{ needs.gate.outputs.notes }}")),
         (
-            "from nobody",
-            lambda d: inputs(d.release, "test", "download-artifact").update(name="wheels"),
+            "not handed on",
+            lambda d: d.release["jobs"]["build"]["outputs"].update(distributions="${{ steps.x.outputs.id }}"),
+        ),
+        (
+            "not always",
+            lambda d: step_of(d.release, "build", "upload-artifact").update({"if": "${{ env.X }}"}),
+        ),
+        ("not compared", lambda d: d.release["jobs"]["test"].pop("env")),
+        ("with something else", lambda d: d.release["jobs"]["verify-pypi"]["env"].update(HASHES="")),
+        (
+            "with a file",
+            lambda d: step_of(d.release, "verify-testpypi", "check_index").update(
+                run=f"{SCRIPT}/check_index.py pypi --checksums SHA256SUMS"
+            ),
+        ),
+        ("no hashes", lambda d: d.release["jobs"]["build"]["outputs"].pop("hashes")),
+        (
+            "kept last",
+            lambda d: keep_last(d.release),
         ),
     ],
     "retention": [

@@ -16,7 +16,7 @@ from copier_pypi_release.release_state import Run, find_built, find_runs, find_s
 from copier_pypi_release.workflow_files import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -51,27 +51,32 @@ def pauses() -> Iterator[float]:
 # ---- CI ----------------------------------------------------------------------------------------------
 
 
-def newest_ci(github: GitHub, workflow: str, commit: str) -> dict[str, Any] | None:
-    """The newest run of CI that counts for a commit."""
+def newest_ci(github: GitHub, workflow: str, commit: str) -> list[dict[str, Any]]:
+    """The newest run of each event by which CI tests a commit, as the gate counts them."""
     found = github.get(f"actions/workflows/{workflow}/runs", head_sha=commit, per_page=100) or {}
     runs = [run for run in found.get("workflow_runs", []) if run["head_sha"] == commit]
-    counted = [run for run in runs if run["event"] in COUNTED_EVENTS]
-    return max(counted, key=lambda run: (run["run_number"], run["run_attempt"]), default=None)
+    runs.sort(key=lambda run: (run["run_number"], run["run_attempt"]))
+    return list({run["event"]: run for run in runs if run["event"] in COUNTED_EVENTS}.values())
 
 
-def check_ci(run: Mapping[str, Any] | None) -> str:
+def check_ci(github: GitHub, workflows: Sequence[str], commit: str) -> str:
     """What CI says about a commit: ``passed``, ``running`` or ``absent``.
 
     Raises:
         ReleaseError: It failed.
     """
-    if run is None:
-        return "absent"
-    if run["status"] != "completed":
+    found = [newest_ci(github, workflow, commit) for workflow in workflows]
+    for run in (run for runs in found for run in runs):
+        if run["status"] == "completed" and run["conclusion"] != "success":
+            raise ci_failed(run)
+    if any(run["status"] != "completed" for runs in found for run in runs):
         return "running"
-    if run["conclusion"] == "success":
-        return "passed"
-    raise ReleaseError(
+    return "passed" if all(found) else "absent"
+
+
+def ci_failed(run: Mapping[str, Any]) -> ReleaseError:
+    """What is said of a run of CI that did not pass."""
+    return ReleaseError(
         f"CI ended with {run['conclusion']} on {run['head_sha'][:10]}: {run['html_url']}",
         expected="a passed run of CI; nothing is tagged before",
         fix=f"gh run view {run['id']} --log-failed; fix the cause, or gh run rerun {run['id']} --failed; "
@@ -80,10 +85,10 @@ def check_ci(run: Mapping[str, Any] | None) -> str:
     )
 
 
-def wait_for_ci(github: GitHub, workflow: str, commit: str, to: Console) -> str:
+def wait_for_ci(github: GitHub, workflows: Sequence[str], commit: str, to: Console) -> str:
     """Wait until CI has passed on a commit; ``absent`` if it does not begin."""
     for slept in pauses():
-        verdict = check_ci(newest_ci(github, workflow, commit))
+        verdict = check_ci(github, workflows, commit)
         if verdict == "passed" or (verdict == "absent" and slept >= UNTIL_IT_BEGINS):
             return verdict
         if slept == 0.0:

@@ -18,33 +18,70 @@ from rich.console import Console
 if TYPE_CHECKING:
     from pathlib import Path
 
-RUN: dict[str, Any] = {
-    "id": 7,
-    "head_sha": "a" * 40,
-    "html_url": "https://github.com/o/r/actions/runs/7",
-    "status": "completed",
-}
+COMMIT = "a" * 40
+RED = ["failure", "cancelled", "timed_out"]
+
+
+def ci_run(number: int = 1, event: str = "push", conclusion: str | None = "success") -> dict[str, Any]:
+    """A run of CI on the commit; in progress without a conclusion."""
+    return {
+        "id": number,
+        "run_number": number,
+        "run_attempt": 1,
+        "head_sha": COMMIT,
+        "html_url": f"https://github.com/o/r/actions/runs/{number}",
+        "event": event,
+        "status": "completed" if conclusion else "in_progress",
+        "conclusion": conclusion,
+    }
+
+
+class Ci:
+    """A GitHub that has these runs, by workflow."""
+
+    def __init__(self, **runs: list[dict[str, Any]]) -> None:
+        self.runs = runs
+
+    def get(self, path: str, **query: object) -> dict[str, Any]:
+        """The runs of one workflow."""
+        assert query["head_sha"] == COMMIT
+        return {"workflow_runs": self.runs[path.split("/")[2].removesuffix(".yml")]}
+
+
+def verdict_of(**runs: list[dict[str, Any]]) -> str:
+    """What these runs, by workflow, say about the commit."""
+    return check_ci(Ci(**runs), [f"{name}.yml" for name in runs], COMMIT)  # type: ignore[arg-type]
 
 
 @pytest.mark.requirement("B8", "R2")
 @pytest.mark.parametrize(
-    ("run", "verdict"),
+    ("ci", "verdict"),
     [
-        (None, "absent"),
-        ({**RUN, "status": "in_progress", "conclusion": None}, "running"),
-        ({**RUN, "conclusion": "success"}, "passed"),
+        ([], "absent"),
+        ([ci_run(event="pull_request")], "absent"),
+        ([ci_run(conclusion=None)], "running"),
+        ([ci_run(), ci_run(2, "schedule", None)], "running"),
+        ([ci_run(conclusion="failure"), ci_run(2)], "passed"),
+        ([ci_run()], "passed"),
     ],
 )
-def test_what_ci_says(run: dict[str, Any] | None, verdict: str) -> None:
-    assert check_ci(run) == verdict
+def test_what_ci_says(ci: list[dict[str, Any]], verdict: str) -> None:
+    assert verdict_of(ci=ci) == verdict
+    assert verdict_of(ci=[ci_run()], tests=ci) == verdict
 
 
 @pytest.mark.requirement("B8", "R2")
-@pytest.mark.parametrize("conclusion", ["failure", "cancelled", "timed_out"])
+@pytest.mark.parametrize("conclusion", RED)
 def test_nothing_is_tagged_where_ci_is_red(conclusion: str) -> None:
-    with pytest.raises(ReleaseError, match=f"CI ended with {conclusion} on aaaaaaaaaa") as stopped:
-        check_ci({**RUN, "conclusion": conclusion})
-    assert "gh run view 7 --log-failed" in stopped.value.fix
+    red = ci_run(7, conclusion=conclusion)
+    for runs in (
+        {"ci": [red]},
+        {"ci": [red, ci_run(8, "workflow_dispatch")]},
+        {"ci": [ci_run()], "tests": [red]},
+    ):
+        with pytest.raises(ReleaseError, match=f"CI ended with {conclusion} on aaaaaaaaaa") as stopped:
+            verdict_of(**runs)
+        assert "gh run view 7 --log-failed" in stopped.value.fix
 
 
 @pytest.mark.requirement("B8")

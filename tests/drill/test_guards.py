@@ -119,7 +119,6 @@ BEFORE: list[Row] = [
         instead_of(
             "build",
             "check_distributions.py",
-            "mkdir checksums && (cd dist && sha256sum *) > checksums/SHA256SUMS\n"
             """printf 'pythons=["3.11"]\\nnewest=3.11\\n' >> "$GITHUB_OUTPUT"\n""",
         ),
         scenarios.test_the_package_states_a_version_of_its_own,

@@ -282,10 +282,10 @@ class TestArtifacts:
         trial = TrialRepository(sandbox, "replaced")
         first = {"id": "one", **upload(name="one", path="out/a")}
         there = {"runs-on": "ubuntu-24.04", "steps": [MAKE, first], "outputs": {"one": FIRST}}
-        again = {"needs": "there", "runs-on": "ubuntu-24.04"}
-        again["steps"] = [MAKE, upload(name="one", path="out", overwrite=True)]
-        back = {"needs": ["there", "again"], "runs-on": "ubuntu-24.04"}
-        back["steps"] = [{"uses": PINS["download"], "with": {"artifact-ids": ONE}}]
+        other = [MAKE, upload(name="one", path="out", overwrite=True)]
+        again = {"needs": "there", "runs-on": "ubuntu-24.04", "steps": other}
+        by_id = [{"uses": PINS["download"], "with": {"artifact-ids": ONE}}]
+        back = {"needs": ["there", "again"], "runs-on": "ubuntu-24.04", "steps": by_id}
         trial.workflow({"there": there, "again": again, "back": back})
         assert "None of the provided artifact IDs were found" in trial.log(conclusion="failure")
 

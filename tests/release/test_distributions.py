@@ -1,8 +1,9 @@
-"""checksums.py: the list of hashes that the build made is read strictly."""
+"""distributions.py: the list of hashes that the build made is read strictly."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from release.outcomes import recovery, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from release.conftest import RunStep
 
 SEE = recovery("build")
 V = Version("0.1.0")
@@ -77,3 +80,30 @@ def test_the_version_is_read_from_a_file_name(name: str, version: str | None) ->
 
 def test_sha256() -> None:
     assert distributions.sha256_of(b"bytes") == hashlib.sha256(b"bytes").hexdigest()
+
+
+@pytest.mark.requirement("P8.7")
+@pytest.mark.parametrize("script", ["install_distribution", "run_checks", "check_distributions"])
+@pytest.mark.parametrize("what", ["changed", "missing", "one too many", "no list"])
+@pytest.mark.usefixtures("settings")
+def test_files_that_were_not_built_are_refused(
+    script: str,
+    what: str,
+    dist: Path,
+    run_step: RunStep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every script that uses files compares them with what the build listed, before it acts."""
+    listing = "\n".join(f"{sha256}  {name}" for name, sha256 in hashes_of(*dist.iterdir()).items())
+    monkeypatch.setenv("HASHES", "" if what == "no list" else listing)
+    wheel = next(dist.glob("*.whl"))
+    if what == "changed":
+        wheel.write_bytes(b"")
+    elif what == "missing":
+        wheel.unlink()
+    elif what == "one too many":
+        (dist / "demo_pkg-9.9.tar.gz").write_bytes(b"")
+    done = run_step(importlib.import_module(script), *(["--dist"] if script == "run_checks" else []), dist)
+    assert done.status == 1
+    wanted = "$HASHES is not a list" if what == "no list" else "are not those that were built"
+    assert wanted in done.lines[0]

@@ -160,8 +160,19 @@ def test_other_contents_than_the_build_listed_are_refused(
     (dist / SDIST).write_bytes(b"changed on the way")
     done = run_step(draft_release, "v0.1.0", "--dist", dist, "--checksums", sums, "--notes", notes)
     assert done.status == 1
-    assert done.lines[0] == f"The GitHub Release of v0.1.0 does not serve what was built: {SDIST}"
-    assert gh.calls
+    assert done.lines[0] == f"The files in {dist} are not those that were built: {SDIST}"
+    assert gh.calls == []
+
+
+@pytest.mark.requirement("P8.7")
+def test_the_hashes_that_the_build_hands_on_become_the_list(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = "".join(f"{sha256}  {name}\n" for name, sha256 in hashes_of(*dist.iterdir()).items())
+    monkeypatch.setenv("HASHES", listing.rstrip())  # an output has no last newline
+    done = run_step(draft_release, "v0.1.0", "--dist", dist, "--notes", notes)
+    assert done.status == 0, done.errors
+    assert (gh.assets / SUMS).read_text() == listing
 
 
 @pytest.mark.requirement("P8.8")
@@ -259,9 +270,9 @@ def test_a_missing_file_is_never_reported_done(gh: Gh, dist: Path, notes: Path, 
     shutil.rmtree(dist)
     done = run_step(draft_release, "v0.1.0", "--dist", dist, "--checksums", sums, "--notes", notes)
     assert done.lines == (
-        f"The folder {dist} lacks {WHEEL}, {SDIST}",
-        "Expected: the files that SHA256SUMS lists",
-        f"Fix: gh run download --name distributions --dir {dist}",
-        SEE,
+        f"The files in {dist} are not those that were built: {WHEEL}, {SDIST}",
+        "Expected: every file of the build with its hash, and no other file",
+        "Fix: gh run rerun RUN (the number of this run; builds the same files again)",
+        "See: .github/release/RECOVERY.md, 'build'",
     )
     assert gh.calls == []

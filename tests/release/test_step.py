@@ -67,6 +67,13 @@ def test_a_failing_program_is_quoted(code: str, said: str) -> None:
     )
 
 
+def test_an_output_of_several_lines_is_one_output(in_workflow: Path) -> None:
+    step.output(hashes="a  b\nci=passed")
+    first, *lines, last = (in_workflow / "output").read_text().splitlines()
+    assert lines == ["a  b", "ci=passed"]
+    assert first == f"hashes<<{last}"
+
+
 def test_outputs_go_to_the_workflow_and_to_the_reader(
     in_workflow: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,15 @@ RIGHTS: dict[str, dict[str, str]] = {
 BYPASS = re.compile(r"\b(?:always|failure|cancelled)\s*\(")
 # Values that somebody else can choose: a tag, a branch, a title, what a start by hand is told.
 CHOSEN = re.compile(r"\$\{\{[^}]*\b(?:github\.(?:event\.|head_ref|ref\b|ref_name|actor)|inputs\.)")
+COMPARING = {  # scripts that compare what they get with what was built
+    "check_distributions.py",
+    "check_index.py",
+    "draft_release.py",
+    "install_distribution.py",
+    "run_checks.py",
+    "verify_index.py",
+}
+BUILT, BUILT_HERE = "${{ needs.build.outputs.hashes }}", "${{ steps.build.outputs.hashes }}"
 SKIPPED_WITH_CI = "needs.gate.outputs.ci != 'passed'"
 ON_ONE_SYSTEM = f"matrix.os == '{RUNNER}'"
 BUILD_COMMAND = re.compile(
@@ -609,18 +618,17 @@ def skip_existing(workflow: Workflow, context: Context) -> Iterator[str]:
         if inputs.get("skip-existing") is not True:
             yield f"{job} fails at what is there already"
     if context.settings:
-        sums = "--checksums"
         yield from missing(
             workflow,
-            ("build", "check_index.py", "testpypi", "pypi", sums),
-            ("verify-testpypi", "check_index.py", "pypi", sums),
+            ("build", "check_index.py", "testpypi", "pypi"),
+            ("verify-testpypi", "check_index.py", "pypi"),
         )
 
 
 def _installs(index: str) -> Errors:
     def errors(workflow: Workflow, context: Context) -> Iterator[str]:
         del context
-        yield from missing(workflow, (f"verify-{index}", "verify_index.py", index, "--checksums"))
+        yield from missing(workflow, (f"verify-{index}", "verify_index.py", index))
 
     return errors
 
@@ -750,7 +758,7 @@ def own_scripts(workflow: Workflow, context: Context) -> Iterator[str]:
 def version_check(workflow: Workflow, context: Context) -> Iterator[str]:
     """The versions in both distributions are the tag's, before anything is uploaded."""
     del context
-    yield from missing(workflow, ("build", "check_distributions.py", "--checksums"))
+    yield from missing(workflow, ("build", "check_distributions.py"))
 
 
 @rule(
@@ -815,14 +823,65 @@ def built_once(workflow: Workflow, context: Context) -> Iterator[str]:
         yield from (f"{place}the artifact {name} is uploaded by {', '.join(uploads[name])}" for name in twice)
         for job, step in read.using("actions/download-artifact"):
             given = step.get("with") or {}
-            if "artifact-ids" in given and not given["artifact-ids"]:
-                yield f"{place}{job} downloads everything, because it names no id"
             names = [str(given["name"])] if "name" in given else list(uploads)
             if {"artifact-ids", "pattern"} & set(given) or any("${{" in name for name in names):
                 continue
             late = [n for n in names if not set(uploads.get(n, ["?"])) <= read.needs(job)]
             if late:
                 yield f"{place}{job} downloads {', '.join(late)} from no job that it waits for"
+
+
+@rule(
+    "bound",
+    "Files are handed on by id and hash",
+    why="What runs in a job, any dependency of the package, can put another artifact in the place of a name.",
+    fix="`artifact-ids: ${{ needs.JOB.outputs.NAME }}` at each download, `HASHES:` in each job that compares",
+    good="by the id of what was uploaded, compared with hashes that the build hands on",
+    adopted=True,
+)
+def bound(workflow: Workflow, context: Context) -> Iterator[str]:
+    """Downloads name the id that the upload of another job gave; who uses the files has the build's hashes.
+
+    An empty id would download everything, so it has to come from an upload that always happens.
+    """
+    for place, read in both(workflow, context):
+        for job, step in read.using("actions/download-artifact"):
+            given = step.get("with") or {}
+            if {"name", "pattern"} & set(given) or "artifact-ids" not in given:
+                yield f"{place}{job} downloads by name"
+            elif not uploaded(read, job, str(given["artifact-ids"])):
+                yield f"{place}{job} downloads `{given['artifact-ids']}`, which no job that it needs uploads"
+    for job in workflow.jobs:
+        for script in workflow.scripts(job):
+            own = (workflow.jobs[job].get("env") or {}) | (script.step.get("env") or {})
+            source = BUILT_HERE if job == "build" else BUILT
+            if script.name in COMPARING and (
+                own.get("HASHES") != source or "--checksums" in script.arguments
+            ):
+                yield f"{job} runs {script.name} without `HASHES: {source}`"
+    build = workflow.steps("build") if "build" in workflow.jobs else []
+    names = ["build_distributions.py", "actions/upload-artifact", "check_distributions.py"]
+    texts_of = [f"{step.get('uses', '')} {step.get('run', '')}" for step in build]
+    order = [next((n for n, text in enumerate(texts_of) if name in text), len(build)) for name in names]
+    if build and (order != sorted(order) or len(build) in order[:2] or build[order[0]].get("id") != "build"):
+        yield "build does not keep the files before other tools read them"
+    if build and (workflow.jobs["build"].get("outputs") or {}).get("hashes") != BUILT_HERE:
+        yield "build does not hand on the hashes of what it built"
+
+
+def uploaded(workflow: Workflow, job: str, ids: str) -> bool:
+    """Whether an expression is the id of an artifact that a job, needed by this one, always uploads."""
+    found = re.fullmatch(r"\$\{\{ needs\.([\w-]+)\.outputs\.([\w-]+) \}\}", ids)
+    needed = workflow.jobs[job].get("needs") or []
+    if not found or found[1] not in ([needed] if isinstance(needed, str) else needed):
+        return False
+    output = str((workflow.jobs[found[1]].get("outputs") or {}).get(found[2]))
+    return any(
+        source == found[1]
+        and output == f"${{{{ steps.{step.get('id')}.outputs.artifact-id }}}}"
+        and not {"if", "continue-on-error"} & set(step)
+        for source, step in workflow.using("actions/upload-artifact")
+    )
 
 
 @rule(

@@ -34,7 +34,6 @@ from copier_pypi_release.following import (
     Review,
     approve,
     check_ci,
-    newest_ci,
     show_review,
     wait_for_ci,
     wait_for_merge,
@@ -250,9 +249,9 @@ def make_plan(desk: Desk) -> Plan:
     check_indexes(desk, chosen.version)
     warnings = check_set_up(desk)
     ahead = int(desk.git("rev-list", "--count", f"refs/remotes/origin/{branch}..HEAD"))
-    if not ahead and desk.settings.ci_workflow:
+    if not ahead and desk.settings.ci_workflows:
         head = desk.git("rev-parse", "HEAD")
-        check_ci(newest_ci(desk.github, desk.settings.ci_workflow, head))  # red: the notes cannot cure it
+        check_ci(desk.github, desk.settings.ci_workflows, head)  # red: the notes cannot cure it
     rules = {rule["type"] for rule in desk.github.get_all(f"rules/branches/{quoted(branch)}")}
     by_pull_request = "pull_request" in rules and bool(rolls or ahead)
     return Plan(chosen.version, chosen.why, branch, notes, rolls, ahead, by_pull_request, warnings)
@@ -267,7 +266,7 @@ def described(desk: Desk, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "Commit", f"Release notes of {plan.version}, {how}"
     if plan.ahead:
         yield "Push", f"{plan.ahead} commit(s) of {plan.branch}"
-    if desk.settings.ci_workflow:
+    if desk.settings.ci_workflows:
         yield "CI", "has to pass on that commit"
     yield "Tag", f"{tag}, annotated{', signed' if signs(desk) else ''}, pushed alone"
     yield "Run", f"{desk.settings.release_workflow}: TestPyPI, then PyPI, then the draft"
@@ -396,8 +395,8 @@ def begin(desk: Desk) -> str:
         lines(desk.to, ["Nothing was changed."])
         return ""
     commit = bring_commit(desk, plan)
-    if desk.settings.ci_workflow:
-        verdict = wait_for_ci(desk.github, desk.settings.ci_workflow, commit, desk.to)
+    if desk.settings.ci_workflows:
+        verdict = wait_for_ci(desk.github, desk.settings.ci_workflows, commit, desk.to)
         words = "has passed" if verdict == "passed" else "did not begin; the release runs its checks itself"
         lines(desk.to, [f"CI {words}"])
     push_tag(desk, plan.version, commit)

@@ -26,7 +26,7 @@ from copier_pypi_release.workflow_files import STAGES, load_release
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from release_lib.settings import Settings
@@ -105,7 +105,7 @@ def show(state: ReleaseState, step: NextStep, github: GitHub, settings: Settings
     lines(to, [f"See: {step.see}"] if step.see else [])
 
 
-def as_json(state: ReleaseState, step: NextStep, alarms: list[str]) -> str:
+def as_json(state: ReleaseState, step: NextStep, alarms: Sequence[str] = ()) -> str:
     """The state for machines."""
     known = {
         "tag": state.tag.name,

@@ -21,7 +21,7 @@ from pathlib import Path
 from check_commit import check_clean, check_commit, check_complete
 from release_lib.distributions import SEE, hashes_of, listed
 from release_lib.settings import PATH, load_settings
-from release_lib.step import ReleaseError, git, run, step
+from release_lib.step import ReleaseError, git, output, run, step
 
 
 def build_distributions(source: Path, out: Path) -> dict[str, str]:
@@ -71,7 +71,7 @@ def main() -> None:
     built = build_distributions(Path.cwd(), options.out)
     if options.twice:
         check_reproducible(Path.cwd(), built)
-    print(listed(built), end="")
+    output(hashes=listed(built).rstrip())
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@
 """Check that every place in the built distributions that names a version names the tag's, and list hashes.
 
 The places: both file names, the core metadata of wheel and sdist, and the generated version file in each.
-The hashes become SHA256SUMS, the one list that every later stage is compared with. The job summary shows what
-is in both distributions, for whoever approves the upload.
+In a release the files are compared with what the build listed ($HASHES). The job summary shows their hashes and
+what is in both distributions, for whoever approves the upload.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from release_lib.distributions import (
     listed,
     name_and_version,
     read_distribution,
+    refuse_unbuilt,
     write_checksums,
 )
 from release_lib.settings import Settings, load_settings, read_tag
@@ -164,6 +165,7 @@ def main() -> None:
     parser.add_argument("--checksums", type=Path, help="file to write the list of hashes to")
     options = parser.parse_args()
     settings, tag = load_settings(), os.environ.get("TAG")
+    refuse_unbuilt(options.folder)
     wheels, sdist = find_distributions(options.folder)
     found = {k: v for path in (*wheels, sdist) for k, v in versions_of(path, settings).items()}
     version = check_versions(found, read_tag(tag, settings) if tag else None)

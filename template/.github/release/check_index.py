@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from release_lib.distributions import read_checksums
+from release_lib.distributions import add_checksums_argument, read_checksums
 from release_lib.index import (
     INDEXES,
     OPEN_FOR,
@@ -96,7 +96,7 @@ def main() -> None:
     """Ask indexes about the version in the list of hashes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("index", choices=sorted(INDEXES), nargs="+", help="testpypi, pypi, or both")
-    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    add_checksums_argument(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="for sizes; where it is not, none")
     options = parser.parse_args()
     settings = load_settings()

@@ -21,7 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from packaging.version import Version
-from release_lib.distributions import asset_name, hashes_of, read_checksums
+from release_lib.distributions import (
+    add_checksums_argument,
+    asset_name,
+    hashes_of,
+    read_checksums,
+    refuse_other_files,
+    write_checksums,
+)
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, run, step, summary
 
@@ -99,22 +106,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_tag_argument(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
-    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    add_checksums_argument(parser)
     parser.add_argument("--notes", type=Path, required=True, help="the release notes, Markdown")
     options = parser.parse_args()
     settings = load_settings()
     version = read_tag(options.tag, settings)
     _, built = read_checksums(options.checksums)
-    missing = [name for name in built if not (options.dist / name).is_file()]
-    if missing:
-        raise ReleaseError(
-            f"The folder {options.dist} lacks {', '.join(missing)}",
-            expected="the files that SHA256SUMS lists",
-            fix=f"gh run download --name distributions --dir {options.dist}",
-            see=SEE,
-        )
-    hashes = built | hashes_of([options.checksums])
-    files = [*(options.dist / name for name in built), options.checksums]
+    refuse_other_files(options.dist, built)
+    checksums = options.checksums or write_checksums(options.notes.with_name("SHA256SUMS"), built)
+    hashes = built | hashes_of([checksums])
+    files = [*(options.dist / name for name in built), checksums]
     releases = find_releases(options.tag)
     if options.tag not in releases:
         create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes, files)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from check_distributions import versions_of
 from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
-from release_lib.distributions import find_distributions
+from release_lib.distributions import find_distributions, refuse_unbuilt
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, run, step
 
@@ -142,6 +142,7 @@ def main() -> None:
     parser.add_argument("--sdist", action="store_true", help="install the sdist, with no git in reach")
     options = parser.parse_args()
     settings = load_settings()
+    refuse_unbuilt(options.folder)
     wheels, sdist = find_distributions(options.folder)
     try_distribution(sdist if options.sdist else wheel_for_here(wheels), settings)
 

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from install_distribution import SEE, Environment, fresh_environment, wheel_for_here
-from release_lib.distributions import find_distributions, unpack
+from release_lib.distributions import find_distributions, refuse_unbuilt, unpack
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, step
 
@@ -87,6 +87,7 @@ def main() -> None:
     if options.clone:
         run_in_clone(settings, Path.cwd())
         return
+    refuse_unbuilt(options.dist)
     wheels, sdist = find_distributions(options.dist)
     wheel = wheel_for_here(wheels).resolve()
     with tempfile.TemporaryDirectory() as folder:

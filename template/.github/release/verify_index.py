@@ -23,7 +23,13 @@ from typing import TYPE_CHECKING, TypeVar
 import requests
 from install_distribution import Environment, fresh_environment
 from packaging.utils import canonicalize_name
-from release_lib.distributions import find_distributions, read_checksums, read_distribution, sha256_of
+from release_lib.distributions import (
+    add_checksums_argument,
+    find_distributions,
+    read_checksums,
+    read_distribution,
+    sha256_of,
+)
 from release_lib.index import (
     INDEXES,
     Index,
@@ -182,7 +188,7 @@ def main() -> None:
     """Verify the version in the list of hashes on one index."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("index", choices=sorted(INDEXES))
-    parser.add_argument("--checksums", type=Path, required=True, help="the SHA256SUMS of the build")
+    add_checksums_argument(parser)
     options = parser.parse_args()
     index, settings = INDEXES[options.index], load_settings()
     version, built = read_checksums(options.checksums)

@@ -1,6 +1,7 @@
-"""Wheels and sdists: their names, what is in them, and SHA256SUMS.
+"""Wheels and sdists: their names, what is in them, and their hashes.
 
-SHA256SUMS is the one list of hashes, made by the build, that every later stage is compared with.
+One list of hashes is made by the build, and every later stage is compared with it. It travels as an output of
+that job, $HASHES, which nothing that runs later can change; the GitHub Release has it as SHA256SUMS.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import os
 import re
 import tarfile
 import zipfile
@@ -20,6 +22,7 @@ from packaging.metadata import Metadata
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Iterator
 
     from packaging.version import Version
@@ -147,14 +150,25 @@ def listed(hashes: dict[str, str]) -> str:
     return "".join(f"{sha256}  {name}\n" for name, sha256 in hashes.items())
 
 
-def write_checksums(path: Path, hashes: dict[str, str]) -> None:
-    """Write SHA256SUMS."""
+def write_checksums(path: Path, hashes: dict[str, str]) -> Path:
+    """Write SHA256SUMS, and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(listed(hashes), encoding="utf-8", newline="\n")
+    return path
 
 
-def read_checksums(path: Path) -> tuple[Version, dict[str, str]]:
-    """The version that was built, and the hashes that the build listed, by file name."""
+def add_checksums_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names a list of hashes, for `read_checksums`."""
+    parser.add_argument("--checksums", type=Path, help="a SHA256SUMS; default: $HASHES, the build's output")
+
+
+def read_checksums(path: Path | None) -> tuple[Version, dict[str, str]]:
+    """The version that was built, and the hashes that the build listed, by file name.
+
+    They are read from a file, or from $HASHES, in a release.
+    """
+    if path is None:
+        return parse_checksums(os.environ.get("HASHES", ""), "$HASHES")
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -176,3 +190,22 @@ def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[
             see=SEE,
         )
     return version, hashes
+
+
+def refuse_other_files(folder: Path, built: dict[str, str]) -> None:
+    """Stop unless a folder has what the build listed, and nothing else."""
+    found = hashes_of([path for path in folder.glob("*") if not path.name.startswith(".")])
+    wrong = sorted(name for name in built | found if built.get(name) != found.get(name))
+    if wrong:
+        raise ReleaseError(
+            f"The files in {folder} are not those that were built: {', '.join(wrong)}",
+            expected="every file of the build with its hash, and no other file",
+            fix="gh run rerun RUN (the number of this run; builds the same files again)",
+            see=SEE,
+        )
+
+
+def refuse_unbuilt(folder: Path) -> None:
+    """Stop, in a release, unless a folder has what the build listed; elsewhere there is no such list."""
+    if "HASHES" in os.environ:
+        refuse_other_files(folder, read_checksums(None)[1])

