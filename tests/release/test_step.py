@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from markdown_it import MarkdownIt
 from release_lib import step
 
 from release.outcomes import WHEN_IT_STOPS, refusal
@@ -67,6 +69,46 @@ def test_a_failing_program_is_quoted(code: str, said: str) -> None:
     )
 
 
+@pytest.mark.requirement("X17")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "v1\x1b[2J\x1b]0;x\x07",
+        "v1\r::add-mask::x",
+        "v1\n::error::x",
+        "v1\u202e.0",
+        "v1\u2028::set-env::x",
+        "v1\x85",
+    ],
+)
+def test_other_peoples_text_is_neither_a_command_nor_a_control_character(
+    in_workflow: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    def stop_at_it() -> None:
+        raise step.ReleaseError(text, expected=text, fix=text, see=text)
+
+    for body in (stop_at_it, lambda: step.annotate("warning", "Check", text)):
+        with contextlib.suppress(SystemExit):
+            step.step(body)
+    printed = capsys.readouterr().out
+    assert [line.split("::")[1].split()[0] for line in printed.splitlines()] == ["error", "warning"]
+    summary = (in_workflow / "summary").read_text(encoding="utf-8")
+    assert all(c.isprintable() or c == "\n" for c in printed + summary)
+
+
+@pytest.mark.requirement("X17")
+def test_other_peoples_text_is_no_markup(in_workflow: Path) -> None:
+    text = "`</pre><img src=x>` ```` [x](https://example.org) # x"
+
+    def stop_at_it() -> None:
+        raise step.ReleaseError(text, expected="a", fix="b", see="c")
+
+    with pytest.raises(SystemExit):
+        step.step(stop_at_it)
+    (block,) = [t for t in MarkdownIt().parse((in_workflow / "summary").read_text()) if t.type == "fence"]
+    assert block.content.splitlines()[0] == text
+
+
 def test_an_output_of_several_lines_is_one_output(in_workflow: Path) -> None:
     step.output(hashes="a  b\nci=passed")
     first, *lines, last = (in_workflow / "output").read_text().splitlines()
@@ -123,8 +165,8 @@ def test_a_step_that_stops_is_an_annotation_of_four_lines_and_a_summary(
         "Fix: a && b%0ASee: RELEASING.md, 'Steps'\n"
     )
     assert (in_workflow / "summary").read_text() == (
-        "### :x: Check the thing\n\n100% wrong | in %0A two lines: it\n\nExpected: right\n\n"
-        "Fix: a && b\n\nSee: RELEASING.md, 'Steps'\n"
+        "### :x: Check the thing\n\n```\n100% wrong | in %0A two lines: it\nExpected: right\n"
+        "Fix: a && b\nSee: RELEASING.md, 'Steps'\n```\n"
     )
 
 

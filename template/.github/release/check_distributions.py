@@ -40,7 +40,7 @@ from release_lib.distributions import (
     write_checksums,
 )
 from release_lib.settings import Settings, load_settings, read_tag
-from release_lib.step import ReleaseError, output, run, step, summary
+from release_lib.step import ReleaseError, fenced, output, run, step, summary, visible
 
 SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
 
@@ -145,17 +145,6 @@ def findings_in(wheel: Path) -> str:
     command = [sys.executable, "-I", "-m", "check_wheel_contents", "--no-config", str(wheel)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     return (done.stdout or done.stderr).replace(f"{wheel}: ", "").strip()
-
-
-def fenced(text: str) -> str:
-    """A code block in Markdown that nothing in the text can end."""
-    fence = "`" * (max([2, *map(len, re.findall("`+", text))]) + 1)
-    return "\n".join([fence, *map(visible, text.splitlines()), fence])
-
-
-def visible(text: str) -> str:
-    """A text with escape sequences in place of characters that are not visible as themselves."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def main() -> None:

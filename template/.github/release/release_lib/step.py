@@ -34,9 +34,9 @@ class ReleaseError(Exception):
     """
 
     def __init__(self, problem: str, *, expected: str, fix: str, see: str) -> None:
-        self.problem = " | ".join(problem.splitlines())  # a library's message can have several lines
+        self.problem = visible(" | ".join(problem.splitlines()))  # a library's message can have several lines
         super().__init__(self.problem)
-        self.expected, self.fix, self.see = expected, fix, see
+        self.expected, self.fix, self.see = map(shown, (expected, fix, see))
 
     @property
     def lines(self) -> tuple[str, str, str, str]:
@@ -99,6 +99,25 @@ def summary(markdown: str) -> None:
         print(markdown)
 
 
+def fenced(text: str) -> str:
+    """A code block in Markdown that nothing in the text can end."""
+    fence = "`" * (max([2, *map(len, re.findall("`+", text))]) + 1)
+    return f"{fence}\n{shown(text)}\n{fence}"
+
+
+def shown(text: str) -> str:
+    """The lines of a text, each `visible`."""
+    return "\n".join(map(visible, text.splitlines()))
+
+
+def visible(text: str) -> str:
+    """A text with escape sequences in place of characters that are not visible as themselves.
+
+    What others wrote, like a tag or a file name, must not move the cursor, or begin a workflow command.
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def append(variable: str, text: str) -> None:
     """Add a text to the file that a variable of GitHub's names, if there is one."""
     if path := os.environ.get(variable):
@@ -108,8 +127,9 @@ def append(variable: str, text: str) -> None:
 
 def annotate(kind: str, title: str, text: str) -> None:
     """Print a text that GitHub shows as an annotation: an ``error``, a ``warning`` or a ``notice``."""
+    text = shown(text)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        safe = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        safe = text.replace("%", "%25").replace("\n", "%0A")
         print(f"::{kind} title={title}::{safe}", flush=True)
     else:
         print(f"{kind}: {text}", file=sys.stderr)
@@ -134,7 +154,7 @@ def step(body: Callable[[], None]) -> None:
     except Exception as error:  # noqa: BLE001  (the last resort: no traceback reaches a user)
         lines = (error if isinstance(error, ReleaseError) else unexpected(error)).lines
         annotate("error", title, "\n".join(lines))
-        append("GITHUB_STEP_SUMMARY", "\n\n".join([f"### :x: {title}", *lines]) + "\n")
+        append("GITHUB_STEP_SUMMARY", f"### :x: {title}\n\n{fenced(chr(10).join(lines))}\n")
         sys.exit(1)
 
 
