@@ -28,6 +28,32 @@ AGAIN = "uv run .github/release/tool.py setup"
 JOBS = {"testpypi": "publish-testpypi", "pypi": "publish-pypi"}
 WRITERS = 4  # GitHub's number of the role "write" in the list of those who may bypass a rule
 FORBIDDEN = 403
+MAINTAINERS = [
+    {"actor_id": role, "actor_type": "RepositoryRole", "bypass_mode": "always"}
+    for role in (5, 2)  # admin and maintain
+]
+# It may enter both environments: whoever changes it changes what a release executes.
+BRANCH_RULE: dict[str, Any] = {
+    "name": "Default branch: changed by reviewed pull requests, or by maintainers",
+    "target": "branch",
+    "enforcement": "active",
+    "bypass_actors": MAINTAINERS,
+    "conditions": {"ref_name": {"include": ["~DEFAULT_BRANCH"], "exclude": []}},
+    "rules": [
+        {"type": "deletion"},
+        {"type": "non_fast_forward"},
+        {
+            "type": "pull_request",
+            "parameters": {
+                "required_approving_review_count": 1,
+                "dismiss_stale_reviews_on_push": True,
+                "require_code_owner_review": True,
+                "require_last_push_approval": False,
+                "required_review_thread_resolution": False,
+            },
+        },
+    ],
+}
 CUSTOM = {"protected_branches": False, "custom_branch_policies": True}
 
 
@@ -82,10 +108,12 @@ class ReviewOptions:
     Attributes:
         reviewers: Who approves a release to PyPI.
         no_self_review: Whether nobody may approve a release that they started.
+        branch_rule: Whether the default branch is protected, where it is not yet.
     """
 
     reviewers: tuple[Reviewer, ...] = ()
     no_self_review: bool = False
+    branch_rule: bool = True
 
 
 # What GitHub does not have for a private repository, by the plan of its owner.
@@ -201,27 +229,29 @@ def _review(reviewers: Sequence[Reviewer], *, forbid: bool) -> str:
 
 
 def ruleset_item(github: GitHub, listed: list[dict[str, Any]], wanted: dict[str, Any], example: str) -> Item:
-    """A ruleset for tags.
+    """A ruleset, for tags or for the default branch.
 
     Args:
         github: The repository.
         listed: Its rulesets, as its list shows them.
-        wanted: The ruleset in .github/rulesets.
-        example: A tag that the ruleset must apply to.
+        wanted: The ruleset as it should be.
+        example: A tag or branch that the ruleset must apply to.
     """
-    known = [r["id"] for r in listed if r["name"] == wanted["name"] and r.get("target") == "tag"]
-    title = f"Tag rule '{wanted['name']}'"
+    same = (wanted["name"], wanted["target"])
+    known = [r["id"] for r in listed if (r["name"], r.get("target")) == same]
+    title = f"{wanted['target'].capitalize()} rule '{wanted['name']}'"
+    ref = f"refs/{'tags' if wanted['target'] == 'tag' else 'heads'}/{example}"
     if not known:
         kinds = ", ".join(rule["type"] for rule in wanted["rules"])
         call = Call("POST", "rulesets", wanted)
         return Item(title, "missing", f"active for {example}: {kinds}", (call,), new=True)
     found = github.get(f"rulesets/{known[0]}")
-    merged, changes = stricter(found, wanted, example)
+    merged, changes = stricter(found, wanted, ref)
     calls = (Call("PUT", f"rulesets/{known[0]}", merged),) if changes else ()
     return Item(title, "active" if not changes else "weaker", "; ".join(changes) or "active", calls)
 
 
-def stricter(found: dict[str, Any], wanted: dict[str, Any], example: str) -> tuple[dict[str, Any], list[str]]:
+def stricter(found: dict[str, Any], wanted: dict[str, Any], ref: str) -> tuple[dict[str, Any], list[str]]:
     """The union of the restrictions of two rulesets, and the changes that it makes to the one found."""
     merged = {key: found.get(key, wanted[key]) for key in wanted}
     changes = []
@@ -238,7 +268,7 @@ def stricter(found: dict[str, Any], wanted: dict[str, Any], example: str) -> tup
     absent = [p for p in wanted["conditions"]["ref_name"]["include"] if p not in include]
     if "~ALL" in include:
         absent = []
-    holes = [p for p in exclude if fnmatchcase(f"refs/tags/{example}", p)]
+    holes = [p for p in exclude if fnmatchcase(ref, p)]
     if absent or holes:
         left = [p for p in exclude if p not in holes]
         merged["conditions"] = {"ref_name": {"include": include + absent, "exclude": left}}
@@ -249,6 +279,33 @@ def stricter(found: dict[str, Any], wanted: dict[str, Any], example: str) -> tup
         merged["bypass_actors"] = allowed
         changes.append("bypassed by maintainers only" if wanted["bypass_actors"] else "bypassed by nobody")
     return merged, changes
+
+
+def branch_holes(github: GitHub, branch: str) -> list[str]:
+    """What everybody who may push can do to a branch; nothing if it is protected."""
+    place = quoted(branch)
+    if (github.get(f"branches/{place}") or {}).get("protected"):  # by a rule of the older kind
+        return []
+    held = set()
+    for rule in github.get_all(f"rules/branches/{place}"):
+        ruleset = github.get(f"rulesets/{rule['ruleset_id']}") or {}
+        if not any(map(is_writers, ruleset.get("bypass_actors") or [])):
+            held.add(rule["type"])
+    holes = {
+        "pull_request": "change it without a review",
+        "non_fast_forward": "rewrite it",
+        "deletion": "delete it",
+    }
+    return [hole for kind, hole in holes.items() if kind not in held]
+
+
+def branch_item(github: GitHub, listed: list[dict[str, Any]], branch: str, *, wanted: bool) -> Item:
+    """The default branch is protected by something: by the rule of this module where nothing else does."""
+    holes = branch_holes(github, branch)
+    if holes and wanted:
+        return ruleset_item(github, listed, BRANCH_RULE, branch)
+    now = f"whoever may push can {', '.join(holes)}" if holes else "protected"
+    return Item(f"Default branch {branch}", now, now)
 
 
 def is_writers(actor: dict[str, Any]) -> bool:
@@ -321,6 +378,7 @@ def plan(
         immutable_item(github),
         token_item(github),
         actions_item(github, unpinned(root)),
+        branch_item(github, listed, default_branch, wanted=review.branch_rule),
     ]
 
 

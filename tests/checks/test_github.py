@@ -34,7 +34,7 @@ def test_after_set_up_only_what_a_person_has_to_see_is_unknown(set_up_desk: Benc
 
 
 def no_rule(desk: Bench) -> None:
-    desk.github.repo["rulesets"].clear()
+    desk.github.repo["rulesets"][:] = [r for r in desk.github.repo["rulesets"] if r["target"] == "branch"]
 
 
 def disabled_rule(desk: Bench) -> None:
@@ -53,6 +53,28 @@ def writers_create(desk: Bench) -> None:
 
 def excluded_tags(desk: Bench) -> None:
     desk.github.ruleset("never")["conditions"]["ref_name"]["exclude"] = ["refs/tags/v1.*"]
+
+
+def no_branch_rule(desk: Bench) -> None:
+    desk.github.repo["rulesets"].remove(desk.github.ruleset("Default branch"))
+
+
+def branch_without_review(desk: Bench) -> None:
+    rule = desk.github.ruleset("Default branch")
+    rule["rules"] = [r for r in rule["rules"] if r["type"] != "pull_request"]
+
+
+def branch_that_is_rewritten(desk: Bench) -> None:
+    rule = desk.github.ruleset("Default branch")
+    rule["rules"] = [r for r in rule["rules"] if r["type"] != "non_fast_forward"]
+
+
+def writers_change_the_branch(desk: Bench) -> None:
+    actor = {"actor_id": 4, "actor_type": "RepositoryRole", "bypass_mode": "always"}
+    desk.github.ruleset("Default branch")["bypass_actors"].append(actor)
+
+
+BRANCH = [no_branch_rule, branch_without_review, branch_that_is_rewritten, writers_change_the_branch]
 
 
 def no_environment(desk: Bench) -> None:
@@ -155,6 +177,7 @@ BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
         ("tag-rules", change)
         for change in (no_rule, disabled_rule, bypassed_rule, writers_create, excluded_tags)
     ),
+    *(("default-branch", change) for change in BRANCH),
     *(
         ("environments", change)
         for change in (no_environment, no_reviewer, any_ref, any_branch, no_tags, protected_branches)
@@ -184,7 +207,11 @@ def test_what_is_broken_on_github_is_named(
 
 @pytest.mark.parametrize(
     "change",
-    [no_rule, disabled_rule, bypassed_rule, writers_create, no_environment, no_reviewer, any_ref, no_tags],
+    [
+        *(no_rule, disabled_rule, bypassed_rule, writers_create),
+        *(no_environment, no_reviewer, any_ref, no_tags),
+        *BRANCH,
+    ],
 )
 def test_what_the_doctor_finds_set_up_mends(
     set_up_desk: Bench, change: Callable[[Bench], None], capsys: pytest.CaptureFixture[str]
@@ -250,6 +277,24 @@ def add_release(repo: dict[str, Any], tag: str, published: str) -> None:
     """Let a repository have a release."""
     facts = {"draft": False, "prerelease": False, "make_latest": "true", "assets": [], "author": "x", "id": 1}
     repo["releases"].append({**facts, "tag_name": tag, "published_at": published})
+
+
+@pytest.mark.requirement("X15")
+def test_a_branch_that_something_else_protects_is_left_alone(
+    desk: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An organisation's ruleset, or a rule of the older kind."""
+    desk.github.answers("GET", "/branches/main$", {"name": "main", "protected": True})
+    assert "Branch rule" not in desk.run("setup", "--yes", capsys=capsys).printed
+    assert {r["target"] for r in desk.github.repo["rulesets"]} == {"tag"}
+    assert failed(desk) == set()
+
+
+@pytest.mark.requirement("X15")
+def test_a_maintainer_can_leave_the_branch_as_it_is(desk: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert desk.run("setup", "--yes", "--no-branch-rule", capsys=capsys).status == 0
+    assert {r["target"] for r in desk.github.repo["rulesets"]} == {"tag"}
+    assert failed(desk) == {"default-branch"}
 
 
 # ---- Who may not see everything ---------------------------------------------------------------------

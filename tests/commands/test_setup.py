@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-EVERYTHING = 7  # settings: two environments, two rules, releases, tokens, actions
+EVERYTHING = 8  # settings: two environments, two rules, releases, tokens, actions, default branch
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_both_tag_rules_are_created_as_the_repository_has_them(desk: Bench, run:
     files = sorted((desk.clone / ".github/rulesets").glob("*.json"))
     wanted = [json.loads(path.read_text()) for path in files]
     made = [{k: r[k] for k in wanted[0]} for r in desk.github.repo["rulesets"]]
-    assert made == wanted
+    assert made == [*wanted, github_settings.BRANCH_RULE]
 
 
 @pytest.mark.requirement("P9.5", "X6")
@@ -132,7 +132,7 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(desk: Bench, run: Command)
     before = desk.github.state()
     shown = run("--dry-run")
     assert shown.status == 0
-    assert "Nothing was changed (--dry-run). 6 to create or change." in shown.printed
+    assert "Nothing was changed (--dry-run). 7 to create or change." in shown.printed
     assert all(word in shown.printed for word in ("Environment testpypi", "Immutable releases", "create"))
     assert desk.github.changes == []
     assert desk.github.state() == before
@@ -352,7 +352,7 @@ def test_a_rule_on_the_second_page_is_found(desk: Bench, run: Command) -> None:
         {**rules[0], "id": 10_000 + number, "name": f"Other {number}"} for number in range(github.PAGE)
     ]
     assert "Everything is set up already" in run("--yes").printed
-    assert len(rules) == github.PAGE + 2
+    assert len(rules) == github.PAGE + 3
 
 
 def test_pinning_is_not_required_while_a_workflow_would_stop(desk: Bench, run: Command) -> None:

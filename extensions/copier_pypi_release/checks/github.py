@@ -99,6 +99,19 @@ def tag_rules(context: Context) -> str:
     return "created by maintainers only, never moved or deleted"
 
 
+def default_branch(context: Context) -> str:
+    """Nobody but maintainers changes the default branch without a review: it may enter both environments."""
+    require_release(context)
+    branch = context.facts["default_branch"]
+    holes = desired().branch_holes(context.github, branch)
+    require(
+        [f"everybody who may push can {', '.join(holes)}: {branch}"] if holes else [],
+        fix=by_setup(context),
+        see=page(context, "rules"),
+    )
+    return "changed by reviewed pull requests, or by maintainers"
+
+
 def environments(context: Context) -> str:
     """The environments exist; the production one waits for a reviewer; only release refs get in."""
     require_release(context)
@@ -298,6 +311,13 @@ CHECKS = (
         "Tag rules",
         "Whoever can push a tag can release; a tag that moves changes what was released.",
         tag_rules,
+        SETUP,
+    ),
+    Check(
+        "default-branch",
+        "Default branch",
+        "Its workflow is what a start by hand executes, with the rights of a release.",
+        default_branch,
         SETUP,
     ),
     Check(

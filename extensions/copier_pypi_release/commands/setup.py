@@ -1,8 +1,9 @@
 """Set the repository up on GitHub for releases: show the plan, ask, then create or change.
 
 Both environments, the two rules for release tags, immutable releases, read-only workflow tokens, actions
-pinned to commits. A setting that is stricter already stays; run it as often as you like. At the end it
-shows what only a person can do: the forms of the two trusted publishers.
+pinned to commits, and a rule for the default branch where nothing protects it. A setting that is stricter
+already stays; run it as often as you like. At the end it shows what only a person can do: the forms of the
+two trusted publishers.
 """
 
 from __future__ import annotations
@@ -292,6 +293,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="nobody approves a release that they started (needs two maintainers)",
     )
+    parser.add_argument(
+        "--no-branch-rule",
+        action="store_true",
+        help="leave the default branch as it is: whoever may push can change what a release executes",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -306,7 +312,8 @@ def run(options: argparse.Namespace) -> int:
     asks, limit = not (options.yes or options.dry_run), plan_of(github, info)
     environment = workflow.environment(JOBS["pypi"])
     names = [] if limit else choose_reviewers(github, environment, options.reviewer, ask=asks)
-    review = ReviewOptions(find_reviewers(github, names), options.no_self_review)
+    rules = not options.no_branch_rule and "tag rules" not in LACKS.get(limit, ())
+    review = ReviewOptions(find_reviewers(github, names), options.no_self_review, rules)
     items = plan(github, root, settings, workflow, review)
     show(to, github, items, review)
     if limit:

@@ -120,6 +120,8 @@ def violations(
         if ZERO not in update:
             if "update" in kinds:
                 found.append("Cannot update this protected ref.")
+            if "pull_request" in kinds:
+                found.append("Changes must be made through a pull request.")
             if "non_fast_forward" in kinds and not is_fast_forward(old, new):
                 found.append("Cannot force-push to this ref")
     return list(dict.fromkeys(found))
