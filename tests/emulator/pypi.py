@@ -156,13 +156,13 @@ class Publisher:
     def admits(self, claims: dict[str, Any]) -> bool:
         """Tell whether an identity token with these claims is this publisher's."""
         workflow = _WORKFLOW.fullmatch(str(claims.get("job_workflow_ref")))
-        repository = f"{self.owner}/{self.repository}".lower()
+        repository = f"{self.owner}/{self.repository}"  # by exact name; the form normalises the owner
         return (
             workflow is not None
             and self.owner == claims.get("repository_owner")
             and self.owner_id == str(claims.get("repository_owner_id"))
-            and repository == str(claims.get("repository")).lower()
-            and repository == workflow[1].lower()
+            and repository == str(claims.get("repository"))
+            and repository == workflow[1]
             and self.workflow == workflow[2]
             and workflow[3] in (claims.get("ref"), claims.get("sha"))
             and self.environment.lower() in ("", str(claims.get("environment")).lower())

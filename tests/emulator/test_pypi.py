@@ -353,10 +353,12 @@ def test_claims_that_differ_are_an_invalid_publisher(pypi: Pypi, claims: dict[st
 
 
 @pytest.mark.requirement("P9.1")
-def test_repository_and_environment_compare_without_case(pypi: Pypi) -> None:
-    workflow = "octo-org/demo/.github/workflows/release.yml@refs/tags/v1.0.0"
-    answer = pypi.mint(repository="octo-org/demo", environment="PyPI", job_workflow_ref=workflow)
-    assert answer.status_code == 200
+def test_the_environment_compares_without_case_and_the_repository_does_not(pypi: Pypi) -> None:
+    assert pypi.mint(environment=PUBLISHER["environment"].upper()).status_code == 200
+    pypi.index.remove_publishers("demo")
+    other: Form = {**PUBLISHER, "repository": PUBLISHER["repository"].swapcase()}
+    pypi.index.add_publisher("demo", **other)
+    assert (pypi.mint().json or {})["errors"][0]["code"] == "invalid-publisher"
 
 
 @pytest.mark.requirement("P9.1")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import check_commit
 import pytest
-from support.rendering import git
+from support.rendering import commit_all, git
 
 from release.outcomes import VERSION_TAGS, WHEN_IT_STOPS, fix_command, recovery, refusal, shell
 
@@ -417,3 +417,50 @@ def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: S
     check_commit.check_complete(settings)
     check_commit.check_branch(settings)
     assert refusal(check_commit.check_clean)[0] == "The tree differs from its commit in 1 file(s): new.txt"
+
+
+@pytest.mark.requirement("P1.6", "P3.8")
+@pytest.mark.parametrize(
+    "kind", ["submodule", "git-lfs", "git-crypt", "git-annex", "git-annex link", "sparse"]
+)
+def test_contents_that_git_keeps_elsewhere_are_named(
+    kind: str, repository: Repository, run_step: RunStep
+) -> None:
+    path = repository.folder / "zones"
+    if kind == "submodule":
+        path.mkdir()
+        entry = f"160000,{repository.git('rev-parse', 'HEAD')},zones"
+        repository.git("update-index", "--add", "--cacheinfo", entry)
+        repository.git("commit", "--quiet", "--message", "feat: zones")
+    elif kind == "git-annex link":
+        path.symlink_to(".git/annex/objects/xx/yy/SHA256E-s1--00")
+    elif kind == "sparse":
+        path.write_text("Europe")
+    else:
+        starts = {"git-lfs": b"version https://git-lfs.github.com/spec/v1\n", "git-crypt": b"\0GITCRYPT\0x"}
+        path.write_bytes(starts.get(kind, b"/annex/objects/SHA256E-s1--00\n"))
+    if kind != "submodule":
+        repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag("v1.0.0")
+    if kind == "sparse":
+        repository.git("update-index", "--skip-worktree", "zones")
+        path.unlink()
+    assert repository.git("status", "--porcelain") == ""
+    lines = run_step(check_commit, "v1.0.0").lines
+    assert lines[0].startswith("This checkout lacks the contents of 1 path(s): zones (")
+    assert len(lines) == 4
+
+
+@pytest.mark.requirement("P3.8")
+def test_a_submodule_that_was_fetched_is_there(repository: Repository, run_step: RunStep) -> None:
+    outside = repository.folder.parent / "outside"
+    git(outside.parent, "init", "--quiet", str(outside))
+    git(outside, "commit", "--quiet", "--allow-empty", "--message", "first")
+    (outside / "data").write_text("x")
+    commit_all(outside)
+    repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(outside), "zones")
+    repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag("v1.0.0")
+    assert run_step(check_commit, "v1.0.0").status == 0

@@ -51,8 +51,9 @@ def repository(context: Context) -> str:
             fix=f"`gh repo view {context.repository}`, and `gh auth switch` if you have another login",
         )
     name = str(context.facts["full_name"])
-    if name.casefold() != context.repository.casefold():
-        owner, _, new = name.partition("/")
+    owner, _, new = name.partition("/")
+    mine, _, old = context.repository.partition("/")
+    if (owner.casefold(), new) != (mine.casefold(), old):  # PyPI compares the name by case
         raise CheckFailed(
             f"{context.repository} is called {name} by now, and the trusted publishers compare the name",
             fix=f"`copier update --data repository_owner={owner} --data repository_name={new}`"

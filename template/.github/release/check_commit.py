@@ -15,11 +15,13 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from pathlib import Path
 
 from release_lib.settings import Settings, add_tag_argument, load_settings, untag
 from release_lib.step import ReleaseError, git, output, step
 
 SEE = ".github/release/RECOVERY.md, 'gate'"
+STAND_INS = (b"version https://git-lfs", b"/annex/objects/", b"\0GITCRYPT\0")  # how files begin instead
 NAMED = 20  # changed files that a message names; more would hide the message
 
 
@@ -44,6 +46,29 @@ def check_clean() -> None:
             f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
             expected="exactly the files of the commit",
             fix="git stash --include-untracked (or commit the changes and tag that commit)",
+            see=SEE,
+        )
+
+
+def check_present() -> None:
+    """Check that every file's contents are here: git calls a tree clean whose contents it keeps elsewhere."""
+    absent = []
+    for line in git("-c", "core.quotePath=false", "ls-files", "-t", "--stage").splitlines():
+        facts, _, name = line.partition("\t")
+        path = Path(name)
+        if facts.split()[1] == "160000":
+            absent += [] if path.is_dir() and any(path.iterdir()) else [f"{name} (submodule)"]
+        elif facts[0] == "S":
+            absent.append(f"{name} (sparse checkout)")
+        elif "/annex/objects/" in (os.readlink(path) if path.is_symlink() else ""):
+            absent += [] if path.exists() else [f"{name} (git-annex)"]
+        elif path.is_file() and path.open("rb").read(32).startswith(STAND_INS):
+            absent.append(f"{name} (git-lfs or git-crypt)")
+    if absent:
+        raise ReleaseError(
+            f"This checkout lacks the contents of {len(absent)} path(s): {', '.join(absent[:NAMED])}",
+            expected="every file with its contents, because the distributions are built from them",
+            fix="`submodules: recursive` or `lfs: true` at the checkouts of the source in gate, build and CI",
             see=SEE,
         )
 
@@ -126,6 +151,7 @@ def check_commit(tag: str, settings: Settings, pushed: str | None = None) -> str
     commit = check_tagged(tag, settings, pushed)
     check_branch(settings)
     check_clean()
+    check_present()
     return commit
 
 
