@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from copier_pypi_release.adopt.publishing_jobs import find_bots
 from copier_pypi_release.answers_file import USUAL, free_name
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def next_steps(
         steps.append(
             f"After the first release, revoke the token on the index and delete it here: {commands}."
         )
-    return [*steps, *_first_release(repository, version), *_ci(repository)]
+    return [*steps, *_first_release(repository, version), *_ci(repository), *_bots(repository, choice)]
 
 
 def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]) -> list[str]:
@@ -92,6 +93,15 @@ def _ci(repository: Repository) -> list[str]:
             f"does: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]' (or --data ci_workflow=FILE)"
         )
     return steps
+
+
+def _bots(repository: Repository, choice: Choice) -> list[str]:
+    """What to do about bots that make versions and tags, and about publishers that stay."""
+    gone = {choice.replaced}
+    steps = [bot.advice for bot in find_bots(repository.workflows, gone)]
+    return steps + [
+        f"Look at {job.place} {job.job}: it stays, and publishes or could: {job.how}." for job in choice.left
+    ]
 
 
 def _update(repository: Repository) -> str:
