@@ -8,6 +8,8 @@ from copier_pypi_release.adopt.publishing_jobs import find_bots
 from copier_pypi_release.answers_file import USUAL, free_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from packaging.version import Version
 
     from copier_pypi_release.adopt.answers import Choice
@@ -37,7 +39,7 @@ def next_steps(
         steps.append(
             f"After the first release, revoke the token on the index and delete it here: {commands}."
         )
-    return [*steps, *_first_release(repository, version), *_ci(repository), *_bots(repository, choice)]
+    return [*steps, *_first_release(repository, version), *_ci(repository)]
 
 
 def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]) -> list[str]:
@@ -86,7 +88,7 @@ def _first_release(repository: Repository, version: Version) -> list[str]:
 def _ci(repository: Repository) -> list[str]:
     """What a person should know about the tests of a release."""
     gate = repository.gate
-    steps = [f"Look at {other}." for other in gate.others]
+    steps = []
     if not gate.files and not gate.commands:
         steps.append(
             "Nothing was found that tests this package, so a release only compiles and imports it. Say what "
@@ -95,12 +97,31 @@ def _ci(repository: Repository) -> list[str]:
     return steps
 
 
-def _bots(repository: Repository, choice: Choice) -> list[str]:
-    """What to do about bots that make versions and tags, and about publishers that stay."""
-    gone = {choice.replaced}
-    steps = [bot.advice for bot in find_bots(repository.workflows, gone)]
-    return steps + [
-        f"Look at {job.place} {job.job}: it stays, and publishes or could: {job.how}." for job in choice.left
+def look_at(repository: Repository, choice: Choice) -> list[str]:
+    """What a person should look at, because adoption cannot know: each with its file and line."""
+    bots = [bot.advice for bot in find_bots(repository.workflows, {choice.replaced})]
+    stays = [f"{job.place} {job.job} stays, and publishes or could: {job.how}" for job in choice.left]
+    return [*repository.gate.others, *bots, *stays]
+
+
+def message(title: str, changed: Mapping[str, str], steps: Sequence[str]) -> list[str]:
+    """The lines of a text for the commit and for the pull request.
+
+    Args:
+        title: What the change is for.
+        changed: Why each file or folder changes.
+        steps: What a person must still do.
+    """
+    return [
+        "build: release by tag",
+        "",
+        title,
+        "",
+        *(f"- {path}: {why}" for path, why in changed.items()),
+        "",
+        "Before the first tag:",
+        "",
+        *(f"- [ ] {step}" for step in steps),
     ]
 
 

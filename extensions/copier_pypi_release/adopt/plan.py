@@ -14,7 +14,7 @@ from packaging.version import Version
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
-from copier_pypi_release.adopt.next_steps import next_steps
+from copier_pypi_release.adopt.next_steps import look_at, next_steps
 from copier_pypi_release.adopt.package import Package, read_package
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import release_jobs, side_jobs, without_jobs
@@ -75,6 +75,7 @@ class Plan:
         next_steps: What a person must still do.
         distribution: Name of the distribution.
         version: The version that the proof was built with.
+        look: What a person should look at, with file and line.
     """
 
     repository: Repository
@@ -86,6 +87,7 @@ class Plan:
     distribution: str
     version: str = ""
     compared: str = ""
+    look: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -144,6 +146,7 @@ def make_plan(
             next_steps=[*next_steps(repository, choice, answers, before.version), *package.conversion.notes],
             distribution=before.metadata["name"],
             version=str(after.version),
+            look=look_at(repository, choice),
             compared=f"{len(before.files)} files and all metadata of the wheel are as before",
         )
 
