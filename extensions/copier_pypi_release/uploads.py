@@ -239,7 +239,7 @@ class Reader:
                 )
                 if path:
                     return self._file(path, depth)
-            if path := self._script_file(word, here):
+            if (path := self._script_file(word, here)) and not path.name.startswith(("test_", "conftest")):
                 return self._file(path, depth)
         return []
 

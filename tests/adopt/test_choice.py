@@ -213,6 +213,27 @@ def test_a_called_workflow_that_only_publishes_goes_with_its_caller(
     assert sorted(p.name for p in (root / WORKFLOWS).iterdir()) == ["ci.yml", "tagged.yml"]
 
 
+def test_the_report_says_what_is_certain_what_changes_and_what_to_look_at(
+    tmp_path: Path, template_repository: Path
+) -> None:
+    bot = "on: push\njobs:\n  bump:\n    steps:\n      - uses: googleapis/release-please-action@v4\n"
+    nightly = CI.replace("  push:\n    branches: [main]\n  pull_request:", "  pull_request:")
+    root = package(tmp_path, publish=TRUSTED, please=bot, pulls=nightly)
+    before = tree_of(root)
+    status, output = run_adopt(root, "--dry-run", "--template", f"git+{template_repository.as_uri()}")
+    assert (status, tree_of(root)) == (0, before)
+    places = [output.index(heading) for heading in ("Certain", "Changed", "Look at this", "For the commit")]
+    assert places == sorted(places)
+    words = " ".join(output.split())
+    assert "- .github/workflows/please.yml:5 release-please: a tag pushed with GITHUB_TOKEN" in words
+    assert "- .github/workflows/pulls.yml:5 tests no push to main" in words
+    assert "publish.yml:6" in words
+    pasted = output[places[-1] :]
+    assert "    build: release by tag\n\n    A tag vX.Y.Z releases demo-pkg.\n" in pasted
+    assert "    - .github/workflows/publish.yml: replaced in place" in pasted
+    assert "    - [ ] " in pasted
+
+
 def test_what_was_not_committed_is_found_by_nobody(tmp_path: Path) -> None:
     root = package(tmp_path, publish=TRUSTED)
     write(root, {".git/info/exclude": "local/\n", "local/pyproject.toml": "[project]\nname = 'x'\n"})

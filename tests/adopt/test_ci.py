@@ -34,6 +34,8 @@ pytestmark = pytest.mark.requirement("S2", "P1.1")
         ("coverage run -m pytest", True),
         ("./ci/run_tests.sh", True),
         ("poe test", True),
+        ("make ci", True),
+        ("scripts/test", True),
         ("pip install pytest tox nox", False),
         ("uv tool install tox", False),
         ("tox -e lint", False),

@@ -6,7 +6,7 @@ from textwrap import dedent
 
 import pytest
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.publishing_jobs import side_jobs, without_jobs
+from copier_pypi_release.adopt.publishing_jobs import find_bots, side_jobs, without_jobs
 from copier_pypi_release.uploads import upload_command
 from copier_pypi_release.workflow_files import parse
 from release_lib.step import ReleaseError
@@ -168,3 +168,46 @@ def test_a_loop_of_needs_ends() -> None:
 def test_what_is_no_workflow_is_named_with_its_line(text: str, problem: str) -> None:
     with pytest.raises(ReleaseError, match=problem):
         parse("x.yml", text)
+
+
+@pytest.mark.requirement("B2")
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        ("uses: googleapis/release-please-action@v4", "release-please"),
+        ("uses: google-github-actions/release-please-action@v3", "release-please"),
+        ("uses: python-semantic-release/python-semantic-release@v9.8.0", "semantic-release"),
+        ("uses: cycjimmy/semantic-release-action@v4", "semantic-release"),
+        ("run: npx semantic-release", "semantic-release"),
+        ("run: semantic-release version", "semantic-release"),
+        ("uses: changesets/action@v1", "changesets"),
+        ("uses: commitizen-tools/commitizen-action@master", "commitizen"),
+        ("run: cz bump --yes && git push --tags", "commitizen"),
+        ("run: bump-my-version bump patch && git push --follow-tags", "a bump of the version"),
+        ("uses: mathieudutour/github-tag-action@v6", "a tagging action"),
+        ("run: git tag v1 && git push origin --tags", "a pushed tag"),
+        ('run: git push origin "$VERSION"', "a pushed tag"),
+    ],
+)
+def test_a_release_bot_is_named_with_its_line_and_what_to_do(step: str, name: str) -> None:
+    (bot,) = find_bots([parse("x.yml", job("uses: actions/checkout@v4", step))])
+    assert (bot.place, bot.name, bot.silent) == (".github/workflows/x.yml:6", name, True)
+    assert "a tag pushed with GITHUB_TOKEN starts no release" in bot.advice
+
+
+def test_a_bot_with_a_token_of_its_own_starts_the_release() -> None:
+    step = "{uses: googleapis/release-please-action@v4, with: {token: '${{ secrets.BOT }}'}}"
+    (bot,) = find_bots([parse("x.yml", job(step))])
+    assert not bot.silent
+    assert "its tag starts the release" in bot.advice
+
+
+@pytest.mark.parametrize(
+    "step", ["run: git push origin HEAD:gh-pages", "run: hatch version", "run: git tag --list", "run: pytest"]
+)
+def test_what_tags_nothing_is_no_bot(step: str) -> None:
+    assert find_bots([parse("x.yml", job(step))]) == []
+
+
+def test_a_bot_in_a_workflow_that_goes_is_not_named() -> None:
+    assert find_bots([parse("x.yml", job("uses: changesets/action@v1"))], {"x.yml"}) == []

@@ -172,6 +172,7 @@ def test_an_upload_behind_a_file_of_the_repository_is_seen_with_its_line(
         ("python scripts/check.py", {"scripts/check.py": 'print("now run twine upload dist/*")\n'}),
         ('echo "twine upload dist/*"', {}),
         ("poetry publish --dry-run", {}),
+        ("pytest tests/test_upload.py", {"tests/test_upload.py": PY}),
         ("pip install twine uv", {}),
         ("gh release upload v1 dist/*", {}),
         ("twine upload --repository-url https://pypi.corp.example/simple dist/*", {}),

@@ -22,7 +22,8 @@ PYTHON = re.compile(r"3\.\d+")
 TESTS = re.compile(
     r"\b(?:pytest|py\.test|unittest|stestr|trial|nose2?|behave|testify|hatch test|hatch-test|pytester)\b"
     r"|\b(?:coverage|slipcover) run\b|\bmanage\.py test\b|\bsetup\.py test\b"
-    r"|\b(?:make|just|task|inv|invoke|poe|pdm|doit|hatch|rye|duty|yarn)\b[^\n]*\b\w*(?:test|check)s?\b"
+    r"|\b(?:make|just|task|inv|invoke|poe|pdm|doit|hatch|rye|duty|yarn)\b[^\n]*\b(?:\w*(?:test|check)s?|ci)\b"
+    r"|\b(?:scripts?|ci|tools|bin)/[\w-]*(?:test|check|coverage)[\w-]*(?=\s|$)"
     r"|[\w./-]*tests?[\w.-]*\.(?:sh|py|ps1|bat|cmd)\b|\bpython\S* -m [\w.]*\.?tests?\b",
     re.IGNORECASE,
 )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from copier_pypi_release.adopt.publishing_jobs import find_bots
 from copier_pypi_release.answers_file import USUAL, free_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from packaging.version import Version
 
     from copier_pypi_release.adopt.answers import Choice
@@ -85,13 +88,41 @@ def _first_release(repository: Repository, version: Version) -> list[str]:
 def _ci(repository: Repository) -> list[str]:
     """What a person should know about the tests of a release."""
     gate = repository.gate
-    steps = [f"Look at {other}." for other in gate.others]
+    steps = []
     if not gate.files and not gate.commands:
         steps.append(
             "Nothing was found that tests this package, so a release only compiles and imports it. Say what "
             f"does: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]' (or --data ci_workflow=FILE)"
         )
     return steps
+
+
+def look_at(repository: Repository, choice: Choice) -> list[str]:
+    """What a person should look at, because adoption cannot know: each with its file and line."""
+    bots = [bot.advice for bot in find_bots(repository.workflows, {choice.replaced})]
+    stays = [f"{job.place} {job.job} stays, and publishes or could: {job.how}" for job in choice.left]
+    return [*repository.gate.others, *bots, *stays]
+
+
+def message(title: str, changed: Mapping[str, str], steps: Sequence[str]) -> list[str]:
+    """The lines of a text for the commit and for the pull request.
+
+    Args:
+        title: What the change is for.
+        changed: Why each file or folder changes.
+        steps: What a person must still do.
+    """
+    return [
+        "build: release by tag",
+        "",
+        title,
+        "",
+        *(f"- {path}: {why}" for path, why in changed.items()),
+        "",
+        "Before the first tag:",
+        "",
+        *(f"- [ ] {step}" for step in steps),
+    ]
 
 
 def _update(repository: Repository) -> str:

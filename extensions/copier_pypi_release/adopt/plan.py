@@ -16,7 +16,7 @@ from release_lib.step import ReleaseError
 from copier_pypi_release.adopt.aftermath import aftermath
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
 from copier_pypi_release.adopt.build_pins import pin_plugins
-from copier_pypi_release.adopt.next_steps import next_steps
+from copier_pypi_release.adopt.next_steps import look_at, next_steps
 from copier_pypi_release.adopt.package import Package, machinery_of, read_package, sources_of
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import release_jobs, side_jobs, without_jobs
@@ -80,6 +80,7 @@ class Plan:
         version: The version that the proof was built with.
         compared: What is as before.
         differences: What is not, and loses nothing: what, before, after.
+        look: What a person should look at, with file and line.
     """
 
     repository: Repository
@@ -92,6 +93,7 @@ class Plan:
     version: str = ""
     compared: str = ""
     differences: list[tuple[str, str, str]] = field(default_factory=list)
+    look: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -159,6 +161,7 @@ def make_plan(
             version=str(after.version),
             compared=f"{len(before.files)} files and the metadata of the wheel are as before",
             differences=differences(before, after, expected=frozenset({package.version_file})),
+            look=look_at(repository, choice),
         )
 
 

@@ -196,6 +196,78 @@ def check_side_steps(workflow: Workflow, going: Iterable[str], publishing: set[s
         )
 
 
+# ---- Release bots ----------------------------------------------------------------------------------
+
+BOTS = {
+    "release-please": r"release-please-action|\brelease-please\b",
+    "semantic-release": r"python-semantic-release|semantic-release-action|\b(?:npx |uvx )?semantic-release\b",
+    "changesets": r"changesets/action|\bchangeset (?:version|publish|tag)\b",
+    "commitizen": r"commitizen-action|\bcz (?:bump|[\w -]* bump)\b",
+    "a bump of the version": (
+        r"\b(?:bump2version|bumpversion|bump-my-version|bumpver|tbump|hatch version|poetry version)\b"
+    ),
+    "a tagging action": r"github-tag-action|tag-action|action-autotag|create-tag|auto-tag",
+    "a pushed tag": (
+        r"git push\b[^\n;&|]*(?:--tags|--follow-tags|refs/tags|\btags?\b|\$\{?(?:TAG|VERSION|NEXT)\w*)"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Bot:
+    """A step that makes versions or tags by itself.
+
+    Attributes:
+        place: Its file and line.
+        name: What it is.
+        silent: Whether it tags with the workflow's own token, which starts no other workflow.
+    """
+
+    place: str
+    name: str
+    silent: bool
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        why = (
+            "a tag pushed with GITHUB_TOKEN starts no release"
+            if self.silent
+            else "its tag starts the release"
+        )
+        do = (
+            "push the tag by hand, or give the step a token of a GitHub App"
+            if self.silent
+            else "let it push the tag last, and make no GitHub Release"
+        )
+        return f"{self.place} {self.name}: {why}; {do}."
+
+
+def find_bots(workflows: Iterable[Workflow], gone: Iterable[str] = ()) -> list[Bot]:
+    """The release bots of a repository, one for each job; those of files that go away are none."""
+    found = []
+    for workflow in workflows:
+        if workflow.file in set(gone) or workflow.ours:
+            continue
+        for job in workflow.jobs:
+            for number, step in enumerate(workflow.steps(job)):
+                text = text_of(step)
+                names = [name for name, pattern in BOTS.items() if re.search(pattern, text, re.IGNORECASE)]
+                if not names or (names == ["a bump of the version"] and not pushes(workflow, job)):
+                    continue
+                line = int(workflow.data["jobs"][job]["steps"].lc.item(number)[0]) + 1
+                own = [s for s in workflow.secrets(job) if s != "GITHUB_TOKEN"]
+                found.append(Bot(f"{FOLDER}/{workflow.file}:{line}", names[0], silent=not own))
+                break
+    return found
+
+
+def pushes(workflow: Workflow, job: str) -> bool:
+    """Whether a job pushes a commit or a tag."""
+    text = " ".join(map(text_of, workflow.steps(job)))
+    return bool(re.search(r"git push|git-auto-commit|add-and-commit|github-push", text))
+
+
 # ---- Cutting ----------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rich.syntax import Syntax
 
 from copier_pypi_release.adopt import apply
+from copier_pypi_release.adopt.next_steps import message
 from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import members
@@ -86,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
             keep=options.keep,
         )
     show(plan, screen)
+    lines(screen, ["", *text_to_paste(plan)])
     if options.dry_run or not (options.yes or confirmed(screen)):
         lines(screen, ["", "Nothing has changed."])
         return 0 if options.dry_run else 1
@@ -178,6 +180,10 @@ def show(plan: Plan, screen: Console) -> None:
     """Show what was found, what changes and why, and the diff of files that exist already."""
     screen.print(found_table(plan))
     screen.print(change_table(plan))
+    if plan.look:
+        lines(screen, ["Look at this", ""])
+        for one in plan.look:
+            paragraph(screen, f"- {one}")
     paragraph(screen, f"Tested with builds in a clone: {plan.compared}. A tag would give {plan.version}.")
     differing = table("Differences between the builds", "What", "Before", "After")
     for row in plan.differences:
@@ -195,6 +201,15 @@ def show(plan: Plan, screen: Console) -> None:
             lines(screen, [body])
 
 
+def text_to_paste(plan: Plan) -> list[str]:
+    """A text for the commit and the pull request."""
+    groups = {_group(change.path) for change in plan.changes}
+    changed = {name: plan.reasons[name] for name in sorted(groups) if name in plan.reasons}
+    title = f"A tag {plan.answers['tag_prefix']}X.Y.Z releases {plan.distribution}."
+    text = message(title, changed, plan.next_steps[1:])
+    return ["For the commit and the pull request:", "", *(f"    {line}".rstrip() for line in text)]
+
+
 def found_table(plan: Plan) -> Table:
     """What the repository says."""
     repository, answers = plan.repository, plan.answers
@@ -205,6 +220,7 @@ def found_table(plan: Plan) -> Table:
         f"{p.file} ({'trusted' if p.trusted else 'token'}, environment {p.environment or 'none'}, {p.index})"
         for p in repository.publishers
     ]
+    places = [f"{p.file}:{p.line}" for p in repository.publishers]
     off_branch = f"any ({', '.join(tags.off_branch)} not on {repository.default_branch})"
     backend_in = "pyproject.toml" if repository.pyproject else "setup.py, setup.cfg"
     rows = [
@@ -216,7 +232,7 @@ def found_table(plan: Plan) -> Table:
         ("branch", answers["release_branches"] or off_branch, repository.found_in["default branch"]),
         ("tests", repository.gate.shown, repository.found_in["gate"]),
         ("Pythons", ", ".join(answers["ci_pythons"]), ", ".join(repository.gate.files) or "its wheel"),
-        ("publishing", "; ".join(publishers) or "none", ".github/workflows"),
+        ("publishing", "; ".join(publishers) or "none", "; ".join(places) or ".github/workflows"),
         (
             "release notes",
             repository.changelog or repository.release_notes,
@@ -224,7 +240,7 @@ def found_table(plan: Plan) -> Table:
         ),
         ("licence", repository.license or "none", "its files"),
     ]
-    found = table("Found", "What", "Value", "Where")
+    found = table("Certain", "What", "Value", "Where")
     for row in rows:
         found.add_row(*row)
     return found
@@ -232,7 +248,7 @@ def found_table(plan: Plan) -> Table:
 
 def change_table(plan: Plan) -> Table:
     """What changes, and why."""
-    changes = table("Changes", "File", "Change", "Why")
+    changes = table("Changed", "File", "Change", "Why")
     for name in sorted({_group(change.path) for change in plan.changes}):
         members = [change for change in plan.changes if _group(change.path) == name]
         changes.add_row(name, _how(plan, members), plan.reasons.get(name, ""))
