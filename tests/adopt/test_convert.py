@@ -36,7 +36,7 @@ content-type = "text/markdown"
 path = "README.md"
 
 [[tool.hatch.metadata.hooks.fancy-pypi-readme.fragments]]
-text = "And more."
+text = "And more, in $HFPR_VERSION."
 
 [tool.hatch.build.targets.wheel]
 packages = ["src/demo_pkg"]
@@ -55,7 +55,10 @@ def test_build_plugins_stay_and_are_pinned_by_hash(tmp_path: Path, template_repo
         'version = "1.4.2"  # keep in step with the code', 'dynamic = ["version", "readme"]'
     )
     project = project.replace('readme = "README.md"\n', "")
-    root = repository(tmp_path / "demo-pkg", {**common(), "pyproject.toml": FANCY + project})
+    root = repository(
+        tmp_path / "demo-pkg",
+        {**common(), "pyproject.toml": FANCY + project, ".github/release.yml": "changelog:\n"},
+    )
     status, output = run_adopt(root, "--yes", "--template", str(template_repository))
     assert status == 0, output
     pins = (root / ".github/release/build-constraints-own.txt").read_text()

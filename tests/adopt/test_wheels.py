@@ -105,6 +105,17 @@ def test_every_difference_is_named(before: Wheel, after: Wheel, difference: str)
     assert compare(before, after, edited=frozenset(), generated=frozenset()) == [difference]
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [("News of 1", "News of 2", True), ("Apache 2", "Apache 2", True), ("News of 1", "Newer of 2", False)],
+)
+def test_a_version_in_the_description_may_differ(one: str, other: str, *, same: bool) -> None:
+    before, after = wheel(), wheel()
+    before.metadata["description"], after.metadata["description"] = one, other
+    after.metadata["version"] = "2"
+    assert (compare(before, after, edited=frozenset(), generated=frozenset()) == []) == same
+
+
 def test_entry_points_count() -> None:
     before = dataclasses.replace(wheel(), entry_points={"console_scripts": {"x": "demo:main"}})
     found = compare(before, wheel(), edited=frozenset(), generated=frozenset())

@@ -393,8 +393,8 @@ def _build_after(
     after = build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file
-    machinery = tuple(machinery_of(work.repository, answers))
-    lost = [f"the sdist would have {name}" for name in after.sdist if name.startswith(machinery)]
+    added = {f"{name}/" for name in machinery_of(work.repository, answers)}
+    lost = [f"the sdist would have {n}" for n in after.sdist if f"{n}/".startswith(tuple(added))]
     lost += compare(before, after, edited=edited, generated=frozenset({generated}))
     if after.version != Version(version):
         lost.insert(0, f"the tag {answers['tag_prefix']}{version} would give version {after.version}")
