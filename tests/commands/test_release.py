@@ -14,6 +14,7 @@ from packaging.version import Version
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from rich.console import Console
+from support.rendering import git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,3 +147,31 @@ def test_without_anybody_to_ask_it_says_how_to_go_on(monkeypatch: pytest.MonkeyP
     with pytest.raises(ReleaseError, match="nobody to answer: Approve pypi") as stopped:
         release.agrees("Approve pypi?", "release 0.1.0")
     assert stopped.value.fix == "release 0.1.0"
+
+
+@pytest.mark.requirement("B8", "R1")
+def test_nothing_goes_on_before_the_commit_is_on_the_branch(default_package: Path, tmp_path: Path) -> None:
+    """Without notes to commit, and with them: merged as it is, squashed, or not yet."""
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    for folder, source in ((origin, default_package), (clone, origin)):
+        git(tmp_path, "clone", "--quiet", str(source), str(folder))
+    settings = load_settings(clone / ".github/release/settings.toml")
+    at = desk(Releases("v9.9.9"), settings, clone)
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "fix: ahead")
+    ahead = git(clone, "rev-parse", "HEAD").strip()
+    plan = release.Plan(Version("0.2.0"), "", "main", "", False, 1, True, ())
+    assert not release.is_merged(at, plan, ahead)
+    git(origin, "pull", "--quiet", str(clone), "main")
+    git(clone, "fetch", "--quiet")
+    assert release.is_merged(at, plan, ahead)
+    rolls = release.Plan(Version("0.2.0"), "", "main", "", True, 0, True, ())
+    changelog = origin / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    changelog.write_text(text.replace("## Unreleased", "## Unreleased\n\n- New."), encoding="utf-8")
+    git(origin, "commit", "--quiet", "--all", "--message", "feat: new")
+    git(clone, "fetch", "--quiet")
+    assert not release.is_merged(at, rolls, "0" * 40)
+    changelog.write_text(text.replace("## Unreleased", "## Unreleased\n\n## 0.2.0"), encoding="utf-8")
+    git(origin, "commit", "--quiet", "--all", "--message", "Release notes of 0.2.0 (#1)")
+    git(clone, "fetch", "--quiet")
+    assert release.is_merged(at, rolls, "0" * 40)

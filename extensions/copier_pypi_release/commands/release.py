@@ -362,12 +362,23 @@ def merge_by_pull_request(desk: Desk, plan: Plan, commit: str) -> None:
 
     def is_there() -> bool:
         desk.git("fetch", "--quiet", "origin", plan.branch)
-        with contextlib.suppress(ReleaseError):
-            desk.git("merge", "--quiet", "--ff-only", f"refs/remotes/origin/{plan.branch}")
-        with workbench(desk.root, desk.settings, plan.branch) as bench:
-            return not roll(bench.project, desk.settings, plan.version, dt.datetime.now(dt.UTC).date())
+        return is_merged(desk, plan, commit)
 
     wait_for_merge(desk.github, head, is_there, desk.to)
+
+
+def is_merged(desk: Desk, plan: Plan, commit: str) -> bool:
+    """Whether a commit, or the notes in it where it was squashed, is on the branch; HEAD is brought there."""
+    remote = f"refs/remotes/origin/{plan.branch}"
+    with contextlib.suppress(ReleaseError):
+        desk.git("merge", "--quiet", "--ff-only", remote)
+    if desk.git("rev-parse", "HEAD") != desk.git("rev-parse", remote):
+        return False  # commits of this clone are not on GitHub
+    there = commit in desk.git("rev-list", remote).split()
+    if there or not plan.rolls:
+        return there
+    with workbench(desk.root, desk.settings, plan.branch) as bench:
+        return not roll(bench.project, desk.settings, plan.version, dt.datetime.now(dt.UTC).date())
 
 
 def push_tag(desk: Desk, version: Version, commit: str) -> None:
