@@ -354,7 +354,9 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
     work.reasons["RELEASING.md"] = "how to release"
     work.reasons[".github/release/"] = "the scripts that the release runs; RECOVERY.md for when it stops"
     work.reasons[".github/rulesets/"] = "who may create release tags, and that nobody moves them"
-    work.reasons[".github/workflows/release-watch.yml"] = "opens an issue for a newer version of the template"
+    work.reasons[".github/workflows/release-watch.yml"] = (
+        "opens an issue for a newer version of the template, and for files on PyPI that no release made"
+    )
     work.reasons[answers_file] = "the answers to the template's questions, for `copier update`"
 
 
