@@ -213,6 +213,14 @@ def test_a_called_workflow_that_only_publishes_goes_with_its_caller(
     assert sorted(p.name for p in (root / WORKFLOWS).iterdir()) == ["ci.yml", "tagged.yml"]
 
 
+def test_a_file_whose_jobs_all_publish_goes(tmp_path: Path, template_repository: Path) -> None:
+    pushed = TRUSTED.replace("on:\n  release:\n    types: [published]\n", "on: push\n")
+    root = package(tmp_path, deploy=pushed)
+    status, output = run_adopt(root, "--yes", "--template", f"git+{template_repository.as_uri()}")
+    assert status == 0, output
+    assert sorted(p.name for p in (root / WORKFLOWS).iterdir()) == ["ci.yml", "release.yml"]
+
+
 def test_the_report_says_what_is_certain_what_changes_and_what_to_look_at(
     tmp_path: Path, template_repository: Path
 ) -> None:

@@ -281,9 +281,8 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
         workflow, path = workflows[file], folder / file
         jobs = {p.job for p in choice.disarmed if p.file == file}
         jobs |= release_jobs(workflow, jobs)
-        if (
-            workflow.only_releases or set(workflow.triggers) <= {"workflow_call", "workflow_dispatch"}
-        ) and not (side_jobs(workflow, jobs)):
+        alone = workflow.only_releases or set(workflow.triggers) <= {"workflow_call", "workflow_dispatch"}
+        if jobs >= set(workflow.jobs) or (alone and not side_jobs(workflow, jobs)):
             path.unlink()
             work.reasons[f".github/workflows/{file}"] = (
                 f"it published too ({', '.join(sorted(jobs))}), and nothing else"
