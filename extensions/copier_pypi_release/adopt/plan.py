@@ -16,6 +16,7 @@ from release_lib.step import ReleaseError
 from copier_pypi_release.adopt.aftermath import aftermath
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
 from copier_pypi_release.adopt.build_pins import pin_plugins
+from copier_pypi_release.adopt.convert import converter_for
 from copier_pypi_release.adopt.next_steps import look_at, next_steps
 from copier_pypi_release.adopt.package import Package, machinery_of, read_package, sources_of
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
@@ -133,6 +134,7 @@ def make_plan(
     with tempfile.TemporaryDirectory(prefix="adopt-") as folder, _quiet():
         place = Path(folder)
         work = _Work(repository, _clone(repository.root, place / "after"))
+        converter_for(repository.backend)  # what cannot be converted is not built
         before = _build_before(repository, place)
         package = read_package(repository, work.project, before)
         answers = make_answers(repository, package, choice) | {"release_issues": issues}

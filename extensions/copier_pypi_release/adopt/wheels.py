@@ -163,7 +163,14 @@ def read_sdist(path: Path) -> dict[str, int]:
 def _cause(problem: str) -> str:
     """What a failed build says, without the places in its backend's code and what uv says of every build."""
     said = problem.partition(": ")[2].split(" | ")
-    known = ("error: Failed to build", "cause: The build backend returned", "hint:", "Traceback", "Building ")
+    known = (
+        "error: Failed to build",
+        "cause: The build backend returned",
+        "hint:",
+        "warning:",
+        "Traceback",
+        "Building ",
+    )
     lines = [line.strip() for line in said]
     told = [line.removeprefix("cause: ") for line in lines if line and not line.startswith(known)]
     return " | ".join([line for line in told if not line.startswith(("File ", "^", "~"))][-CAUSES:])
