@@ -69,19 +69,14 @@ def refusals(
     """What the index would refuse, of files by name and size (0: not known): why, the fix, and a page."""
     title, raised = index.title, "have the limit raised, then set {}-limit in settings.toml"
     if page and page.status in ("archived", "quarantined"):
-        why = (
-            f"{settings.distribution} is {page.status} on {title}: {page.status_reason or 'no reason given'}"
-        )
+        reason = page.status_reason or "no reason given"
+        why = f"{settings.distribution} is {page.status} on {title}: {reason}"
         yield why, "an owner ends that on the index's web page; then re-run this", "/manage/projects/"
     for name, size in files.items():
         tags = name.removesuffix(".whl").split("-")[-1].split(".") if name.endswith(".whl") else ()
         if not all(map(PLATFORMS.fullmatch, tags)):
-            why = f"{title} takes no wheel of this platform: {name}"
-            yield (
-                why,
-                "build a manylinux wheel, with cibuildwheel or auditwheel",
-                "/help/#supported-platforms",
-            )
+            why, fix = f"{title} takes no wheel of this platform: {name}", "build it with cibuildwheel"
+            yield why, fix, "/help/#supported-platforms"
         if size > settings.file_limit * MIB:
             why = f"{name} has {size / MIB:.1f} MiB, and {title} takes {settings.file_limit}"
             yield why, f"make it smaller, or {raised.format('file')}", "/help/#file-size-limit"
