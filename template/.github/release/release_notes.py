@@ -26,7 +26,8 @@ from packaging.version import InvalidVersion, Version
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, git, run, step, summary
 
-CLIFF = ("uv", "tool", "run", "--quiet", "git-cliff==2.14.2", "--offline", "--ignore-tags", ".*")
+GIT_CLIFF = "git-cliff==2.14.2"
+CLIFF = ("uv", "tool", "run", "--quiet", GIT_CLIFF, "--offline", "--ignore-tags", ".*")
 SECTIONS = ("Breaking changes", "Migration", "Features", "Fixes", "Known issues")
 FRAGMENTS = Path("changelog.d")
 
