@@ -1083,7 +1083,7 @@ def _ours(step: Mapping[str, Any]) -> bool:
 @rule(
     "telemetry",
     "gh reports to nobody",
-    why="A release talks to the indexes and to GitHub's own services, and to nobody else.",
+    why="A release talks to the indexes, GitHub, uv's mirror and Sigstore, and to nobody else.",
     fix='`GH_TELEMETRY: "false"` in the `env:` of the workflow',
     good="switched off",
     adopted=True,
