@@ -882,7 +882,7 @@ def uploaded(workflow: Workflow, job: str, ids: str) -> bool:
     needed = workflow.jobs[job].get("needs") or []
     if not found or found[1] not in ([needed] if isinstance(needed, str) else needed):
         return False
-    output = str((workflow.jobs[found[1]].get("outputs") or {}).get(found[2]))
+    output = str((workflow.jobs.get(found[1], {}).get("outputs") or {}).get(found[2]))
     return any(
         source == found[1]
         and output == f"${{{{ steps.{step.get('id')}.outputs.artifact-id }}}}"
