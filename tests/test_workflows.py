@@ -272,6 +272,30 @@ def test_the_last_job_of_ci_is_red_unless_every_other_one_is_green(packages: lis
         assert [passes(step["run"], results) for results in VERDICTS] == list(VERDICTS.values())
 
 
+INSTALL = {"install_distribution.py", "run_checks.py", "verify_index.py"}
+OF_THE_PACKAGE = {"${{ matrix.python }}", "${{ needs.build.outputs.newest }}"}
+
+
+@pytest.mark.requirement("P1.6", "P10.3")
+def test_who_installs_the_package_has_a_python_of_it_and_a_place_for_own_steps(
+    packages: list[Package],
+) -> None:
+    """The runner's own Python may be older than all that the package supports."""
+    for package in packages:
+        for path in {RELEASE, CI} & set(package.files):
+            workflow, lines = package.workflow(path), package.files[path].decode().splitlines()
+            for job in workflow.jobs:
+                if not INSTALL & {script.name for script in workflow.scripts(job)}:
+                    continue
+                (uv,) = [step for j, step in workflow.using("astral-sh/setup-uv") if j == job]
+                assert uv["with"].get("python-version") in OF_THE_PACKAGE, job
+                assert workflow.jobs["build"]["outputs"]["newest"] == "${{ steps.check.outputs.newest }}"
+                assert "build" in workflow.jobs[job]["needs"]
+                after = lines[lines.index(f"      - name: {uv['name']}") :]
+                own = next(n for n, line in enumerate(after) if "# Your own steps" in line)
+                assert sum("- name: " in line for line in after[:own]) == 1, job
+
+
 # ---- The scripts and their options --------------------------------------------------------------------
 
 # Runs the parser of a script, and nothing after it.

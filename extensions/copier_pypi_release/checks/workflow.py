@@ -875,7 +875,7 @@ def uploaded(workflow: Workflow, job: str, ids: str) -> bool:
     needed = workflow.jobs[job].get("needs") or []
     if not found or found[1] not in ([needed] if isinstance(needed, str) else needed):
         return False
-    output = str((workflow.jobs[found[1]].get("outputs") or {}).get(found[2]))
+    output = str((workflow.jobs.get(found[1], {}).get("outputs") or {}).get(found[2]))
     return any(
         source == found[1]
         and output == f"${{{{ steps.{step.get('id')}.outputs.artifact-id }}}}"
@@ -1076,7 +1076,7 @@ def _ours(step: Mapping[str, Any]) -> bool:
 @rule(
     "telemetry",
     "gh reports to nobody",
-    why="A release talks to the indexes and to GitHub's own services, and to nobody else.",
+    why="A release talks to the indexes, GitHub, uv's mirror and Sigstore, and to nobody else.",
     fix='`GH_TELEMETRY: "false"` in the `env:` of the workflow',
     good="switched off",
     adopted=True,
