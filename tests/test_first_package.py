@@ -108,7 +108,8 @@ def followed(
         read = {
             name: (origin / f"{name}.md").read_text(encoding="utf-8") for name in ("CONTRIBUTING", "README")
         }
-        develop = [block for block in documents.shell_blocks(read["README"]) if "git clone" in block]
+        blocks = documents.shell_blocks(read["README"])
+        develop = [block for block in blocks if "git clone" in block and "pytest" in block]
         assert len(develop) == 1
         script = [
             *documents.shell_blocks(read["CONTRIBUTING"]),

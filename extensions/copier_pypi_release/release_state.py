@@ -11,7 +11,7 @@ import io
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from release_lib.distributions import asset_name, parse_checksums
+from release_lib.distributions import asset_name, sha256_of
 from release_lib.index import INDEXES, Comparison, compare, published
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
@@ -247,9 +247,9 @@ def was_rejected(jobs: list[dict[str, Any]], approvals: list[dict[str, Any]]) ->
 
 
 def find_built(github: GitHub, runs: Sequence[Run]) -> dict[str, str]:
-    """The hashes in the artifact "checksums" of the newest run that has one; nothing if none has."""
+    """The hashes of the files in the artifact "distributions" of the newest run that has one, or nothing."""
     for run in runs:
-        for artifact in github.get_all(f"actions/runs/{run.id}/artifacts", "artifacts", name="checksums"):
+        for artifact in github.get_all(f"actions/runs/{run.id}/artifacts", "artifacts", name="distributions"):
             data = (
                 None
                 if artifact.get("expired")
@@ -257,7 +257,7 @@ def find_built(github: GitHub, runs: Sequence[Run]) -> dict[str, str]:
             )
             try:
                 with zipfile.ZipFile(io.BytesIO(data or b"")) as archive:
-                    return parse_checksums(archive.read("SHA256SUMS").decode())[1]
-            except (zipfile.BadZipFile, KeyError, ValueError, ReleaseError):
+                    return {name: sha256_of(archive.read(name)) for name in archive.namelist()}
+            except (zipfile.BadZipFile, ValueError):
                 continue
     return {}

@@ -71,7 +71,7 @@ def test_a_private_repository_gets_what_its_plan_has_and_the_rest_is_named(
     else:
         assert [e["reviewers"] for e in made["environments"].values()] == [[], []]
         assert all(e["policies"] for e in made["environments"].values())
-        assert len(made["rulesets"]) == 2
+        assert [rule["target"] for rule in made["rulesets"]] == ["tag", "tag", "branch"]
     assert "Everything is set up already" in run("--yes").printed
 
 

@@ -127,11 +127,11 @@ def test_a_publisher_of_another_environment_shows_in_the_provenance(released: Ma
     """The newest files say who published them: another environment, another repository are named."""
     assert doctor(released)["publisher-pypi"] == "pass"
     released.index("pypi").change_provenance(NAME, environment="production")
-    assert failing(released) == {"publisher-pypi"}
+    assert failing(released) == {"publisher-pypi", "published-files"}
     released.index("pypi").change_provenance(NAME, repository="somebody/else", environment="pypi")
     printed = released.shell(f"{TOOL} doctor", check=False)
     assert "taken by somebody/else" in " ".join(printed.split())
-    assert failing(released) == {"publisher-pypi", "name-pypi"}
+    assert failing(released) == {"publisher-pypi", "published-files", "name-pypi"}
 
 
 # -- the state of a release, and the way on ------------------------------------------------------------

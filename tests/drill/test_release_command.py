@@ -176,7 +176,9 @@ def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
     assert ready.sandbox.github.refs(ready.repository)["refs/heads/main"] == before
     assert ready.shell("git status --porcelain", "git tag") == ""
     other = "git fetch --quiet && git push --quiet origin origin/release-notes/v0.1.0:main"
+    ready.sandbox.github.settings(ready.repository, rulesets=rules)
     ready.shell(other)  # the merge, by somebody else
+    ready.sandbox.github.settings(ready.repository, rulesets=[*rules, protected])
     ready.shell("git update-ref refs/remotes/origin/main HEAD")
     said = release(ready, "y", "y", arguments="--yes")
     assert "main was brought to the newest commit, 1 further" in said

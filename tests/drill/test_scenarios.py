@@ -7,6 +7,7 @@ Each test is a scenario: a fault, the exact state after it, the recovery, and th
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from emulator.github.actions_api import BLOB_HOST
@@ -78,7 +79,9 @@ def test_a_prerelease(ready: Maintainer) -> None:
     release = ready.github_release()
     assert release is not None
     assert release["prerelease"]
-    assert release["make_latest"] == "false"
+    ready.shell("gh release edit v0.2.0rc1 --draft=false")
+    listed = json.loads(ready.shell("gh release list --json tagName,isLatest"))
+    assert listed == [{"isLatest": False, "tagName": "v0.2.0rc1"}]
 
 
 # -- the tag is wrong: nothing is built --------------------------------------------------------------

@@ -78,14 +78,14 @@ def step_renamed(folder: Path) -> None:
 
 
 def step_removed(folder: Path) -> None:
-    edit(folder / RELEASE, r"^      - name: Keep their hashes\n(?:       .*\n)+", "")
+    edit(folder / RELEASE, r"^      - name: Keep the distributions\n(?:       .*\n)+", "")
 
 
 def input_beside_a_pin(folder: Path) -> None:
     edit(
         folder / CI,
-        r"^          enable-cache: auto$",
-        "          cache-suffix: ci\n          enable-cache: auto",
+        r"^(          version: .*\n)(?=          python-version: .* # the runner's)",
+        r"\1          cache-suffix: ci\n",
     )
 
 
@@ -137,7 +137,7 @@ def test_pins_stand_between_lines_that_stay(versions: TemplateVersions, answers:
     ("pattern", "new"),
     [
         (r"- name: Install uv for the build", "- name: Install uv for the checks"),
-        (r"\n          enable-cache: auto", ""),
+        (r"\n          enable-cache: false # what is built.*", ""),
         (r"          enable-cache: auto", '          version: "1.0"'),
     ],
     ids=["a name that another step has", "a pin at the end of its step", "a pin beside a pin"],

@@ -83,5 +83,5 @@ def _notes(repository: Repository, root: Path) -> list[str]:
             repository.release_notes, "commits"
         )
         problem = f"No notes could be read for {repository.tags.newest}: {said}."
-        return [f"{problem} A release reads {source}: see RELEASING.md, 'Release notes'."]
+        return [f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."]
     return []

@@ -252,9 +252,19 @@ def make_plan(desk: Desk) -> Plan:
     if not ahead and desk.settings.ci_workflows:
         head = desk.git("rev-parse", "HEAD")
         check_ci(desk.github, desk.settings.ci_workflows, head)  # red: the notes cannot cure it
-    rules = {rule["type"] for rule in desk.github.get_all(f"rules/branches/{quoted(branch)}")}
-    by_pull_request = "pull_request" in rules and bool(rolls or ahead)
+    by_pull_request = bool(rolls or ahead) and takes_pull_requests_only(desk.github, branch)
     return Plan(chosen.version, chosen.why, branch, notes, rolls, ahead, by_pull_request, warnings)
+
+
+def takes_pull_requests_only(github: GitHub, branch: str) -> bool:
+    """Whether a rule makes this login open a pull request; maintainers bypass the rule that `setup` makes."""
+    demanding = {
+        rule["ruleset_id"]
+        for rule in github.get_all(f"rules/branches/{quoted(branch)}")
+        if rule["type"] == "pull_request"
+    }
+    sets = (github.get(f"rulesets/{number}") or {} for number in demanding)
+    return any(found.get("current_user_can_bypass") != "always" for found in sets)
 
 
 def described(desk: Desk, plan: Plan) -> Iterator[tuple[str, str]]:

@@ -72,6 +72,9 @@ def get_ruleset(call: Call, number: int) -> Answer:
     """Show a ruleset; who bypasses it is shown to those who may edit it."""
     _demand_plan(call, 403, _UPGRADE)
     data = ruleset_json(call.repo, _ruleset(call, number), full=True)
+    user = {} if call.actor.job else call.store.state["users"].get(call.actor.login, {})
+    mine = rules.bypasses(data, call.store.role(call.repo, call.actor.login), user.get("id", 0))
+    data["current_user_can_bypass"] = "always" if mine and not call.actor.job else "never"
     if not call.can("metadata", "admin"):
         data.pop("bypass_actors")
     return data
