@@ -98,7 +98,7 @@ def _ci(repository: Repository) -> list[str]:
 
 
 def look_at(repository: Repository, choice: Choice) -> list[str]:
-    """What a person should look at, because adoption cannot know: each with its file and line."""
+    """What a person should look at, because adoption does not decide it: each with its file and line."""
     bots = [bot.advice for bot in find_bots(repository.workflows, {choice.replaced})]
     stays = [f"{job.place} {job.job} stays, and publishes or could: {job.how}" for job in choice.left]
     return [*repository.gate.others, *bots, *stays]
