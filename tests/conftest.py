@@ -11,14 +11,12 @@ import pytest
 # Before they are imported, so that an assertion in them says what it compared.
 pytest.register_assert_rewrite(
     "adopt.adoption",
+    "adopt.fixtures",
     "commands.local_github",
     "drill.maintainer",
     "emulator",
-    "release.kit",
-    "release.local_index",
     "support",
     "updates.changes",
-    "updates.fleet",
     "updates.template_versions",
 )
 

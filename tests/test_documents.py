@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
+import tomllib
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -182,6 +184,15 @@ def test_the_convention_names_the_release_branches(packages: list[Package]) -> N
         named = [t.content for t in paragraph.children or [] if t.type == "code_inline"]
         prefix = [package.settings.tag_prefix] if package.settings.tag_prefix else []
         assert named == [*prefix, *package.settings.release_branches]
+
+
+def test_where_stubs_go_is_said_where_types_are_checked(packages: list[Package]) -> None:
+    for package in distinct(packages, "CONTRIBUTING.md", "pyproject.toml"):
+        if "CONTRIBUTING.md" in package.files and not package.answers.get("adopted"):
+            groups = tomllib.loads(package.text("pyproject.toml"))["dependency-groups"]
+            named = re.findall(r"uv add --group (\w+) types-", package.text("CONTRIBUTING.md"))
+            assert named == [name for name in groups if name == "types"]
+            assert ("types" in package.settings.checks) == ("types" in groups), "what CI installs"
 
 
 @pytest.mark.requirement("P4.1", "P6.4")

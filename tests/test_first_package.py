@@ -111,8 +111,11 @@ def followed(
         blocks = documents.shell_blocks(read["README"])
         develop = [block for block in blocks if "git clone" in block and "pytest" in block]
         assert len(develop) == 1
+        clone, *blocks = documents.shell_blocks(read["CONTRIBUTING"])
         script = [
-            *documents.shell_blocks(read["CONTRIBUTING"]),
+            clone,
+            "mkdir dist && touch dist/demo_pkg-0.0.1.tar.gz",  # of a build before
+            *blocks,
             # Nothing that was generated, changed by a formatter, or built, waits to be committed.
             'git status --porcelain | { ! grep --invert-match "^?? changelog.d/+midnight.feature.md$"; }',
             "cd .. && rm -rf demo-pkg",

@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 import tomllib
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -69,6 +70,28 @@ def test_each_test_belongs_to_one_job_of_ci() -> None:
     assert jobs["ci"]["needs"] == "test"
     assert jobs["ci"]["if"] == "${{ always() }}"
     assert jobs["test"]["steps"][-1]["run"] == "bash .ci/run"
+
+
+def test_an_assertion_in_a_helper_says_what_it_compared() -> None:
+    """Modules of tests do so by themselves; others have to be registered before they are imported."""
+    conftest = ast.parse((ROOT / "tests/conftest.py").read_text(encoding="utf-8"))
+    (call,) = (
+        node
+        for node in ast.walk(conftest)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.register_assert_rewrite"
+    )
+    registered = [ast.literal_eval(argument) for argument in call.args]
+    asserting = {
+        ".".join(path.relative_to(ROOT / "tests").with_suffix("").parts).removesuffix(".__init__")
+        for path in own_files("tests/**.py")
+        if not re.match(r"test_|conftest|__main__", path.name)
+        if not re.match(r"bench|emulator/actions", path.relative_to(ROOT / "tests").as_posix())
+        if any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_bytes())))
+    }
+    assert asserting
+    covered = {name for name in asserting if any(f"{name}.".startswith(f"{r}.") for r in registered)}
+    assert asserting == covered
+    assert [r for r in registered if not any(f"{name}.".startswith(f"{r}.") for name in asserting)] == []
 
 
 @pytest.mark.requirement("X9")
@@ -296,6 +319,23 @@ def test_messages_and_comments_avoid_them(folder: str) -> None:
 )
 def test_an_avoided_word_is_found_in_prose_alone(said: str, *, found: bool) -> None:
     assert bool(avoided(prose(said), ROW)) is found
+
+
+COUNTED = re.compile(r" (actions|files|jobs)\b")
+
+
+def test_a_number_of_things_is_said_by_one_function() -> None:
+    """By `console.counted`, or one file is "1 files"."""
+    found = [
+        f"{path.relative_to(ROOT)}:{text.lineno}"
+        for path in own_files("extensions/**.py")
+        for text in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(text, ast.JoinedStr)
+        for number, noun in pairwise(text.values)
+        if isinstance(number, ast.FormattedValue) and ast.unparse(number.value).startswith("len(")
+        if isinstance(noun, ast.Constant) and COUNTED.match(str(noun.value))
+    ]
+    assert found == []
 
 
 def test_every_dependency_says_why_it_is_there() -> None:

@@ -34,6 +34,11 @@ def printable(text: str) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words that fit one and many."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def console() -> Console:
     """The standard output; brackets in texts are brackets."""
     made = Console(highlight=False, markup=False, emoji=False)

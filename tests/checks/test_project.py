@@ -71,6 +71,65 @@ def test_a_version_file_that_is_committed_is_named(desk: Bench) -> None:
     assert failed(desk, offline=True) == set()
 
 
+@pytest.mark.requirement("B3")
+@pytest.mark.parametrize("path", ["pyproject.toml", ".github/release/settings.toml.rej"])
+def test_a_committed_conflict_of_an_update_is_named(desk: Bench, path: str) -> None:
+    """`git commit --all` commits the markers without a word."""
+    file = desk.clone / path
+    old = file.read_text(encoding="utf-8") if file.exists() else ""
+    file.write_text(
+        f"{old}\n# <<<<<<< HEAD is no conflict of ours\n"
+        "<<<<<<< before updating\na\n=======\nb\n>>>>>>> after updating\n"
+    )
+    git(desk.clone, "add", "--all")
+    git(desk.clone, "commit", "--quiet", "--all", "--message", "chore: update")
+    found = results(desk, offline=True)["conflict-markers"]
+    assert (found.result, found.found.partition(" ")[0]) == (Result.FAIL, path)
+    git(desk.clone, "revert", "--no-edit", "HEAD")
+    assert results(desk, offline=True)["conflict-markers"].result is Result.PASS
+
+
+@pytest.mark.parametrize(
+    ("required", "said"),
+    [
+        (">=3.12", "requires-python is >=3.12, but the classifiers name 3.11"),
+        (">=3.13,<4", "requires-python is <4,>=3.13, but the classifiers name 3.11, 3.12"),
+        (">=3.11.5", ""),
+    ],
+)
+def test_a_classifier_that_requires_python_has_left_behind_is_named(
+    desk: Bench, required: str, said: str
+) -> None:
+    desk.edit("pyproject.toml", ">=3.11", required)
+    found = results(desk, offline=True)["pythons"]
+    assert (found.result, found.found) == (
+        (Result.FAIL, said) if said else (Result.PASS, ">=3.11.5, classifiers from 3.11")
+    )
+    assert found.fix in {"", f"`copier update --defaults --data lowest_python={required[2:6]}`"}
+
+
+def test_a_python_that_nothing_tests_is_named(desk: Bench) -> None:
+    desk.edit("pyproject.toml", '  "Programming Language :: Python :: 3.11",\n', "")
+    found = results(desk, offline=True)["pythons"]
+    assert (found.result, found.found) == (
+        Result.FAIL,
+        "requires-python is >=3.11, but no classifier names 3.11",
+    )
+
+
+def test_a_default_branch_that_was_renamed_is_named(desk: Bench) -> None:
+    assert results(desk, offline=True)["release-branches"].result is Result.UNKNOWN
+    git(desk.clone, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    found = results(desk, offline=True)["release-branches"]
+    assert (found.result, found.found, found.fix) == (
+        Result.FAIL,
+        "the default branch is trunk, but CI and releases know main",
+        "`copier update --defaults --data release_branches=trunk`",
+    )
+    git(desk.clone, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    assert results(desk, offline=True)["release-branches"].result is Result.PASS
+
+
 def test_a_static_version_of_another_build_backend_is_named(desk: Bench) -> None:
     (desk.clone / "setup.cfg").write_text("[metadata]\nversion = 1.0\n")
     assert "setup.cfg" in results(desk, offline=True)["static-version"].found

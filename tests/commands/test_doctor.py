@@ -247,7 +247,7 @@ def no_program(*command: str) -> str:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (without_network, "GitHub does not answer. Not checked: Repository, Tag rules, "),
+        (without_network, "GitHub does not answer. Not checked: Release branches, Repository, Tag rules, "),
         (rate_limit, "GitHub's rate limit for this login is used up until "),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import release_notes
 from packaging.version import Version
+from release_lib.step import ReleaseError
 from support.rendering import commit_all, git, render
 
 from release.outcomes import fix_command, shell
@@ -115,6 +117,13 @@ def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.requirement("P7.2", "U1", "U2", "U3")
 def test_sections_come_in_the_agreed_order_and_others_after_them() -> None:
     assert notes_of(ALL_SECTIONS) == ARRANGED
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize("second", ["## 1.2.3", "## [v1.2.3] - 2026-11-22", "## 1.2.3.0"])
+def test_a_version_with_two_sections_is_an_error(second: str) -> None:
+    with pytest.raises(ReleaseError, match=re.escape("CHANGELOG.md has 2 sections of 1.2.3")):
+        notes_of(f"{ALL_SECTIONS}\n{second}\n\n- Once more.\n")
 
 
 @pytest.mark.requirement("P7.2")

@@ -33,6 +33,7 @@ from copier_pypi_release.adopt.repository import Repository, read_text, write_te
 from copier_pypi_release.adopt.versions import only_version, read_code, without_literal
 from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare, differences
 from copier_pypi_release.answers_file import free_name
+from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,7 +162,7 @@ def make_plan(
             ],
             distribution=before.metadata["name"],
             version=str(after.version),
-            compared=f"{len(before.files)} files and the metadata of the wheel are as before",
+            compared=f"{counted(len(before.files), 'file')} and the metadata of the wheel are as before",
             differences=differences(before, after, expected=frozenset({package.version_file})),
             look=look_at(repository, choice),
         )

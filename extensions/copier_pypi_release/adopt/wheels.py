@@ -22,6 +22,7 @@ from release_lib.distributions import BROKEN, metadata_name, sha256_of
 from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -305,7 +306,9 @@ def differences(before: Wheel, after: Wheel, *, expected: frozenset[str]) -> lis
     gained = sorted(set(after.sdist) - set(before.sdist) - expected)
     if lost or gained:
         rows.append(("sdist, files", ", ".join(lost), ", ".join(gained)))
-    one, other = (f"{len(w.sdist)} files, {sum(w.sdist.values()):,} bytes" for w in (before, after))
+    one, other = (
+        f"{counted(len(w.sdist), 'file')}, {sum(w.sdist.values()):,} bytes" for w in (before, after)
+    )
     return [*rows, ("sdist", one, other)]
 
 

@@ -16,6 +16,7 @@ from release_lib.step import ReleaseError
 from copier_pypi_release.checks import NOTHING, SETUP, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import SITE
 from copier_pypi_release.checks.workflow import require_release
+from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -302,7 +303,7 @@ def action_versions(context: Context) -> str:
     if unasked:
         reason = f"no release to compare with: {', '.join(unasked)}"
         raise CheckSkipped(reason, see=page(context, "pulls"))
-    return f"{len(named)} actions, none left behind"
+    return f"{counted(len(named), 'action')}, none left behind"
 
 
 CHECKS = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from copier_pypi_release.checks import NOTHING, Check, CheckFailed, CheckSkipped, require
+from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,7 +163,7 @@ def name_on(key: str) -> Callable[[Context], str]:
                 else ("choose another name, or publish from that repository")
             )
             raise CheckFailed(f"taken by {owner}", fix=fix, see=project_page(context, key))
-        return f"{len(found)} files, from {context.repository}"
+        return f"{counted(len(found), 'file')}, from {context.repository}"
 
     return check
 

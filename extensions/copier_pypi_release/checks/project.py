@@ -6,22 +6,31 @@ import ast
 import configparser
 import json
 import re
+import shlex
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
+from release_lib.distributions import SUPPORTED_PYTHONS
 from release_lib.step import ReleaseError, git, run
 
 from copier_pypi_release.answers_file import find_answers
 from copier_pypi_release.checks import RENDERS, VERSION, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import find_repository
 from copier_pypi_release.checks.workflow import require_release
+from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:
     from copier_pypi_release.checks.context import Context
 
 RUNBOOK = ("RELEASING.md", ".github/release/RECOVERY.md")
 RULESETS = ".github/rulesets"
+CLASSIFIER = "Programming Language :: Python :: "
+# What Copier writes where an update and an edit meet, in a file or beside it.
+MARKERS = ("<<<<<<< before updating", ">>>>>>> after updating")
+REJECTED = ("*.rej", "**/*.rej")
 RESTORE = "`git log -p -- {0}` shows what changed it; bring that part back"
 WRITTEN_BY = (  # keys of pyproject.toml that name the generated version file
     ("hatch", "build", "hooks", "vcs", "version-file"),
@@ -183,7 +192,7 @@ def runbook(context: Context) -> str:
     name = RUNBOOK[len(texts) - 1] if texts else RUNBOOK[0]
     wrong = [f"{name} has no heading for {', '.join(lacking)}"] if lacking else []
     require(wrong if texts else [f"{name} is missing"], fix=RESTORE.format(name))
-    return f"a heading for each of {len(jobs)} jobs"
+    return f"a heading for each of {counted(len(jobs), 'job')}"
 
 
 def tag_rule_files(context: Context) -> str:
@@ -203,7 +212,79 @@ def tag_rule_files(context: Context) -> str:
         f"no rule against the {k} of a tag" for k in ("creation", "update", "deletion") if k not in kinds
     ]
     require(wrong, fix=RESTORE.format(RULESETS))
-    return f"{len(paths)} files, for {ref}"
+    return f"{counted(len(paths), 'file')}, for {ref}"
+
+
+def conflict_markers(context: Context) -> str:
+    """No conflict of an update was committed."""
+    patterns = [word for marker in MARKERS for word in ("-e", f"^{marker}$")]
+    try:  # git's status is 1 where it finds nothing
+        marked = git("grep", "--files-with-matches", "-I", *patterns, cwd=context.root).splitlines()
+    except ReleaseError:
+        marked = []
+    try:
+        rejected = git("ls-files", "--", *REJECTED, cwd=context.root).splitlines()
+    except ReleaseError as error:
+        raise CheckSkipped("this folder is no git repository") from error
+    names = [*marked, *rejected]
+    require(
+        [f"{name} has markers of a conflict" for name in marked]
+        + [f"{name} is a part of an update that did not fit" for name in rejected],
+        fix=f"`git log -p -1 -- {' '.join(map(shlex.quote, names))}` shows both sides; choose, and commit",
+    )
+    return "no update left one"
+
+
+def pythons(context: Context) -> str:
+    """requires-python and the classifiers name the same Pythons: CI tests on those of the classifiers."""
+    project = context.pyproject.get("project", {})
+    named = [c.removeprefix(CLASSIFIER) for c in project.get("classifiers", []) if c.startswith(CLASSIFIER)]
+    named = [version for version in named if re.fullmatch(r"3\.\d+", version)]
+    try:
+        allowed = SpecifierSet(project["requires-python"])
+    except (InvalidSpecifier, KeyError, TypeError) as error:
+        raise CheckSkipped("pyproject.toml has no requires-python that can be read") from error
+    if not named:
+        raise CheckSkipped("no classifier names a Python version")
+    refused = [version for version in named if not allowed.contains(f"{version}.99")]
+    found = (
+        [f"requires-python is {allowed}, but the classifiers name {', '.join(refused)}"] if refused else []
+    )
+    oldest = min(map(Version, named))
+    untested = [v for v in SUPPORTED_PYTHONS if Version(v) < oldest and allowed.contains(f"{v}.99")]
+    if context.settings and not context.settings.pythons and untested:
+        found.append(f"requires-python is {allowed}, but no classifier names {', '.join(untested)}")
+    lowest = next((v for v in SUPPORTED_PYTHONS if allowed.contains(f"{v}.99")), "")
+    answers = find_answers(context.root)
+    fix = "make the classifiers in pyproject.toml those that requires-python admits"
+    if answers and not answers.values.get("adopted") and lowest:
+        fix = f"`copier update --defaults{answers.option} --data lowest_python={lowest}`"
+    require(found, fix=fix)
+    return f"{allowed}, classifiers from {oldest}"
+
+
+def release_branches(context: Context) -> str:
+    """The default branch is one that releases come from: it may have been renamed."""
+    if context.settings is None or not context.settings.release_branches:
+        raise CheckSkipped("a release tag may be on any commit")
+    wanted = context.settings.release_branches
+    try:
+        head = git("symbolic-ref", "--short", "refs/remotes/origin/HEAD", cwd=context.root)
+        branch = head.partition("/")[2]
+    except ReleaseError:
+        branch = ""
+    if not (context.offline and branch):
+        branch = str(context.facts["default_branch"])
+    answers = find_answers(context.root)
+    renamed = shlex.quote(" ".join([branch, *wanted[1:]]))
+    command = f"copier update --defaults{answers.option if answers else ''} --data release_branches={renamed}"
+    require(
+        []
+        if any(fnmatchcase(branch, pattern) for pattern in wanted)
+        else [f"the default branch is {branch}, but CI and releases know {', '.join(wanted)}"],
+        fix=f"`{command}`",
+    )
+    return f"{', '.join(wanted)}; {branch} among them"
 
 
 def template(context: Context) -> str:
@@ -275,6 +356,26 @@ CHECKS = (
         "Tag rules in the repository",
         "`setup` puts these files in force.",
         tag_rule_files,
+        RENDERS,
+        adopted=True,
+    ),
+    Check(
+        "conflict-markers",
+        "Conflicts of an update",
+        "Git refuses to commit them, but not by `git commit --all`.",
+        conflict_markers,
+    ),
+    Check(
+        "pythons",
+        "Supported Pythons",
+        "CI and releases test on the Pythons of the classifiers.",
+        pythons,
+    ),
+    Check(
+        "release-branches",
+        "Release branches",
+        "A tag on another branch is refused, and CI does not run there.",
+        release_branches,
         RENDERS,
         adopted=True,
     ),

@@ -18,7 +18,7 @@ from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.repository import Repository, locate, read_repository
-from copier_pypi_release.console import console, lines, paragraph, printable, table
+from copier_pypi_release.console import console, counted, lines, paragraph, printable, table
 from copier_pypi_release.template_source import find_source, without_login
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         lines(screen, ["", "Nothing has changed."])
         return 0 if options.dry_run else 1
     apply.apply(repository.root, plan.changes)
-    lines(screen, ["", f"Done: {len(plan.changes)} files, nothing committed. Next steps:", ""])
+    lines(screen, ["", f"Done: {counted(len(plan.changes), 'file')}, nothing committed. Next steps:", ""])
     lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(plan.next_steps, 1)])
     return 0
 
@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
 def finish(root: Path, options: argparse.Namespace, screen: Console) -> int:
     """Show what an interrupted adoption has not done yet, and do it if somebody agrees."""
     changes = apply.promised(root)
-    paragraph(screen, f"An adoption was interrupted. These {len(changes)} files belong to it:")
+    paragraph(screen, f"An adoption was interrupted. What belongs to it, {counted(len(changes), 'file')}:")
     how = {(True, False): "new", (False, True): "deleted", (False, False): "changed"}
     lines(screen, [f"  {how.get((c.before is None, c.after is None), '?')}: {c.path}" for c in changes])
     apply.check(root, changes, finishing=True)
@@ -264,9 +264,7 @@ def _group(path: str) -> str:
 
 def _how(plan: Plan, members: list[Change]) -> str:
     if len(members) > 1:
-        return (
-            f"{len(members)} files new" if all(c.before is None for c in members) else f"{len(members)} files"
-        )
+        return counted(len(members), "file") + " new" * all(c.before is None for c in members)
     one = members[0]
     if one.before is None:
         return "new"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from release_lib.step import summary
 
+from copier_pypi_release.console import counted
 from copier_pypi_release.github import GitHub, find_token
 from copier_pypi_release.issues import as_code
 from copier_pypi_release.repository import find_root, find_settings
@@ -77,7 +78,7 @@ def list_known(root: Path, settings: Settings) -> int:
         "# Who commits this list says that they are right; the watch names all others.",
     ]
     (root / KNOWN).write_text("\n".join([*head, *lines, ""]), encoding="utf-8", newline="\n")
-    summary(f"{KNOWN} lists {len(lines)} files. Read it; who commits it says that they are right.")
+    summary(f"{KNOWN} lists {counted(len(lines), 'file')}. Read it; who commits it says that they are right.")
     return 0
 
 

@@ -97,11 +97,17 @@ def from_changelog(path: Path, version: Version) -> str:
     The heading is any second-level one that begins with the version, with or without brackets or a
     link: ``## 1.2.3``, ``## [1.2.3] - 2026-11-22``, ``## v1.2.3 (2026-11-22)``.
     """
-    for title, body in sections(path.read_text(encoding="utf-8") if path.is_file() else "", level=2):
-        heading = re.match(r"\[?v?([^\s\]()]+)", title)
-        if heading and same_version(heading[1], version):
-            return body
-    return ""
+    parts = sections(path.read_text(encoding="utf-8") if path.is_file() else "", level=2)
+    named = [(re.match(r"\[?v?([^\s\]()]+)", title), body) for title, body in parts]
+    found = [body for heading, body in named if heading and same_version(heading[1], version)]
+    if len(found) > 1:
+        raise ReleaseError(
+            f"{path} has {len(found)} sections of {version}",
+            expected=f"one '## {version}', or nobody knows which one is released",
+            fix="make them one, commit, make the tag again",
+            see="RELEASING.md, 'Steps'",
+        )
+    return "".join(found)
 
 
 def sections(text: str, level: int) -> list[tuple[str, str]]:
