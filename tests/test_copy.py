@@ -330,7 +330,8 @@ def test_a_copy_over_a_package_ends_with_the_command_that_adopts_it(checkout: Pa
 
 ADDRESSES = {
     "gh:octo-org/template": "https://github.com/octo-org/template",
-    "gl:octo-org/template": "https://gitlab.com/octo-org/template",
+    "gh:/octo-org/template.git": "https://github.com/octo-org/template.git",
+    "gl:octo-org/sub/template": "https://gitlab.com/octo-org/sub/template",
     "https://git.example.org/template.git": "https://git.example.org/template.git",
     "git+https://git.example.org/template": "https://git.example.org/template",
     "git@git.example.org:octo-org/template.git": "ssh://git@git.example.org/octo-org/template.git",
@@ -352,6 +353,10 @@ def test_the_tool_comes_from_the_address_and_the_commit_of_the_template(
     assert (told.name, told.extras) == ("copier-pypi-release", {"adopt"})
     assert told.url == f"git+{expected}@{'a' * 40}"
     assert Requirement(source.render(url=address, folder=tmp_path, commit=None)).url == f"git+{expected}"
+    recorded = environment.from_string(
+        "{% from pathjoin('extensions', 'rules.jinja') import address_of %}{= address_of(url) =}"
+    )
+    assert recorded.render(url=address) == expected  # in settings.toml, for tool.py
 
 
 @pytest.mark.parametrize("way", ["{}", "./template", "../{parent}/template"])
