@@ -98,7 +98,8 @@ def imported(module: str) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add(str(node.module))
+            inside = {f"{node.module}.{alias.name}" for alias in node.names} & set(MODULES)
+            names |= inside or {str(node.module)}
     return names.union(*(imported(name) for name in names & set(MODULES)))
 
 
@@ -130,7 +131,7 @@ def references(module: str) -> Iterator[str]:
 def test_the_folder_stays_small_enough_to_review(default_package: Path) -> None:
     files = [path for path in (default_package / ".github/release").rglob("*") if path.is_file()]
     assert len(files) <= 22
-    assert sum(len(source(module).splitlines()) for module in MODULES) <= 2475
+    assert sum(len(source(module).splitlines()) for module in MODULES) <= 2400
 
 
 @pytest.mark.requirement("B9")

@@ -111,7 +111,10 @@ def test_a_path_of_another_system_is_a_folder_and_no_address(
         ("template = 1", "settings.toml does not say where the template is: "),
         ("[template]\nurl = 'gh:o/t'", "settings.toml does not say where the template is: 'commit'"),
         ("[template]\nurl = 1\ncommit = ''", "settings.toml does not say where the template is: "),
-        ("[template]\nurl = '~nobody-here/t'\ncommit = ''", "settings.toml does not say where the template is: "),
+        (
+            "[template]\nurl = '~nobody-here/t'\ncommit = ''",
+            "settings.toml does not say where the template is: ",
+        ),
         (
             "[template]\nurl = 'gh:o/t'\ncommit = ''",
             "settings.toml does not name a commit of the template: ''",

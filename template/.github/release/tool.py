@@ -27,7 +27,7 @@ ROOT = HERE.parents[1]
 # Nothing that was uploaded later is installed: what runs with an administrator's token is what was tested.
 CUT_OFF = "2026-11-15T00:00:00Z"
 UPDATE = "uvx copier update --defaults"
-MOVED = "write its new URL or folder into settings.toml (url) and the answers file (_src_path), and commit both"
+MOVED = "write its new URL into settings.toml (url) and the answers file (_src_path), and commit both"
 
 
 def find_template(settings: Path) -> tuple[str | Path, str]:
