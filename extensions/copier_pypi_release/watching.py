@@ -1,7 +1,8 @@
 """What PyPI serves that the release workflow did not make, and what that workflow did not finish.
 
 Every file is held against its attestation (PEP 740) and against SHA256SUMS of its GitHub Release. Files from
-before the package was released this way are known by a list in the repository, `KNOWN`.
+before the package was released this way, and who may upload past the workflow, are known by two lists in the
+repository, `KNOWN` and `KNOWN_OWNERS`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import dataclasses
 import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin
 
 import requests
-from pypi_simple import ACCEPT_JSON_ONLY, NoSuchProjectError, ProjectStatus, PyPISimple
+from packaging.utils import canonicalize_name
+from pypi_simple import NoSuchProjectError, ProjectStatus
+from release_lib import index
 from release_lib.distributions import parse_checksums, version_of
 from release_lib.index import INDEXES, Publisher, publishers_of
 from release_lib.step import ReleaseError
@@ -35,6 +39,7 @@ COMMAND = "uv run .github/release/tool.py watch"
 TITLE = "Release watch: "
 DONE = "Everything on PyPI was made by the release workflow again, or is known."
 KNOWN = ".github/release/known-files.txt"
+KNOWN_OWNERS = ".github/release/known-owners.txt"
 PATIENCE = dt.timedelta(days=7)  # with whatever a person has to do
 ATTEMPTS = 4
 EXPOSED = ".github/release/RECOVERY.md, 'A token or an account was exposed'"
@@ -76,7 +81,7 @@ def find_alarms(
         tagged = settings.tagged_version(release["tag_name"])
         if tagged is not None and version in {None, tagged}:
             releases[tagged] = release
-    alarms = [*project_alarms(page)] if version is None else []
+    alarms = [*project_alarms(page), *owner_alarms(root, settings)] if version is None else []
     for each in sorted(served, reverse=True):
         new = [file for file in served[each] if file.filename not in known]
         alarms += [a for file in served[each] for a in file_alarms(file, each, settings, known)]
@@ -128,21 +133,44 @@ def patiently(ask: Callable[[], Asked]) -> Asked:
 
 def page_of(settings: Settings) -> ProjectPage | None:
     """What PyPI says of the project; None if it has none of that name."""
-    with PyPISimple(INDEXES["pypi"].simple, accept=ACCEPT_JSON_ONLY) as client:
-        try:
-            page = client.get_project_page(
-                settings.distribution, timeout=30.0, headers={"Cache-Control": "no-cache"}
-            )
-        except NoSuchProjectError:
+    try:
+        return index.page_of(INDEXES["pypi"], settings.distribution)
+    except NoSuchProjectError:
+        return None
+
+
+def owners_of(settings: Settings) -> list[str] | None:
+    """Who may upload to the project or change its publishers, as ``Owner alice``; None if PyPI does not say.
+
+    Raises:
+        ReleaseError: PyPI did not answer.
+    """
+    # The simple API does not name them; `ownership` is in the project's JSON since February 2026.
+    path = f"/pypi/{canonicalize_name(settings.distribution)}/json"
+
+    def ask() -> object:
+        answer = requests.get(urljoin(INDEXES["pypi"].simple, path), timeout=30.0)
+        if answer.status_code == requests.codes.not_found:
             return None
-    if page.repository_version is None:
-        raise ValueError("the answer is not a list of files (PEP 691)")
-    return page
+        answer.raise_for_status()
+        return answer.json()
+
+    answer = patiently(ask)
+    found = answer.get("ownership") if isinstance(answer, dict) else None
+    if not isinstance(found, dict) or not isinstance(found.get("roles"), list):
+        return None
+    roles = [role for role in found["roles"] if isinstance(role, dict)]
+    named = [f"{role.get('role')} {role.get('user')}" for role in roles]
+    return sorted([*named, *([f"Organization {found['organization']}"] if found.get("organization") else [])])
 
 
-def expected_publisher(settings: Settings) -> Publisher:
-    """Who uploads a release to PyPI."""
-    return Publisher("GitHub", settings.repository, settings.release_workflow, settings.environments["pypi"])
+def owner_alarms(root: Path, settings: Settings) -> Iterator[Alarm]:
+    """Somebody who may upload past the workflow and is not on the list, where there is one."""
+    known = read_known_owners(root)
+    if known is not None:
+        for name in owners_of(settings) or ():
+            if name not in known:
+                yield Alarm(f"{as_code(name)} of the project on PyPI is not in `{KNOWN_OWNERS}`")
 
 
 def project_alarms(page: ProjectPage | None) -> Iterator[Alarm]:
@@ -175,7 +203,7 @@ def file_alarms(
 def unexpected_publishers(file: DistributionPackage, settings: Settings) -> list[Publisher | None]:
     """Who else uploaded a file, by its attestations; None stands for somebody unknown."""
     found = patiently(lambda: publishers_of(file))
-    expected = expected_publisher(settings)
+    expected = index.expected_publisher(settings, "pypi")
     return [p for p in found if not p.is_same(expected)] if found else [None]
 
 
@@ -282,7 +310,7 @@ def tagged_at(github: GitHub, tag: Mapping[str, Any]) -> dt.datetime:
     return dt.datetime.fromisoformat(date)
 
 
-# ---- The files that are known -----------------------------------------------------------------------
+# ---- What is known -----------------------------------------------------------------------
 
 
 def read_known(root: Path) -> dict[str, str]:
@@ -308,6 +336,15 @@ def read_known(root: Path) -> dict[str, str]:
             )
         known[name.strip()] = sha256
     return known
+
+
+def read_known_owners(root: Path) -> list[str] | None:
+    """The owners that are known, as `owners_of` names them; None where no list is kept."""
+    path = root / KNOWN_OWNERS
+    if not path.exists():
+        return None
+    listed = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.strip() for line in listed if line.strip() and not line.startswith("#")]
 
 
 def unknown_files(root: Path, settings: Settings) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from copier_pypi_release import watching
 from copier_pypi_release.checks import Finding, Result, examine, indexes
 from copier_pypi_release.checks.context import read_context
 from pypi_simple import NoSuchProjectError
@@ -126,6 +127,9 @@ def test_a_newer_file_that_no_workflow_made_is_named(
     assert "revoke every token" in found["attested-pypi"].fix
     found = checked(default_package, monkeypatch, [old, File("https://x/"), good], PUBLISHER)
     assert found["attested-pypi"].result is Result.PASS
+    monkeypatch.setattr(watching, "read_known", lambda _: {"demo_pkg-1.1.tar.gz": "0" * 64})
+    found = checked(default_package, monkeypatch, [File("https://x/"), stolen], PUBLISHER)
+    assert found["attested-pypi"].result is Result.PASS, "read and committed by a person"
     found = checked(default_package, monkeypatch, [File("https://x/"), stolen], PUBLISHER, settings="pypi")
     assert found["attested-pypi"].found == "not asked for: without-attestations in settings.toml"
 

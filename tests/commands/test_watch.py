@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from copier_pypi_release import watching
-from copier_pypi_release.commands import watch
+from copier_pypi_release.console import counted
 from copier_pypi_release.issues import BOT
 from emulator.github.releases import ASSET_HOST
 from markdown_it import MarkdownIt
@@ -159,7 +159,7 @@ class Scene:
         assert len(lines) == len(texts), lines
         for text, line in zip(texts, lines, strict=True):
             assert text in line
-        assert issue["title"] == f"Release watch: {watch.count([None] * len(texts))}"  # type: ignore[list-item]
+        assert issue["title"] == f"Release watch: {counted(len(texts), 'finding')}"
         assert issue["author"] == BOT
         return str(issue["body"])
 
@@ -305,10 +305,40 @@ def test_files_from_before_the_adoption_are_known_by_a_list(scene: Scene) -> Non
     assert (scene.bench.clone / watching.KNOWN).read_text(encoding="utf-8").splitlines()[2:] == [
         scene.listed(old).strip()
     ]
-    assert f"1 older files are known by `{watching.KNOWN}`" in scene.run().printed
+    assert f"`{watching.KNOWN}` knows 1 older file." in scene.run().printed
     assert scene.issues() == []
     scene.pypi.files[old] = b"replaced"
     scene.says(f"`{old}` on PyPI has other contents than `{watching.KNOWN}` says")
+
+
+@pytest.mark.requirement("X14")
+def test_a_new_owner_is_named(scene: Scene) -> None:
+    """Owners and maintainers may upload past the workflow, an organization's members too."""
+    scene.pypi.ownership = {"organization": None, "roles": [{"role": "Owner", "user": "me"}]}
+    assert "Nobody compares the owners on PyPI" in scene.run().printed
+    assert scene.run("--list-known", workflow=False).status == 0
+    assert "Nobody compares" not in scene.run().printed
+    assert scene.issues() == []
+    scene.pypi.ownership["roles"].append({"role": "Maintainer", "user": "mallory"})
+    scene.pypi.ownership["organization"] = "Evil Corp"
+    body = scene.says(
+        "`Maintainer mallory` of the project on PyPI is not in", "`Organization Evil Corp` of the project"
+    )
+    assert EXPOSED in body
+    scene.pypi.ownership = {"organization": None, "roles": []}  # somebody left: nobody new
+    assert scene.run().status == 0
+    assert scene.issues() == []
+
+
+@pytest.mark.requirement("X14")
+@pytest.mark.parametrize("said", [None, [], {"roles": None}, {"roles": ["x", 1]}, "Owner"])
+def test_an_index_that_does_not_say_who_owns_is_believed_in_nothing(scene: Scene, said: object) -> None:
+    scene.pypi.ownership = said
+    (scene.bench.clone / watching.KNOWN_OWNERS).write_text("Owner me\n", encoding="utf-8")
+    done = scene.run()
+    assert (done.status, scene.issues()) == (0, [])
+    scene.pypi.ownership = {"roles": [{"role": "Owner", "user": "**you**\n- x"}]}
+    assert "`Owner **you** - x` of the project" in scene.says("is not in")
 
 
 def test_a_list_that_is_none_ends_in_four_lines(scene: Scene) -> None:

@@ -665,7 +665,9 @@ class Index:
             "yanked": yanked,
             "yanked_reason": (reasons[0] or None) if yanked else None,
         }
-        body = {"info": info, "urls": releases[shown]} | ({} if version else {"releases": releases})
+        ownership = {"organization": None, "roles": [{"role": "Owner", "user": "maintainer"}]}
+        body = {"info": info, "ownership": ownership, "urls": releases[shown]}
+        body |= {} if version else {"releases": releases}
         return _json(body)
 
     def _legacy_file(self, file: File) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class LocalIndex:
         hidden: How many more times a file is left out of the list.
         status: The project's status, and why (PEP 792).
         sizes: Sizes that it lists instead of the right ones.
+        ownership: Who owns its projects, in their JSON; None where it does not say so.
         publishers: Who uploaded a file, as its provenance says (PEP 740); no provenance without an entry.
         unproved: How many more times a file is listed without its provenance.
         troubles: Statuses of its next answers to paths that begin so, by their beginning.
@@ -46,6 +47,7 @@ class LocalIndex:
         self.hidden: dict[str, int] = {}
         self.status: dict[str, str] = {}
         self.sizes: dict[str, int] = {}
+        self.ownership: Any = None
         self.publishers: dict[str, Any] = {}
         self.unproved: dict[str, int] = {}
         self.troubles: dict[str, list[int]] = {}
@@ -84,10 +86,13 @@ class LocalIndex:
                 "application/json",
                 json.dumps({"version": 1, "attestation_bundles": [bundle]}).encode(),
             )
-        names = [n for n in self.files if kind == "simple" and project_of(n) == rest[0]]
+        names = [n for n in self.files if kind in {"simple", "pypi"} and project_of(n) == rest[0]]
         if not names:
             return 404, "text/plain", b"nothing here"
-        return 200, SIMPLE_JSON, json.dumps(self.page(rest[0], names)).encode()
+        shown: dict[str, Any] = {"info": {"name": rest[0]}, "ownership": self.ownership}
+        if kind == "simple":
+            shown = self.page(rest[0], names)
+        return 200, SIMPLE_JSON if kind == "simple" else "application/json", json.dumps(shown).encode()
 
     def page(self, project: str, names: list[str]) -> dict[str, object]:
         """A project's page."""

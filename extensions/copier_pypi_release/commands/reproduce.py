@@ -19,7 +19,7 @@ from urllib.parse import quote
 import requests
 from pypi_simple import PyPISimple
 from release_lib.distributions import hashes_of, parse_checksums, sha256_of
-from release_lib.index import INDEXES, published, publishers_of
+from release_lib.index import INDEXES, expected_publisher, published, publishers_of
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError
 from release_lib.step import run as program
@@ -27,7 +27,7 @@ from release_lib.step import run as program
 from copier_pypi_release.console import console, lines, paragraph, table
 from copier_pypi_release.repository import SETTINGS, find_root, find_settings
 from copier_pypi_release.template_source import tool_requirement
-from copier_pypi_release.watching import expected_publisher, patiently
+from copier_pypi_release.watching import patiently
 
 if TYPE_CHECKING:
     import argparse
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     names = sorted({*built, *contents["pypi"], *contents["testpypi"]})
     assets = {name: digest(asset_address(repository, options.tag, name)) for name in names}
     sums = download(asset_address(repository, options.tag, SUMS))
-    publisher = expected_publisher(settings)
+    publisher = expected_publisher(settings, "pypi")
     rows = [
         Row(
             name,

@@ -21,11 +21,14 @@ from copier_pypi_release.watching import (
     COMMAND,
     DONE,
     KNOWN,
+    KNOWN_OWNERS,
     TITLE,
     Alarm,
     find_alarms,
     line_of,
+    owners_of,
     read_known,
+    read_known_owners,
     subject_of,
     unknown_files,
     unseen,
@@ -46,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--list-known",
         action="store_true",
-        help=f"write {KNOWN}: the files on PyPI from before the adoption, for you to read and commit",
+        help=f"write {KNOWN}, the files on PyPI from before the adoption, and {KNOWN_OWNERS}, "
+        "for you to read and commit",
     )
 
 
@@ -64,27 +68,32 @@ def run(options: argparse.Namespace) -> int:
     report = report_on(new, settings) if new else f"{DONE[:-1]}: {as_code(settings.distribution)}."
     in_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
     if in_workflow:
-        subject.tell(f"{TITLE}{count(new)}" if new else "", report)
+        subject.tell(f"{TITLE}{counted(len(new), 'finding')}" if new else "", report)
     summary("\n\n".join(filter(None, [report, known_report(root), seen_report(alarms, new)])))
     return int(bool(new) and not in_workflow)
 
 
 def list_known(root: Path, settings: Settings) -> int:
-    """Write the list of the files that are known, for a person to read and commit."""
+    """Write the lists of the files and owners that are known, for a person to read and commit."""
     found = unknown_files(root, settings)
     lines = [f"{sha256}  {name}" for name, sha256 in sorted(found.items())]
-    head = [
-        f"# Files on PyPI that {settings.release_workflow} of {settings.repository} did not upload.",
-        "# Who commits this list says that they are right; the watch names all others.",
-    ]
-    (root / KNOWN).write_text("\n".join([*head, *lines, ""]), encoding="utf-8", newline="\n")
-    summary(f"{KNOWN} lists {counted(len(lines), 'file')}. Read it; who commits it says that they are right.")
+    who = f"{settings.release_workflow} of {settings.repository}"
+    write_list(root / KNOWN, f"Files on PyPI that {who} did not upload.", lines)
+    owners = owners_of(settings)
+    if owners is not None:
+        write_list(
+            root / KNOWN_OWNERS, "Who may upload to the project on PyPI, or change its publishers.", owners
+        )
+    written = [f"{KNOWN} lists {counted(len(lines), 'file')}"]
+    written += [f"{KNOWN_OWNERS} lists {counted(len(owners), 'role')}"] if owners is not None else []
+    summary(f"{', '.join(written)}. Read them; who commits them says that they are right.")
     return 0
 
 
-def count(alarms: Sequence[Alarm]) -> str:
-    """How many there are."""
-    return f"{len(alarms)} finding{'s' if len(alarms) > 1 else ''}"
+def write_list(path: Path, what: str, lines: Sequence[str]) -> None:
+    """Write a list of what is known."""
+    head = [f"# {what}", "# Who commits this list says that they are right; the watch names all others."]
+    path.write_text("\n".join([*head, *lines, ""]), encoding="utf-8", newline="\n")
 
 
 def report_on(alarms: Sequence[Alarm], settings: Settings) -> str:
@@ -101,16 +110,19 @@ def report_on(alarms: Sequence[Alarm], settings: Settings) -> str:
             *(f"* {page}" for page in pages),
             "",
             "If a file is not yours, yank its version now, and report it to PyPI's security team.",
-            f"Files from before the adoption: `{COMMAND} --list-known` lists them, to be read and committed.",
+            f"Older files, known owners: `{COMMAND} --list-known` lists them, to be read and committed.",
             "Closing this issue says that all of it is known; it is not said again.",
         ]
     )
 
 
 def known_report(root: Path) -> str:
-    """How many files are known by the list."""
+    """What is known by the lists."""
     known = read_known(root)
-    return f"{len(known)} older files are known by `{KNOWN}`." if known else ""
+    said = [f"`{KNOWN}` knows {counted(len(known), 'older file')}."] if known else []
+    if read_known_owners(root) is None:
+        said.append(f"Nobody compares the owners on PyPI: `{COMMAND} --list-known` makes `{KNOWN_OWNERS}`.")
+    return " ".join(said)
 
 
 def seen_report(alarms: Sequence[Alarm], new: Sequence[Alarm]) -> str:
