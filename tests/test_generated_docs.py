@@ -5,28 +5,36 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
 import json
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.rendering import ROOT
+from copier_pypi_release.workflow_files import Workflow, load
+from support import pictures
+from support.rendering import ROOT, Renderer, git, questions_of
 
 DOCS = ROOT / "docs"
-# What a reader wants to see of a package; each file's links lead to others of them.
-EXAMPLE = (
-    "CONTRIBUTING.md",
-    "RELEASING.md",
-    ".github/release/README.md",
-    ".github/release/RECOVERY.md",
-    ".github/workflows/ci.yml",
-    ".github/workflows/release.yml",
-    ".github/workflows/release-watch.yml",
-)
+EXAMPLE = DOCS / "example"
+ADDRESS = "ADDRESS_OF_THIS_REPOSITORY"  # where documents name the template's own
+SHOWN_LINES = 24  # of one file's diff, in docs/choose.md
+# Answers to show of questions that take any text.
+ANSWERS = {
+    "code_owners": "@octocat",
+    "tag_prefix": "my-package/v",
+    "release_branches": "main release/*",
+    "testpypi_environment": "staging",
+    "pypi_environment": "production",
+}
+GIVEN = ("project_name", "import_name", "description", "author_name", "repository_owner", "repository_name")
 
 
 UpToDate = Callable[[Path, str], None]
@@ -65,15 +73,143 @@ def marked() -> list[dict[str, object]]:
     return listed
 
 
-@pytest.mark.parametrize("name", EXAMPLE)
-def test_example(default_package: Path, up_to_date: UpToDate, name: str) -> None:
-    """The example in docs/ is what a package with default answers gets."""
-    up_to_date(DOCS / "example" / name, (default_package / name).read_text(encoding="utf-8"))
+def test_example(request: pytest.FixtureRequest, template: Path, default_package: Path) -> None:
+    """docs/example is the package that default answers give, every file of it."""
+    listed = git(default_package, "ls-files", "-z").split("\0")
+    wanted = {
+        name: (default_package / name).read_text(encoding="utf-8").replace(str(template), ADDRESS)
+        for name in listed
+        if name
+    }
+    if request.config.getoption("--refresh-docs"):
+        shutil.rmtree(EXAMPLE, ignore_errors=True)
+        for name, text in wanted.items():
+            (EXAMPLE / name).parent.mkdir(parents=True, exist_ok=True)
+            (EXAMPLE / name).write_text(text, encoding="utf-8")
+    tracked = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "docs/example")
+    names = [name.removeprefix("docs/example/") for name in tracked.split("\0") if name]
+    found = {
+        name: (EXAMPLE / name).read_text(encoding="utf-8") for name in names if (EXAMPLE / name).exists()
+    }
+    differing = sorted(name for name in found | wanted if found.get(name) != wanted.get(name))
+    assert differing == [], "refresh them: uv run pytest tests/test_generated_docs.py --refresh-docs"
 
 
-def test_the_example_has_no_other_file() -> None:
-    found = {p.relative_to(DOCS / "example").as_posix() for p in (DOCS / "example").rglob("*") if p.is_file()}
-    assert found == set(EXAMPLE)
+# ---- Pictures ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def release(default_package: Path) -> Workflow:
+    """The workflow that releases a package."""
+    return load(default_package / ".github/workflows/release.yml")
+
+
+def between(text: str, mark: str, new: str) -> str:
+    """A document with other lines between the comments that begin and end a made part."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- {mark}: end -->"
+    assert text.count(begin) == text.count(end) == 1, mark
+    return f"{text.partition(begin)[0]}{begin}{new}{end}{text.partition(end)[2]}"
+
+
+def test_the_picture_of_a_release(release: Workflow, up_to_date: UpToDate) -> None:
+    """It is drawn from the workflow: as an image for README.md, and as GitHub draws it."""
+    picture = pictures.svg(release)
+    titles = set(re.findall(r'<text x="\d+" y="\d+">(.*?)</text>', picture))
+    assert {str(job["name"]).partition(" (")[0] for job in release.jobs.values()} - titles == {"Report"}
+    up_to_date(DOCS / "images/release.svg", picture)
+    page = DOCS / "README.md"
+    drawn = f"\n```mermaid\n{pictures.mermaid(release)}\n```\n\n"
+    up_to_date(page, between(page.read_text(encoding="utf-8"), "picture", drawn))
+
+
+def test_the_picture_follows_the_workflow(release: Workflow) -> None:
+    jobs = {**release.jobs, "audit": {"name": "Audit", "needs": ["build"], "steps": []}}
+    jobs["test"] = {**jobs["test"], "needs": ["gate", "build", "audit"]}
+    drawn = pictures.mermaid(dataclasses.replace(release, data={**release.data, "jobs": jobs}))
+    assert {"    build --> audit", "    audit --> test"} <= set(drawn.splitlines())
+    assert "    build --> test" not in drawn.splitlines(), "by way of the audit"
+    assert "gate --> test" not in drawn
+
+
+def test_what_the_readme_says_it_costs(
+    default_package: Path, release: Workflow, up_to_date: UpToDate
+) -> None:
+    """Lines and files, counted."""
+    scripts = sorted((default_package / ".github/release").rglob("*"))
+    files = [path for path in scripts if path.is_file()]
+    lines = sum(len(p.read_text(encoding="utf-8").splitlines()) for p in files if p.suffix == ".py")
+    own = sum(
+        len((default_package / name).read_text(encoding="utf-8").splitlines())
+        for name in git(default_package, "ls-files", "src", "tests").splitlines()
+    )
+    workflows = len(list((default_package / ".github/workflows").iterdir()))
+    said = (
+        f"The package has {len(files)} files below `.github/release/`, with {lines:,} lines of Python, and "
+        f"{workflows} workflows. None\nof it is in the sdist or the wheel. "
+        f"Code and tests of your own begin with {own} lines. A release has {len(release.jobs)}\njobs.\n"
+    )
+    page = ROOT / "README.md"
+    up_to_date(page, between(page.read_text(encoding="utf-8"), "counted", f"\n{said}\n"))
+
+
+# ---- What each answer changes -----------------------------------------------------------------------
+
+
+def test_every_answer_shows_what_it_changes(template: Path, up_to_date: UpToDate) -> None:
+    """docs/choose.md: each question's help, and the difference that each answer makes to the package."""
+    renderer = Renderer(template)
+    default = renderer.files()
+    asked = {
+        name: question
+        for name, question in questions_of(template).items()
+        if question.get("ask", True) and question.get("when") is not False
+    }
+    page = [
+        "# What each answer changes",
+        "",
+        "Made from the template by `tests/test_generated_docs.py`: the difference to the package of",
+        "[default answers](example). A long difference is only counted; the answers file is left out.",
+        "Who the package is (name, description, owner, ...) changes names only.",
+    ]
+    shown = 0
+    for name, question in asked.items():
+        if name in GIVEN:
+            continue
+        page += ["", f"## {name}", "", *(f"{line}  " for line in question["help"].splitlines()[:2])]
+        usual = renderer.choices.get(name, [question["default"]])
+        for answer in renderer.choices.get(name, [ANSWERS.get(name)]):
+            if answer == question["default"]:
+                continue
+            said = {True: "yes", False: "no"}.get(answer, answer)
+            parts = list(changed(default, renderer.files({name: answer})))
+            assert parts, f"{name}={answer} changes nothing"
+            shown += 1
+            page += ["", f"<details><summary><code>{name}: {said}</code></summary>", "", *parts, "</details>"]
+        assert usual
+    assert shown > 15
+    up_to_date(DOCS / "choose.md", "\n".join(page).rstrip("\n") + "\n")
+
+
+def changed(before: dict[str, bytes], after: dict[str, bytes]) -> Iterator[str]:
+    """The differences of two packages, in Markdown."""
+    for path in sorted(before | after):
+        if path == ".copier-answers.yml" or before.get(path) == after.get(path):
+            continue
+        if path not in after:
+            yield f"- gone: `{path}`\n"
+            continue
+        old, new = (files.get(path, b"").decode().splitlines() for files in (before, after))
+        lines = list(difflib.unified_diff(old, new, path, path, n=0, lineterm=""))[2:]
+        if path not in before:
+            yield f"- new: `{path}`, {len(new)} lines\n"
+        elif len(lines) > SHOWN_LINES:
+            yield f"- `{path}`: {sum(line[0] != '@' for line in lines)} lines\n"
+        else:
+            told = "\n".join(line for line in lines if line[0] != "@")
+            yield f"- `{path}`\n\n  ```diff\n{textwrap.indent(told, '  ')}\n  ```\n"
+
+
+# ---- Rows and scenarios -----------------------------------------------------------------------------
 
 
 def test_every_mark_names_a_row(marked: list[dict[str, object]]) -> None:

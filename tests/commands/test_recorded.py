@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from copier_pypi_release import recovery
-from copier_pypi_release.commands import status
+from copier_pypi_release.checks.context import read_context
+from copier_pypi_release.commands import doctor, status
+from copier_pypi_release.github import GitHub
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
 from support.rendering import ROOT
 
 from commands.local_github import ADDRESS, bench
@@ -19,6 +25,8 @@ from commands.test_status import BUILT, NO_RUN, files, release_of, run_of, state
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from copier_pypi_release.checks.context import Context
 
     from commands.local_github import Bench
 
@@ -52,6 +60,15 @@ def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return bench(default_package, tmp_path, monkeypatch)
 
 
+def picture(context: Context, title: str) -> str:
+    """What `doctor` prints in a terminal, as an image; the font is the reader's own."""
+    screen = Console(record=True, file=io.StringIO(), force_terminal=True, width=80, legacy_windows=False)
+    doctor.show(context, doctor.find(context), screen, everything=False)
+    shape = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    image = screen.export_svg(title=title, code_format=shape)
+    return "\n".join(line.rstrip() for line in image.replace(ADDRESS, "https://INDEX").splitlines()) + "\n"
+
+
 def block(command: str, printed: str) -> list[str]:
     """A command and what it printed, in Markdown; the indexes' host is left out."""
     text = "\n".join(line.rstrip() for line in printed.replace(ADDRESS, "https://INDEX").splitlines())
@@ -76,6 +93,8 @@ def test_the_commands_print_what_the_document_shows(
     page += ["", "## doctor", "", "The same repository, after somebody has switched a tag rule off:"]
     desk.github.ruleset("never")["enforcement"] = "disabled"
     page += block(f"{TOOL} doctor", desk.run("doctor", capsys=capsys).printed)
+    context = read_context(desk.clone, desk.clone, lambda name: GitHub(name, desk.github.token()))
+    pages = {ROOT / "docs/images/doctor.svg": picture(context, f"{TOOL} doctor")}
     page += ["", "## status"]
     for title, seen in STATES.items():
         runs = [run_of(id=4711, conclusion=run.conclusion) for run in seen.runs]
@@ -84,8 +103,10 @@ def test_the_commands_print_what_the_document_shows(
         step = recovery.next_step(known, desk.settings, "main")
         status.show(known, step, desk.github.client, desk.settings)
         page += ["", f"When {title}:", *block(f"{TOOL} status v1.2.3", capsys.readouterr().out)]
-    wanted = "\n".join(page) + "\n"
+    pages[PATH] = "\n".join(page) + "\n"
     if request.config.getoption("--refresh-docs"):
-        PATH.write_text(wanted, encoding="utf-8")
-    found = PATH.read_text(encoding="utf-8") if PATH.exists() else ""
-    assert found == wanted, "refresh it: uv run pytest tests/commands/test_recorded.py --refresh-docs"
+        for path, text in pages.items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    found = {path: path.read_text(encoding="utf-8") if path.exists() else "" for path in pages}
+    assert found == pages, "refresh it: uv run pytest tests/commands/test_recorded.py --refresh-docs"
