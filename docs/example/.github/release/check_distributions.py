@@ -27,18 +27,8 @@ from pathlib import Path
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from release_lib.distributions import (
-    BUILD,
-    SEE,
-    SUPPORTED_PYTHONS,
-    find_distributions,
-    hashes_of,
-    listed,
-    name_and_version,
-    read_distribution,
-    refuse_unbuilt,
-    write_checksums,
-)
+from release_lib import distributions
+from release_lib.distributions import BUILD, SEE, SUPPORTED_PYTHONS, hashes_of, listed, read_distribution
 from release_lib.settings import Settings, load_settings, read_tag
 from release_lib.step import ReleaseError, fenced, output, run, step, summary, visible
 
@@ -47,7 +37,7 @@ SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
 
 def versions_of(path: Path, settings: Settings) -> dict[str, str]:
     """Every version that a distribution names, by the place that names it."""
-    found = name_and_version(path.name)
+    found = distributions.name_and_version(path.name)
     if found is None:
         raise ReleaseError(
             f"{path.name} is not a file name that an index accepts",
@@ -154,8 +144,8 @@ def main() -> None:
     parser.add_argument("--checksums", type=Path, help="file to write the list of hashes to")
     options = parser.parse_args()
     settings, tag = load_settings(), os.environ.get("TAG")
-    refuse_unbuilt(options.folder)
-    wheels, sdist = find_distributions(options.folder)
+    distributions.refuse_unbuilt(options.folder)
+    wheels, sdist = distributions.find_distributions(options.folder)
     found = {k: v for path in (*wheels, sdist) for k, v in versions_of(path, settings).items()}
     version = check_versions(found, read_tag(tag, settings) if tag else None)
     # An index takes a project without a README; twine would warn of nothing else then.
@@ -163,7 +153,7 @@ def main() -> None:
     run(sys.executable, "-I", "-m", "twine", "check", *strict, *wheels, sdist)
     hashes = hashes_of([*wheels, sdist])
     if options.checksums:
-        write_checksums(options.checksums, hashes)
+        distributions.write_checksums(options.checksums, hashes)
     pythons = pythons_of(wheels[0], settings)
     output(pythons=json.dumps(pythons), newest=pythons[-1])
     summary(f"## Built {settings.distribution} {version}\n\n{fenced(listed(hashes).strip())}")

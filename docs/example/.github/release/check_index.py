@@ -20,17 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from release_lib.distributions import add_checksums_argument, read_checksums
-from release_lib.index import (
-    INDEXES,
-    OPEN_FOR,
-    Comparison,
-    Index,
-    State,
-    compare,
-    files_in,
-    project_page,
-    refuse_conflict,
-)
+from release_lib.index import INDEXES, OPEN_FOR, State, compare, files_in, project_page
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, output, step, summary
 
@@ -39,6 +29,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
     from pypi_simple import ProjectPage
+    from release_lib.index import Comparison, Index
 
 MIB = 1 << 20
 FAMILIES = "win|macosx|manylinux|musllinux|ios|android|pyodide|pyemscripten"
@@ -100,7 +91,7 @@ def main() -> None:
         index = INDEXES[name]
         page = project_page(index, settings.distribution)
         found = compare(built, files_in(page, version))
-        refuse_conflict(index, settings.distribution, version, found)
+        found.refuse_conflict(index, settings.distribution, version)
         refuse_late_upload(index, version, found, dt.datetime.now(dt.UTC))
         paths = [options.dist / file for file in found.missing]
         sizes = {path.name: path.stat().st_size if path.is_file() else 0 for path in paths}

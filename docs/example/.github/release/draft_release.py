@@ -21,14 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from packaging.version import Version
-from release_lib.distributions import (
-    add_checksums_argument,
-    asset_name,
-    hashes_of,
-    read_checksums,
-    refuse_other_files,
-    write_checksums,
-)
+from release_lib import distributions
+from release_lib.distributions import asset_name, hashes_of, write_checksums
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, run, step, summary
 
@@ -106,13 +100,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_tag_argument(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
-    add_checksums_argument(parser)
+    distributions.add_checksums_argument(parser)
     parser.add_argument("--notes", type=Path, required=True, help="the release notes, Markdown")
     options = parser.parse_args()
     settings = load_settings()
     version = read_tag(options.tag, settings)
-    _, built = read_checksums(options.checksums)
-    refuse_other_files(options.dist, built)
+    _, built = distributions.read_checksums(options.checksums)
+    distributions.refuse_other_files(options.dist, built)
     checksums = options.checksums or write_checksums(options.notes.with_name("SHA256SUMS"), built)
     hashes = built | hashes_of([checksums])
     files = [*(options.dist / name for name in built), checksums]

@@ -52,15 +52,10 @@ def publisher_values(stage: str, settings: Settings) -> list[str]:
     key = stage.removeprefix("publish-")
     if key not in INDEXES:
         return []
-    owner, name = settings.repository.split("/")
-    return [
-        f"If the log says `invalid-publisher`: the form on {INDEXES[key].title} must have these values:",
-        f"- Owner: `{owner}`",
-        f"- Repository name: `{name}`",
-        f"- Workflow name: `{settings.release_workflow}`",
-        f"- Environment name: `{settings.environments[key]}`",
-        "",
-    ]
+    values = [*settings.repository.split("/"), settings.release_workflow, settings.environments[key]]
+    fields = ("Owner", "Repository name", "Workflow name", "Environment name")
+    said = f"If the log says `invalid-publisher`: the form on {INDEXES[key].title} must have these values:"
+    return [said, *(f"- {field}: `{value}`" for field, value in zip(fields, values, strict=True)), ""]
 
 
 def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:

@@ -19,7 +19,6 @@ import sys
 import tomllib
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import unquote
 
 from release_lib.step import ReleaseError, annotate, git, step, summary
 
@@ -27,29 +26,21 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # Nothing that was uploaded later is installed: what runs with an administrator's token is what was tested.
 CUT_OFF = "2026-11-15T00:00:00Z"
-SHORT_FORMS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}  # Copier's
 UPDATE = "uvx copier update --defaults"
-MOVED = "write its new address into settings.toml (url) and the answers file (_src_path), and commit both"
+MOVED = "write its new URL into settings.toml (url) and the answers file (_src_path), and commit both"
 
 
 def find_template(settings: Path) -> tuple[str | Path, str]:
-    """The template's address, or its folder on this machine, and the commit in it."""
+    """The template's URL, or its folder on this machine, and the commit in it."""
     try:
         table = tomllib.loads(settings.read_text(encoding="utf-8"))["template"]
-        url, commit = table["url"].removeprefix("git+"), table["commit"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        url, commit = table["url"], table["commit"]
+        folder = None if "://" in url else (ROOT / Path(url).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
         raise refusal("settings.toml does not say where the template is", error, UPDATE) from error
     if not re.fullmatch("[0-9a-f]{40}", str(commit)):
         raise refusal("settings.toml does not name a commit of the template", repr(commit), UPDATE)
-    if url.startswith("file:///"):
-        url = re.sub(r"\A/(?=[A-Za-z]:)", "", unquote(url.removeprefix("file://")))
-    folder = ROOT / Path(url).expanduser()
-    if re.match(r"[/\\.~]|[A-Za-z]:[/\\]", url) or folder.is_dir():
-        return folder.resolve(), commit
-    for short, whole in SHORT_FORMS.items():
-        if url.startswith(short):
-            return f"{whole}{url.removeprefix(short).strip('/').removesuffix('.git')}.git", commit
-    return re.sub(r"\A([\w.-]+@[\w.-]+):", r"ssh://\1/", url), commit  # as a URL, for uv
+    return folder or url, commit
 
 
 def find_python(template: str | Path, commit: str) -> Path:

@@ -23,24 +23,8 @@ from typing import TYPE_CHECKING, TypeVar
 import requests
 from install_distribution import Environment, fresh_environment
 from packaging.utils import canonicalize_name
-from release_lib.distributions import (
-    add_checksums_argument,
-    find_distributions,
-    read_checksums,
-    read_distribution,
-    sha256_of,
-)
-from release_lib.index import (
-    INDEXES,
-    Index,
-    Publisher,
-    State,
-    compare,
-    expected_publisher,
-    published,
-    publishers_of,
-    refuse_conflict,
-)
+from release_lib import distributions
+from release_lib.index import INDEXES, State, compare, expected_publisher, published, publishers_of
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, annotate, step, summary
 
@@ -49,6 +33,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
     from pypi_simple import DistributionPackage
+    from release_lib.index import Index, Publisher
 
 RERUN = "gh run rerun --failed RUN (the number of this run; nothing is uploaded twice)"
 LATE = ".github/release/RECOVERY.md, 'Uploaded but not listed'"
@@ -97,7 +82,7 @@ def listed(
     except ReleaseError as error:
         raise late(error.problem, error.expected) from error
     found = compare(built, served)
-    refuse_conflict(index, project, version, found)
+    found.refuse_conflict(index, project, version)
     if found.state is not State.IDENTICAL:
         problem = f"{project} {version} was uploaded, but {index.title} does not list "
         raise late(problem + ", ".join(found.missing), "every file to be listed within minutes")
@@ -136,9 +121,9 @@ def download(index: Index, served: dict[str, DistributionPackage], built: dict[s
             problem = f"{index.title} lists {name} but does not deliver it: {error}"
             raise late(problem, "the file") from error
         data = answer.content
-        if sha256_of(data) != built[name]:
+        if distributions.sha256_of(data) != built[name]:
             raise ReleaseError(
-                f"{index.title} delivers {name} with SHA-256 {sha256_of(data)}",
+                f"{index.title} delivers {name} with SHA-256 {distributions.sha256_of(data)}",
                 expected=f"the file that was built and tested, SHA-256 {built[name]}",
                 fix=RERUN + "; if it stays, yank the version and report it to the index",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",
@@ -148,7 +133,7 @@ def download(index: Index, served: dict[str, DistributionPackage], built: dict[s
 
 def runtime_dependencies(wheel: Path) -> list[str]:
     """What the wheel itself says that it needs, extras left out."""
-    required = read_distribution(wheel).metadata.requires_dist or ()
+    required = distributions.read_distribution(wheel).metadata.requires_dist or ()
     return [str(r) for r in required if not (r.marker and "extra ==" in str(r.marker))]
 
 
@@ -172,7 +157,7 @@ def install_from(
     From TestPyPI comes this package alone (--no-deps): anybody can register a name there that is a
     dependency's name here. The dependencies come from PyPI, as the wheel's own metadata lists them.
     """
-    wheels, _ = find_distributions(folder)
+    wheels, _ = distributions.find_distributions(folder)
     project = settings.distribution
     installs = [["--refresh-package", project, f"{project}=={version}"]]
     if index is not INDEXES["pypi"]:
@@ -188,10 +173,10 @@ def main() -> None:
     """Verify the version in the list of hashes on one index."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("index", choices=sorted(INDEXES))
-    add_checksums_argument(parser)
+    distributions.add_checksums_argument(parser)
     options = parser.parse_args()
     index, settings = INDEXES[options.index], load_settings()
-    version, built = read_checksums(options.checksums)
+    version, built = distributions.read_checksums(options.checksums)
     project, patience = settings.distribution, Patience(settings.patience)
     proved_by_nobody = options.index in settings.without_attestations
     publisher = None if proved_by_nobody else expected_publisher(settings, options.index)

@@ -80,12 +80,9 @@ def metadata_name(files: Iterable[str]) -> str:
 
 
 def read_distribution(path: Path, member: str = "") -> Distribution:
-    """Read a wheel or an sdist.
+    """Read a wheel or an sdist, and one file in it, by its path from the root of the source.
 
-    Args:
-        path: The distribution.
-        member: A file to read, by its path from the root of the source; a wheel has it without the folder
-            that the sources are in, often src.
+    A wheel has that file without the folder that the sources are in, often src.
     """
     wanted = f"valid metadata{f', and {member}' if member else ''}"
     with readable(path, wanted):

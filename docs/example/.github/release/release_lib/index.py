@@ -14,13 +14,8 @@ from urllib.parse import quote, urljoin
 
 import requests
 from packaging.utils import canonicalize_name
-from pypi_simple import (
-    ACCEPT_JSON_ONLY,
-    PYPI_SIMPLE_ENDPOINT,
-    NoProvenanceError,
-    NoSuchProjectError,
-    PyPISimple,
-)
+from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, PyPISimple
+from pypi_simple.errors import NoProvenanceError, NoSuchProjectError
 from release_lib.distributions import version_of
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
 
@@ -90,6 +85,16 @@ class Comparison:
     missing: tuple[str, ...]  # built files that the index does not have
     differing: tuple[str, ...]  # files with other contents, or that only the index has
     first_upload: dt.datetime | None  # None if the index does not say so
+
+    def refuse_conflict(self, index: Index, project: str, version: Version) -> None:
+        """Stop if the index has other contents for this version."""
+        if self.state is State.CONFLICT:
+            raise ReleaseError(
+                f"{index.title} already has other files for {project} {version}: {', '.join(self.differing)}",
+                expected="no file of this version there, or exactly the files that were built",
+                fix="release the next version: a file name cannot be reused, not even after deletion",
+                see=".github/release/RECOVERY.md, 'The version is there with other contents'",
+            )
 
 
 def page_of(index: Index, project: str) -> ProjectPage:
@@ -173,14 +178,3 @@ def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Co
         state = State.PARTIAL if missing else State.IDENTICAL
     times = [p.upload_time for p in served.values() if p.upload_time]
     return Comparison(state, missing, differing, min(times, default=None))
-
-
-def refuse_conflict(index: Index, project: str, version: Version, found: Comparison) -> None:
-    """Stop if the index has other contents for this version."""
-    if found.state is State.CONFLICT:
-        raise ReleaseError(
-            f"{index.title} already has other files for {project} {version}: {', '.join(found.differing)}",
-            expected="no file of this version there, or exactly the files that were built",
-            fix="release the next version: a file name cannot be reused, not even after deletion",
-            see=".github/release/RECOVERY.md, 'The version is there with other contents'",
-        )

@@ -123,30 +123,21 @@ def read_tag(tag: str, settings: Settings) -> Version:
             fix=f"{untag(tag)}, then tag a version",
             see=see,
         ) from error
+    right = settings.tag(version.public)
     if version.dev:
         base = version.public.rpartition(".dev")[0]
         right = settings.tag(base if version.is_postrelease or version.pre else f"{base}a{version.dev}")
-        raise ReleaseError(
-            f"The tag {tag!r} would make every later commit unbuildable: versions between tags are .devN too",
-            expected=f"a pre-release like {right}, or .dev0",
-            fix=retag(tag, right),
-            see=see,
-        )
-    if version.local is not None:
-        raise ReleaseError(
-            f"The tag {tag!r} has a local part, +{version.local}, and indexes refuse local versions",
-            expected=f"{settings.tag(version.public)}",
-            fix=retag(tag, settings.tag(version.public)),
-            see=see,
-        )
-    if str(version) != spelled:
-        raise ReleaseError(
-            f"The tag {tag!r} spells its version {spelled!r}; the index will call it {version}",
-            expected=f"the canonical spelling, {settings.tag(version)}",
-            fix=retag(tag, settings.tag(version)),
-            see=see,
-        )
-    return version
+        problem = "would make every later commit unbuildable: versions between tags are .devN too"
+        expected = f"a pre-release like {right}, or .dev0"
+    elif version.local is not None:
+        problem = f"has a local part, +{version.local}, and indexes refuse local versions"
+        expected = right
+    elif str(version) != spelled:
+        problem = f"spells its version {spelled!r}; the index will call it {version}"
+        expected = f"the canonical spelling, {right}"
+    else:
+        return version
+    raise ReleaseError(f"The tag {tag!r} {problem}", expected=expected, fix=retag(tag, right), see=see)
 
 
 def version_at_end(tag: str) -> str:

@@ -26,11 +26,7 @@ FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY",
 class ReleaseError(Exception):
     """A release, or a command of the tool, cannot go on.
 
-    Args:
-        problem: What is wrong, with the value.
-        expected: What was expected instead.
-        fix: The command, or the one action, that fixes it.
-        see: A page, or a page and its heading.
+    The problem has the wrong value in it, the fix is a command or one action, `see` a page and its heading.
     """
 
     def __init__(self, problem: str, *, expected: str, fix: str, see: str) -> None:
