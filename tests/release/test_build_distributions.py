@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import tarfile
 from typing import TYPE_CHECKING
 
 import build_distributions
@@ -85,6 +87,34 @@ def test_a_package_that_builds_other_files_each_time_is_caught(clone: Path, run_
         "Fix: take what changes between builds (times, random order, paths) out of the build",
         "See: https://reproducible-builds.org/docs/",
     )
+
+
+@pytest.mark.requirement("P5.5", "B11")
+def test_an_sdist_of_another_time_gets_that_of_the_commit(tmp_path: Path) -> None:
+    """As setuptools writes them: the clock, the umask and the owner of the machine are in it."""
+    made = []
+    for number, names in enumerate((("b/", "b/run.sh", "a.txt"), ("a.txt", "b/", "b/run.sh"))):
+        made.append(tmp_path / f"{number}-1.0.tar.gz")
+        with tarfile.open(made[-1], "w:gz") as archive:
+            for name in names:
+                member = tarfile.TarInfo(name.rstrip("/"))
+                member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+                member.mode = (0o755, 0o700)[number] if name != "a.txt" else (0o664, 0o600)[number]
+                member.mtime, member.uid, member.uname = 1e9 + number + 0.5, number, f"user{number}"
+                member.size = 0 if member.isdir() else len(name)
+                archive.addfile(member, io.BytesIO(name.encode()))
+        build_distributions.date_sdist(made[-1], 1_700_000_000)
+    first, second = (path.read_bytes() for path in made)
+    assert first == second
+    with tarfile.open(made[0]) as archive:
+        assert {member.mtime for member in archive} == {1_700_000_000}
+        assert [(m.name, m.mode) for m in archive] == [
+            ("a.txt", 0o644),
+            ("b", 0o755),
+            ("b/run.sh", 0o755),
+        ]
+    build_distributions.date_sdist(made[0], 1_700_000_000)
+    assert made[0].read_bytes() == first
 
 
 @pytest.mark.requirement("P1.4", "P5.5")

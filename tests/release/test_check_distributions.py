@@ -14,6 +14,7 @@ import pytest
 from markdown_it import MarkdownIt
 from packaging.version import Version
 from release_lib.distributions import find_distributions
+from release_lib.step import ReleaseError
 from support.archives import hashes_of, make_wheel, member, rewrite_sdist, rewrite_wheel
 
 from release.outcomes import recovery, refusal
@@ -237,6 +238,17 @@ def test_a_distribution_without_its_version_file_or_metadata_is_refused(
         BUILD_AGAIN,
         SEE,
     )
+
+
+@pytest.mark.requirement("P3.3", "B11")
+def test_a_package_without_a_version_file_is_read_by_its_metadata(dist: Path, settings: Settings) -> None:
+    plain = dataclasses.replace(settings, version_file="")
+    tamper(dist, SDIST, {place(SDIST): None})
+    for name in (WHEEL, SDIST):
+        assert list(check_distributions.versions_of(dist / name, plain).values()) == ["0.1.0", "0.1.0"]
+    found = check_distributions.versions_of(dist / WHEEL, plain)
+    with pytest.raises(ReleaseError, match=r"The built version is not 0\.2\.0"):
+        check_distributions.check_versions(found, Version("0.2.0"))
 
 
 @pytest.mark.requirement("P3.3")

@@ -1,6 +1,7 @@
-"""Pins, by hash, of what a package builds with beside the template's own backend.
+"""Pins, by hash, of what a package builds with, where that is more or other than the template's own backend.
 
-They stand in a file of the package's own, which no update of the template touches.
+They stand in a file of the package's own, which a release takes instead of the template's. No update of the
+template touches it; `copier-pypi-release pins` renews it.
 """
 
 from __future__ import annotations
@@ -18,56 +19,49 @@ from release_lib.step import ReleaseError, run
 from copier_pypi_release.adopt.programs import AdoptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 OWN = "build-constraints-own.txt"
+HEAD = "# What this package builds with. It is yours: no update changes it; `tool.py pins` renews it.\n"
 BLOCK = re.compile(r"^([A-Za-z0-9][\w.-]*)==(?:.*\\\n)*.*\n", re.MULTILINE)  # a requirement and its hashes
+USUAL = ("setuptools>=40.8",)  # without a build table: PEP 518
+MISSING = re.compile(r"following requirement is not pinned: ([\w.-]+)|(?:provided for|unpinned): ([\w.-]+)")
 
 
-def pin_plugins(constraints: Path, requires: Sequence[str]) -> Path | None:
-    """Resolve what the template's constraints do not pin, and write it beside them.
+def covers(constraints: Path, requires: Iterable[str]) -> bool:
+    """Whether constraints pin every requirement by name."""
+    pinned = {canonicalize_name(name) for name in BLOCK.findall(constraints.read_text(encoding="utf-8"))}
+    return all(canonicalize_name(_name(line)) in pinned for line in requires)
+
+
+def pin_build(folder: Path, requires: Sequence[str]) -> Path:
+    """Resolve what a package builds with, to the newest versions, and write it with hashes.
 
     Args:
-        constraints: The template's constraints.
-        requires: The package's ``[build-system] requires``.
+        folder: Of the release's constraints.
+        requires: The package's ``[build-system] requires``, and what its backend asks for besides.
 
     Returns:
-        The file; None if nothing else is needed.
+        The file.
 
     Raises:
         AdoptionError: They cannot be resolved.
     """
-    pinned = {canonicalize_name(name) for name in BLOCK.findall(constraints.read_text(encoding="utf-8"))}
-    if all(canonicalize_name(_name(line)) in pinned for line in requires):
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder) / "requires.in"
+    with tempfile.TemporaryDirectory() as place:
+        wanted = Path(place) / "requires.in"
         wanted.write_text("".join(f"{line}\n" for line in requires), encoding="utf-8")
         how = ("--no-config", "--quiet", "--generate-hashes", "--universal", "--no-header", "--no-annotate")
         try:
-            text = run(
-                uv.find_uv_bin(),
-                "pip",
-                "compile",
-                *how,
-                "--constraint",
-                constraints,
-                wanted,
-                cwd=Path(folder),
-            )
+            text = run(uv.find_uv_bin(), "pip", "compile", *how, wanted, cwd=Path(place))
         except ReleaseError as error:
             raise AdoptionError(
                 f"What the project builds with cannot be pinned: {error.problem}",
-                expected="build requirements that work with the template's hatchling and hatch-vcs",
+                expected="build requirements that can be installed",
                 fix="correct [build-system] requires, commit, and run this again",
             ) from error
-    blocks = [b[0] for b in BLOCK.finditer(f"{text}\n") if canonicalize_name(b[1]) not in pinned]
-    path = constraints.with_name(OWN)
+    path = folder / OWN
     path.write_text(
-        "# What this package builds with, beside build-constraints.txt. It is yours: no update changes it.\n"
-        + "".join(blocks),
-        encoding="utf-8",
-        newline="\n",
+        HEAD + "".join(block[0] for block in BLOCK.finditer(f"{text}\n")), encoding="utf-8", newline="\n"
     )
     return path
 

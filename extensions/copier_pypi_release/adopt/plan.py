@@ -15,7 +15,7 @@ from release_lib.step import ReleaseError
 
 from copier_pypi_release.adopt.aftermath import aftermath
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
-from copier_pypi_release.adopt.build_pins import pin_plugins
+from copier_pypi_release.adopt.build_pins import covers, pin_build
 from copier_pypi_release.adopt.convert import converter_for
 from copier_pypi_release.adopt.next_steps import look_at, next_steps
 from copier_pypi_release.adopt.package import Package, machinery_of, read_package, sources_of
@@ -365,7 +365,9 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
 def _pin_plugins(work: _Work) -> None:
     """Pin what the package builds with, beside the template's backend."""
     requires = Pyproject(read_text(work.project / "pyproject.toml")).get("build-system", "requires") or []
-    pin_plugins(work.root / ".github" / "release" / "build-constraints.txt", requires)
+    constraints = work.root / ".github" / "release" / "build-constraints.txt"
+    if not covers(constraints, requires):
+        pin_build(constraints.parent, requires)
 
 
 def _unignore(work: _Work, paths: list[str]) -> None:
@@ -393,7 +395,8 @@ def _build_after(
     git(work.root, "add", "--all")
     git(work.root, *AS_TOOL, "commit", "--quiet", "--no-verify", "--message", "adopt")
     git(work.root, *AS_TOOL, "tag", f"{answers['tag_prefix']}{version}")
-    constraints = work.root / ".github" / "release" / "build-constraints.txt"
+    # As build_distributions.py: the package's own, if it has them.
+    constraints = min((work.root / ".github" / "release").glob("build-constraints*.txt"))
     after = build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file

@@ -140,9 +140,8 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
         AdoptionError: The build fails.
     """
     how = ["--sdist", "--wheel"]
-    if constraints is not None:  # the template's, and the package's own
-        pins = sorted(constraints.parent.glob("build-constraints*.txt"))
-        how = [*(f"--build-constraint={path}" for path in pins), "--require-hashes"]
+    if constraints is not None:
+        how += [f"--build-constraint={constraints}", "--require-hashes"]
     try:
         run(uv.find_uv_bin(), "build", "--no-config", *how, "--out-dir", out, project, cwd=project)
     except ReleaseError as error:

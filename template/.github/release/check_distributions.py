@@ -55,11 +55,12 @@ def versions_of(path: Path, settings: Settings) -> dict[str, str]:
             fix="make the name in pyproject.toml and in .github/release/settings.toml the same",
             see=SEE,
         )
-    return {
-        f"the file name {path.name}": str(version),
-        f"the metadata of {path.name}": str(distribution.metadata.version),
-        f"{settings.version_file} in {path.name}": version_in(distribution.member, path.name, settings),
-    }
+    stated = {f"the file name {path.name}": str(version)}
+    stated[f"the metadata of {path.name}"] = str(distribution.metadata.version)
+    if settings.version_file:
+        place = f"{settings.version_file} in {path.name}"
+        stated[place] = version_in(distribution.member, path.name, settings)
+    return stated
 
 
 def version_in(code: bytes, name: str, settings: Settings) -> str:
