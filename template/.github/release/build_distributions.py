@@ -6,9 +6,8 @@
 # ///
 """Build the sdist, and the wheel from the sdist, so that the same commit gives the same files.
 
-The build backend and everything below it is pinned by hash (build-constraints-own.txt, where a package keeps
-a backend of its own, or build-constraints.txt), and files carry the time of the commit (SOURCE_DATE_EPOCH,
-https://reproducible-builds.org/specs/source-date-epoch/).
+All that builds is pinned by hash (build-constraints-own.txt for a backend of its own, or build-constraints.txt);
+files have the commit's time (SOURCE_DATE_EPOCH, https://reproducible-builds.org/specs/source-date-epoch/).
 Run it from the root of the source.
 """
 
