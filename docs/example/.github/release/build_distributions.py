@@ -6,15 +6,18 @@
 # ///
 """Build the sdist, and the wheel from the sdist, so that the same commit gives the same files.
 
-The build backend and everything below it is pinned by hash (build-constraints.txt), and files carry the
-time of the commit (SOURCE_DATE_EPOCH, https://reproducible-builds.org/specs/source-date-epoch/).
+All that builds is pinned by hash (build-constraints-own.txt for a backend of its own, or build-constraints.txt);
+files have the commit's time (SOURCE_DATE_EPOCH, https://reproducible-builds.org/specs/source-date-epoch/).
 Run it from the root of the source.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
+import io
 import os
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -33,13 +36,26 @@ def build_distributions(source: Path, out: Path) -> dict[str, str]:
             fix=f"rm -r {out}",
             see=SEE,
         )
-    pins = sorted(PATH.parent.glob("build-constraints*.txt"))  # the template's, and the package's own
-    options = [word for path in pins for word in ("--build-constraint", path)]
+    pins = sorted(PATH.parent.glob("build-constraints*.txt"))[0]  # "-own" comes first
     time = git("log", "-1", "--format=%ct", cwd=source)
-    run(
-        "uv", "build", *options, "--require-hashes", "--out-dir", out, source, env={"SOURCE_DATE_EPOCH": time}
-    )
+    how = ("--build-constraint", pins, "--require-hashes", "--out-dir", out)
+    run("uv", "build", *how, source, env={"SOURCE_DATE_EPOCH": time})
+    for sdist in out.glob("*.tar.gz"):
+        date_sdist(sdist, int(time))
     return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
+
+
+def date_sdist(sdist: Path, time: int) -> None:
+    """Give an sdist the time of the commit, if its backend (setuptools) has written another one."""
+    if int.from_bytes(sdist.read_bytes()[4:8], "little") == time:  # RFC 1952
+        return
+    data = io.BytesIO()
+    with tarfile.open(sdist) as old, tarfile.open(fileobj=data, mode="w") as new:
+        for file in sorted(old, key=lambda file: file.name):
+            mode, file.pax_headers = 0o755 if file.mode & 0o100 else 0o644, {}
+            plain = file.replace(mtime=time, mode=mode, uid=0, gid=0, uname="", gname="")
+            new.addfile(plain, old.extractfile(file) if file.isfile() else None)
+    sdist.write_bytes(gzip.compress(data.getvalue(), mtime=time))
 
 
 def check_reproducible(source: Path, first: dict[str, str]) -> None:

@@ -14,8 +14,6 @@ what is in both distributions, for whoever approves the upload.
 from __future__ import annotations
 
 import argparse
-import ast
-import contextlib
 import html
 import json
 import os
@@ -26,13 +24,16 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import VERSION_PATTERN, Version
 from release_lib import distributions
 from release_lib.distributions import BUILD, SEE, SUPPORTED_PYTHONS, hashes_of, listed, read_distribution
 from release_lib.settings import Settings, load_settings, read_tag
 from release_lib.step import ReleaseError, fenced, output, run, step, summary, visible
 
 SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
+STATED = re.compile(
+    rf"__version__\s=\s(?:version\s=\s)?(['\"])({VERSION_PATTERN})\1", re.VERBOSE | re.IGNORECASE
+)
 
 
 def versions_of(path: Path, settings: Settings) -> dict[str, str]:
@@ -55,22 +56,18 @@ def versions_of(path: Path, settings: Settings) -> dict[str, str]:
             fix="make the name in pyproject.toml and in .github/release/settings.toml the same",
             see=SEE,
         )
-    return {
-        f"the file name {path.name}": str(version),
-        f"the metadata of {path.name}": str(distribution.metadata.version),
-        f"{settings.version_file} in {path.name}": version_in(distribution.member, path.name, settings),
-    }
+    stated = {f"the file name {path.name}": str(version)}
+    stated[f"the metadata of {path.name}"] = str(distribution.metadata.version)
+    if settings.version_file:
+        place = f"{settings.version_file} in {path.name}"
+        stated[place] = version_in(distribution.member, path.name, settings)
+    return stated
 
 
 def version_in(code: bytes, name: str, settings: Settings) -> str:
     """The value that a version file gives to ``__version__``, found without running it."""
-    with contextlib.suppress(SyntaxError, ValueError, TypeError):
-        for statement in ast.parse(code).body:
-            targets = statement.targets if isinstance(statement, ast.Assign) else ()
-            if any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets):
-                text: str = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
-                Version(text)  # or the message below
-                return text
+    if found := next(filter(None, map(STATED.match, code.decode(errors="replace").splitlines())), None):
+        return found[2]
     raise ReleaseError(
         f"{settings.version_file} in {name} does not set __version__ to a version",
         expected="the file that hatch-vcs writes",
@@ -94,10 +91,7 @@ def check_versions(found: dict[str, str], expected: Version | None) -> Version:
 
 
 def pythons_of(wheel: Path, settings: Settings) -> list[str]:
-    """The Python versions that a wheel says it supports, oldest first.
-
-    Taken from the settings; if they name none, from its classifiers; without any, from Requires-Python.
-    """
+    """The Pythons of the settings; without any, of the wheel's classifiers, or of Requires-Python; sorted."""
     if settings.pythons:
         return sorted(settings.pythons, key=Version)
     metadata = read_distribution(wheel).metadata

@@ -160,10 +160,7 @@ def add_checksums_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def read_checksums(path: Path | None) -> tuple[Version, dict[str, str]]:
-    """The version that was built, and the hashes that the build listed, by file name.
-
-    They are read from a file, or from $HASHES, in a release.
-    """
+    """The version that was built, and its hashes, from a file or, in a release, from $HASHES."""
     if path is None:
         return parse_checksums(os.environ.get("HASHES", ""), "$HASHES")
     try:

@@ -29,7 +29,7 @@ class Settings:
     tag_prefix: str  # may be empty
     release_branches: tuple[str, ...]  # patterns; empty means any commit
     release_notes: str  # changelog, towncrier or git-cliff
-    version_file: str  # generated; its path from the root of the source
+    version_file: str  # generated; its path from the root of the source; empty if there is none
     environments: Mapping[str, str]  # of GitHub, by testpypi and pypi
     patience: float  # seconds to wait until an index lists what was uploaded
     checks: Mapping[str, tuple[str, ...]]  # commands, by the name of the check
