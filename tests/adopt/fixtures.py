@@ -795,6 +795,10 @@ PACKAGES: dict[str, Shape] = {
     "no-remote": Shape(no_remote),
 }
 
+# Those whose next release is executed: every release workflow and every setting that adoption renders is among
+# them. What the others have of their own, the build, is looked at in this process; see test_adopted_packages.py.
+EXECUTED = ("target", "namespace", "uv-build", "monorepo", "no-tests", "several-publishers")
+
 REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "broken-toml": (broken_toml, "pyproject.toml is not TOML"),
     "broken-workflow": (broken_workflow, "odd.yml is not YAML"),

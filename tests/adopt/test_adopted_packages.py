@@ -13,6 +13,7 @@ import tomllib
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import check_distributions
 import pytest
 from copier_pypi_release.checks import Result
 from copier_pypi_release.checks.context import read_context
@@ -21,11 +22,12 @@ from copier_pypi_release.workflow_files import unpinned
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from release_lib.settings import load_settings
 from ruamel.yaml import YAML
 from support.rendering import git
 
 from adopt.adoption import contents_of, entry_points_of, environment_of, metadata_of
-from adopt.fixtures import PACKAGES
+from adopt.fixtures import EXECUTED, PACKAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +143,30 @@ def test_the_version_is_that_of_the_tag(adoption: Adoption) -> None:
         if isinstance(s, ast.Assign) and any(getattr(t, "id", "") == "__version__" for t in s.targets)
     ]
     assert stated == [version]
+
+
+@pytest.mark.requirement("P3.3", "B1")
+def test_every_place_in_both_distributions_states_the_version(adoption: Adoption) -> None:
+    """By the check that its releases run before they upload."""
+    settings = load_settings(adoption.root / ".github/release/settings.toml")
+    files = (adoption.after, adoption.sdists[1])
+    found = [check_distributions.versions_of(path, settings) for path in files]
+    assert all(len(places) > 1 for places in found)
+    said = check_distributions.check_versions({k: v for places in found for k, v in places.items()}, None)
+    assert said == metadata_of(adoption.after).version
+
+
+@pytest.mark.requirement("P9.2", "P1.1", "B1")
+def test_its_release_is_one_that_a_drill_executes(adoption: Adoption, adoptions: Adoptions) -> None:
+    """Names and paths aside, its workflow and settings are those of a package in drill/test_adopted.py."""
+    own = {"distribution", "import-name", "version-file", "template"}
+
+    def release_of(made: Adoption) -> tuple[str, dict[str, Any]]:
+        settings = tomllib.loads((made.root / ".github/release/settings.toml").read_text(encoding="utf-8"))
+        workflow = made.root / ".github/workflows" / settings["release-workflow"]
+        return workflow.read_text(encoding="utf-8"), {k: v for k, v in settings.items() if k not in own}
+
+    assert release_of(adoption) in [release_of(adoptions[shape]) for shape in EXECUTED]
 
 
 def test_its_own_tests_pass_with_the_new_wheel(adoption: Adoption, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Packages that existed before, adopted, and their next release executed, each with everything real.
+"""Packages that existed before, adopted, and their next release executed with everything real.
+
+These are the ones that are released in ways of their own: tests/adopt/test_adopted_packages.py proves that
+every other one has the workflow and the settings of one of them.
 
 Those that were published before have the trusted publisher that PyPI has known all along. The CI of these
 packages uses actions that have no stand-in, so a shorter one stands for it here; each release waits for its
@@ -12,7 +15,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from adopt.fixtures import PACKAGES
+from adopt.fixtures import EXECUTED, PACKAGES
 from emulator.fixtures import CACHE, TOOLS, compile_cached, script_requirements, tool_requirements
 from emulator.wheelhouse import fill_all, write_wheel
 from support.rendering import git
@@ -48,8 +51,8 @@ jobs:
 OLDER = {"packaging>=24.1,<25"}  # Poetry's caret
 # The environment on PyPI's form, filled in long before the adoption; None: there was no trusted publisher.
 REGISTERED: dict[str, str | None] = {
-    **dict.fromkeys(PACKAGES, "pypi"),
-    **dict.fromkeys(("monorepo", "no-tests", "setuptools-scm")),
+    **dict.fromkeys(EXECUTED, "pypi"),
+    **dict.fromkeys(("monorepo", "no-tests")),
     "several-publishers": "production",
 }
 
@@ -99,7 +102,7 @@ def register(project: Maintainer, index: IndexName, form: dict[str, str]) -> Non
 
 
 @pytest.mark.requirement("B2", "P9.2", "P8.1", "P8.2", "P1.1", "P1.3", "P3.3", "P6.2", "B1")
-@pytest.mark.parametrize("adopted", PACKAGES)
+@pytest.mark.parametrize("adopted", EXECUTED)
 def test_the_next_release_of_an_adopted_package(
     adopted: str,
     adoptions: Adoptions,
