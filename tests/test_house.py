@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import json
 import re
 import tokenize
 import tomllib
@@ -103,6 +104,36 @@ def test_our_own_workflows_use_the_pins_of_the_template() -> None:
     assert any(used)
     for name, commit, version in (use for uses in used for use in uses):
         assert pins[name] == (commit, version), name
+
+
+@pytest.mark.requirement("X11", "X16")
+def test_action_version_and_checksum_of_uv_belong_together() -> None:
+    """The pinned setup-uv knows the pinned uv, on every system of a runner; whoever moves one moves all."""
+    known = json.loads((ROOT / "tests/emulator/actions/setup-uv/known.json").read_text(encoding="utf-8"))
+    steps = YAML(typ="safe").load(PINS / "action.yml")["runs"]["steps"]
+    (step,) = [step for step in steps if step["uses"].startswith("astral-sh/setup-uv@")]
+    assert step["uses"] == known["action"]
+    assert pinned_tools()["uv"] == known["newest"]
+    assert step["with"]["checksum"] == known["checksums"]["x86_64-unknown-linux-gnu"]
+    listed = re.findall(r"checksum: [0-9a-f]{64} # v(\S+)", (PINS / "action.yml").read_text(encoding="utf-8"))
+    assert listed == [known["newest"]]
+    for path in WORKFLOWS:
+        for job in YAML(typ="safe").load(path)["jobs"].values():
+            given = [s["with"] for s in job["steps"] if s.get("uses") == known["action"]]
+            assert all(inputs["checksum"] == step["with"]["checksum"] for inputs in given), path.name
+
+
+@pytest.mark.requirement("X11", "X16")
+def test_tests_and_tool_have_the_uv_that_packages_have() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = [*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values()]
+    named = {
+        entry
+        for group in groups
+        for entry in group
+        if isinstance(entry, str) and Requirement(entry).name == "uv"
+    }
+    assert named == {f"uv=={pinned_tools()['uv']}"}
 
 
 @pytest.mark.requirement("X9")

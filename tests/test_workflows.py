@@ -212,13 +212,19 @@ def test_actions_are_those_of_the_list_that_bots_keep_fresh(packages: list[Packa
 
 
 @pytest.mark.requirement("X11", "B4")
-def test_uv_is_that_of_the_list(packages: list[Package]) -> None:
+def test_uv_is_that_of_the_list_with_its_checksum(packages: list[Package]) -> None:
+    """Where any system may run, the action knows the checksum itself (`test_house.py`)."""
+    actions = YAML(typ="safe").load(PINS / "action.yml")["runs"]["steps"]
+    (checksum,) = [step["with"]["checksum"] for step in actions if "checksum" in step.get("with", {})]
     lines = (PINS / "requirements.txt").read_text(encoding="utf-8").splitlines()
     pins = {r.name: str(r.specifier)[2:] for r in map(Requirement, filter(re.compile(r"[a-z]").match, lines))}
     for package in packages:
         for path in {CI, RELEASE, WATCH} & set(package.files):
-            for job, step in package.workflow(path).using("astral-sh/setup-uv"):
+            workflow = package.workflow(path)
+            for job, step in workflow.using("astral-sh/setup-uv"):
                 assert step["with"]["version"] == pins["uv"], job
+                platform_is_known = workflow.jobs[job]["runs-on"] == "ubuntu-24.04"
+                assert step["with"].get("checksum") == (checksum if platform_is_known else None), job
 
 
 @pytest.mark.requirement("P1.2", "B4")
@@ -390,6 +396,15 @@ def remove(workflow: Any, job: str, what: str) -> None:  # noqa: ANN401  (YAML)
 def by_id(workflow: Any, job: str, artifact: str) -> None:  # noqa: ANN401  (YAML)
     """Let a job download another artifact."""
     inputs(workflow, job, "download-artifact")["artifact-ids"] = artifact
+
+
+def bump_every_uv(draft: Draft) -> None:
+    """Let every job have a newer uv beside the checksum of the older one, as a bot would."""
+    for workflow in (draft.release, draft.ci, draft.watch):
+        for job in workflow["jobs"].values():
+            for step in job["steps"]:
+                if "setup-uv" in step.get("uses", ""):
+                    step["with"]["version"] = "9.9.9"
 
 
 def keep_last(workflow: Any) -> None:  # noqa: ANN401  (YAML)
@@ -611,6 +626,9 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         ("any", lambda d: inputs(d.ci, "quality", "setup-uv").pop("version")),
         ("two", lambda d: inputs(d.ci, "quality", "setup-uv").update(version="0.1.0")),
         ("none", lambda d: remove(d.release, "verify-pypi", "setup-uv")),
+        ("unverified", lambda d: inputs(d.release, "gate", "setup-uv").pop("checksum")),
+        ("two checksums", lambda d: inputs(d.watch, "watch", "setup-uv").update(checksum="0" * 64)),
+        ("of another", bump_every_uv),
     ],
     "no-cache": [
         ("the watch's", lambda d: inputs(d.watch, "watch", "setup-uv").pop("enable-cache")),

@@ -10,6 +10,7 @@ import dataclasses
 import json
 
 import pytest
+from emulator import outside
 from emulator.github.actions_api import BLOB_HOST
 from emulator.github.releases import ASSET_HOST
 from emulator.github.rest import OIDC_HOST, RESULTS_HOST
@@ -39,6 +40,7 @@ CONTACTED = {host for hosts in INDEX_HOSTS.values() for host in dataclasses.astu
     OIDC_HOST,  # identities of the publishing jobs
     RESULTS_HOST,  # artifacts
     BLOB_HOST,  # their bytes
+    *outside.HOSTS,  # setup-uv; Sigstore, and the image of the publish action
     ASSET_HOST,  # what the draft serves, compared with what was built
     "api.nektosact.com",  # no part of a release: act asks whether there is a newer act
 }

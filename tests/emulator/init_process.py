@@ -30,7 +30,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import trustme
 
-from emulator import github
+from emulator import github, outside
 from emulator.https import Fault, Faults, Journal, NameServer, Server
 from emulator.progress import Progress, Stalled
 from emulator.pypi import Hosts, Index
@@ -257,6 +257,8 @@ def services(root: Path) -> tuple[dict[str, Any], dict[str, WSGIApplication]]:
         by_host |= dict.fromkeys(filter(None, dataclasses.astuple(hosts)), index)
     by_name["github"] = github.create_app(root)
     by_host |= dict.fromkeys(github.HOSTS, by_name["github"])
+    elsewhere = outside.Outside(root, github=by_name["github"])
+    by_host |= dict.fromkeys((*outside.HOSTS, "github.com"), elsewhere)
     return by_name, by_host
 
 

@@ -6,10 +6,14 @@ import io
 import itertools
 import zipfile
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
+from sigstore._internal.tuf import DEFAULT_TUF_URL
+from sigstore.models import ClientTrustConfig
 
 from emulator.developer import PINS, TrialRepository
+from emulator.outside import KNOWN, MIRROR_HOST, SIGSTORE_HOSTS
 from emulator.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -330,6 +334,43 @@ class TestSetupUv:
         trial.steps(where, {"uses": PINS["uv"]}, where)
         assert facts(trial.log())["uv"] == ["0", "2"]
 
+    @pytest.mark.requirement("X16")
+    def test_it_installs_the_version_that_is_asked_for_or_nothing(self, sandbox: Sandbox) -> None:
+        """No other version stands in."""
+        trial = TrialRepository(sandbox, "uv-version")
+        trial.steps({"uses": PINS["uv"], "with": {"version": KNOWN["newest"]}}, {"run": "uv --version"})
+        assert f"uv {KNOWN['newest']}" in trial.log()
+        trial.steps({"uses": PINS["uv"], "with": {"version": "0.12.3"}})
+        assert "Could not find artifact for version 0.12.3" in trial.log(conclusion="failure")
+
+    @pytest.mark.requirement("X16")
+    @pytest.mark.parametrize("checksum", ["", "0" * 64, KNOWN["checksums"]["x86_64-unknown-linux-gnu"]])
+    def test_the_checksum_decides(self, sandbox: Sandbox, checksum: str) -> None:
+        """That of the workflow, or without it the one that the action knows."""
+        trial = TrialRepository(sandbox, f"uv-sum-{checksum[:4]}")
+        right = checksum != "0" * 64
+        trial.steps({"uses": PINS["uv"], "with": {"version": KNOWN["newest"], "checksum": checksum}})
+        log = trial.log(conclusion="success" if right else "failure")
+        assert ("did not match" in log) is not right
+
+    @pytest.mark.requirement("X16")
+    def test_another_archive_is_refused(self, sandbox: Sandbox) -> None:
+        """Whatever the mirror serves, its digest decides."""
+        trial = TrialRepository(sandbox, "uv-corrupted")
+        sandbox.fault("corrupt", host=MIRROR_HOST, times=1)
+        trial.steps({"uses": PINS["uv"], "with": {"version": KNOWN["newest"]}})
+        assert "did not match" in trial.log(conclusion="failure")
+
+    def test_without_the_mirror_it_asks_github(self, sandbox: Sandbox) -> None:
+        """The mirror is no single point of failure."""
+        trial = TrialRepository(sandbox, "uv-mirror")
+        before = len(sandbox.journal())
+        sandbox.fault("status", host=MIRROR_HOST, times=1)
+        trial.steps({"uses": PINS["uv"]})
+        trial.log()
+        archives = [e["host"] for e in sandbox.journal()[before:] if e["path"].endswith(".tar.gz")]
+        assert archives == [MIRROR_HOST, "github.com"]
+
     def test_python_that_is_here(self, sandbox: Sandbox) -> None:
         """`python-version` becomes UV_PYTHON."""
         trial = TrialRepository(sandbox, "uv-here")
@@ -410,6 +451,14 @@ class TestPublish:
         asked = [entry["path"] for entry in sandbox.journal()[before:]]
         assert not [path for path in asked if "oidc" in path or "idtoken" in path]
         assert [path for path in asked if path.startswith("/legacy")]
+
+    @pytest.mark.requirement("X16")
+    def test_it_asks_the_hosts_of_sigstore(self) -> None:
+        """Those of the settings that sigstore brings along."""
+        config = ClientTrustConfig.production(offline=True).signing_config
+        clients: list[Any] = [config.get_fulcio(), *config.get_tlogs(), *config.get_tsas()]
+        urls = [DEFAULT_TUF_URL, *(client.url for client in clients)]
+        assert {urlsplit(url).hostname for url in urls} == set(SIGSTORE_HOSTS)
 
     @pytest.mark.requirement("X5")
     def test_upload(self, sandbox: Sandbox) -> None:

@@ -146,6 +146,7 @@ def pins_changed(folder: Path) -> None:
     """The template's pins change, one by a major version, and one is new."""
     edit(folder / "extensions/pins/action.yml", r"(actions/checkout)@\S+ # v\S+", rf"\1@{'8' * 40} # v8.0.0")
     edit(folder / "extensions/pins/requirements.txt", r"^(ruff|uv|pytest)==.*$", r"\1==99.0.0")
+    edit(folder / "extensions/pins/action.yml", r"checksum: .*", f"checksum: {'9' * 64} # v99.0.0")
     append(folder / "extensions/pins/requirements.txt", "typos==1.2.3\n")
     append(folder / SCRIPTS / "settings.toml.jinja", "spelling = [\"typos=={= pins['typos'] =}\"]\n")
 

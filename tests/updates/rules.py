@@ -26,6 +26,8 @@ PACKAGES: tuple[dict[str, Any], ...] = (
     {"adopted": True, "ci_commands": ["make check"], "project_folder": "packages/demo"},
 )
 PIN = re.compile(r"(?<=@)[0-9a-f]{40} # v\S+|(?<=version: \")[0-9.]+(?=\")")
+# One pin with the version of uv above it: the two move together.
+CHECKSUM = re.compile(r"(?<=\")\n +checksum: [0-9a-f]{64} # v\S+$", re.MULTILINE)
 PLACE = re.compile(r"(?:# |<!-- )(?:Your own|Names of your own) |^ +# updates leave them alone\.$")
 OUTSIDE = (
     "project_name",
@@ -47,7 +49,7 @@ def is_templates(path: str) -> bool:
 
 def lines_of(content: bytes) -> list[str]:
     """Lines of a file, with all pins alike."""
-    return [PIN.sub("PIN", line) for line in content.decode().splitlines()]
+    return [PIN.sub("PIN", line) for line in CHECKSUM.sub("", content.decode()).splitlines()]
 
 
 def anchors(content: bytes) -> Iterator[tuple[str, ...]]:
@@ -139,6 +141,8 @@ def loose_pins(content: bytes) -> list[str]:
     lines = ["", *lines_of(content), ""]
     loose = []
     for number, line in enumerate(lines):
+        if "checksum:" in line:
+            loose.append(f"no version: {line.strip()}")
         if "PIN" not in line:
             continue
         step = next(

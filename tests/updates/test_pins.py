@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 BESIDE = ".copier-answers.release.yml"  # where another template has made the repository
 OTHER_TEMPLATE = "_commit: v9\n_src_path: gh:octo-org/other\nstored_pins:\n  ruff: 0.0.1\n"
-OLD = {"actions/checkout": f"{'1' * 40} # v1.0.0", "uv": "0.1.0", "ruff": "0.1.0", "pytest": "1.0.0"}
+OLD = {
+    "actions/checkout": f"{'1' * 40} # v1.0.0",
+    "uv": "0.1.0",
+    "uv-checksum": "1" * 64,
+    "ruff": "0.1.0",
+    "pytest": "1.0.0",
+}
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +80,14 @@ def test_one_command_brings_the_pins_that_are_newer(
     workflows = b"".join(content for path, content in found.items() if path.startswith(".github/workflows"))
     assert set(re.findall(rb"checkout@(.*)", workflows)) == {newest["actions/checkout"].encode()}
     assert set(re.findall(rb'version: "([0-9.]+)"', workflows)) == {newest["uv"].encode()}
+    checksums = set(re.findall(rb"checksum: ([0-9a-f]+ # v[0-9.]+)", workflows))
+    assert checksums == {f"{newest['uv-checksum']} # v{newest['uv']}".encode()}
+    assert newest["uv-checksum"] == "9" * 64
     assert set(re.findall(rb"(?:ruff|pytest)==([0-9.]+)", found["pyproject.toml"])) == {b"99.0.0", b"999.0"}
-    assert stored_answers(package)["stored_pins"]["actions/checkout"] == newest["actions/checkout"]
+    stored = stored_answers(package)["stored_pins"]
+    assert {name: stored[name] for name in OLD if name != "pytest"} == {
+        name: newest[name] for name in OLD if name != "pytest"
+    }
     commit_all(package, "chore: newer pins")
     assert cli.main(["pins", str(package)]) == 0
     assert "Nothing to do" in capsys.readouterr().out

@@ -985,27 +985,36 @@ def pinned_actions(workflow: Workflow, context: Context) -> Iterator[str]:
 @rule(
     "pinned-uv",
     "Pinned uv",
-    why="The newest uv of the day of a release is one that nobody has tried it with.",
-    fix="`version:` with a full version at every astral-sh/setup-uv, in each job that runs a release script",
-    good="the same version everywhere",
+    why="The newest uv of the day of a release is one that nobody has tried it with; one that setup-uv has no"
+    " checksum of is not verified.",
+    fix="`version:` at every astral-sh/setup-uv, in each job that runs a release script, with its `checksum:`"
+    f" in each job on {RUNNER}: `uv run .github/release/tool.py pins` moves both",
+    good="the same version everywhere, with its checksum",
     adopted=True,
 )
 def pinned_uv(workflow: Workflow, context: Context) -> Iterator[str]:
-    """Every job that runs a script has uv, in one version."""
-    versions = set()
+    """Every job that runs a script has uv, in one version, with its checksum where the system is known."""
+    versions, checksums = set(), set()
     for place, read in rendered(workflow, context):
-        has = {
-            job: str((s.get("with") or {}).get("version", "")) for job, s in read.using("astral-sh/setup-uv")
-        }
-        for job in read.jobs:
-            if read.scripts(job) and job not in has:
-                yield f"{place}{job} does not install uv"
-            elif job in has and not re.fullmatch(r"\d+\.\d+\.\d+", has[job]):
+        has = {job: step.get("with") or {} for job, step in read.using("astral-sh/setup-uv")}
+        for job, inputs in has.items():
+            version, checksum = str(inputs.get("version", "")), str(inputs.get("checksum", ""))
+            versions.add(version)
+            checksums |= {checksum} - {""}
+            if not re.fullmatch(r"\d+\.\d+\.\d+", version):
                 yield f"{place}{job} installs any uv"
-            elif job in has:
-                versions.add(has[job])
-    if len(versions) > 1:
-        yield f"uv is installed in the versions {', '.join(sorted(versions))}"
+            if read.jobs[job].get("runs-on") == RUNNER and not re.fullmatch(r"[0-9a-f]{64}", checksum):
+                yield f"{place}{job} has no checksum of uv"
+        yield from (
+            f"{place}{job} does not install uv" for job in read.jobs if read.scripts(job) and job not in has
+        )
+        for found in re.finditer(r"checksum:\s*[\"']?[0-9a-f]{64}[\"']?\s+#\s*v(\S+)", read.text):
+            if found[1] not in versions:
+                yield f"{place}a checksum is of uv {found[1]}"
+    if len(versions - {""}) > 1:
+        yield f"uv is installed in the versions {', '.join(sorted(versions - {''}))}"
+    if len(checksums) > 1:
+        yield "uv is installed with more than one checksum"
 
 
 @rule(

@@ -22,19 +22,27 @@ if TYPE_CHECKING:
 
 ACTIONS, TOOLS = "extensions/pins/action.yml", "extensions/pins/requirements.txt"
 PINNED = ("pyproject.toml", ".pre-commit-config.yaml", ".github/workflows/*.yml", ".github/workflows/*.yaml")
+CHECKSUM_OF_UV = "uv-checksum"
 # How the template's two files write a pin; copier.yml reads them with the same expressions.
 LISTED_ACTION = re.compile(r"uses: ([\w.-]+/[\w.-]+)@([0-9a-f]{40} # v[0-9][0-9.]*)$", re.MULTILINE)
+LISTED_CHECKSUM = re.compile(r"checksum: ([0-9a-f]{64} # v[0-9.]+)$", re.MULTILINE)
 LISTED_TOOL = re.compile(r"^([a-z][a-z-]*)==([0-9]+(?:\.[0-9]+)*)$", re.MULTILINE)
-# How a package writes it: an action, a requirement, and the input of setup-uv.
+# How a package writes it: an action, a requirement, and the inputs of setup-uv.
 ACTION = re.compile(r"(?P<before>uses: (?P<name>[\w.-]+/[\w.-]+)@)(?P<pin>[0-9a-f]{40} # v\S+)")
 TOOL = re.compile(r"(?P<before>\b(?P<name>[a-z][a-z-]*)(?:\[[\w,-]+\])?==)(?P<pin>[0-9]+(?:\.[0-9]+)+)")
 UV = re.compile(
     r"(?P<before>uses: astral-sh/setup-(?P<name>uv)@\S+ # \S+\n +with:\n +version: \")(?P<pin>[0-9.]+)"
 )
-# How the answers file stores it, in any quotes.
+CHECKSUM = re.compile(r"(?P<before>\bchecksum: )(?P<pin>[0-9a-f]{64} # v[0-9.]+)")
+# How the answers file stores it, in any quotes; the checksum right below uv, without its version.
 ANSWER = re.compile(
     r"^(?P<before> +(?P<name>[\w./-]+): )(?P<q>['\"]?)(?P<pin>(?:[0-9a-f]{40} # v)?[0-9][0-9.]*)(?P=q)"
     r"(?=\r?$)",
+    re.MULTILINE,
+)
+STORED_UV = re.compile(
+    r"^(?P<before> +uv: )['\"]?(?P<pin>[0-9.]+)['\"]?"
+    r"(?P<between>\r?\n +uv-checksum: )['\"]?[0-9a-f]{64}['\"]?(?=\r?$)",
     re.MULTILINE,
 )
 
@@ -64,6 +72,7 @@ def renew_pins(root: Path) -> list[str]:
     """
     answers = recorded_template(root)
     newest = newest_pins(answers.url)
+    checksum = newest.get(CHECKSUM_OF_UV, "")
     changed: set[str] = set()
 
     def renewed(match: re.Match[str]) -> str:
@@ -77,8 +86,19 @@ def renew_pins(root: Path) -> list[str]:
         pin = newest.get(match["name"], "")
         return match["before"] + json.dumps(pin) if is_newer(pin, match["pin"]) else match[0]
 
+    def renewed_checksum(match: re.Match[str]) -> str:
+        return match["before"] + checksum if is_newer(checksum, match["pin"]) else match[0]
+
+    def renewed_together(match: re.Match[str]) -> str:
+        if not is_newer(checksum, match["pin"]):
+            return match[0]
+        digest, _, version = checksum.partition(" # v")
+        return match["before"] + json.dumps(version) + match["between"] + json.dumps(digest)
+
     for path in sorted(path for pattern in PINNED for path in root.glob(pattern) if not path.is_symlink()):
         rewrite(path, renewed, (ACTION, TOOL, UV))
+        rewrite(path, renewed_checksum, (CHECKSUM,))
+    rewrite(answers.path, renewed_together, (STORED_UV,))
     rewrite(answers.path, renewed_answer, (ANSWER,))
     return sorted(changed)
 
@@ -95,7 +115,8 @@ def rewrite(path: Path, renewed: Callable[[re.Match[str]], str], patterns: Itera
 def newest_pins(url: str) -> dict[str, str]:
     """The pins of the template's newest release, or of its default branch while it has no release."""
     files = read_files(url, newest_release(url), (ACTIONS, TOOLS))
-    return dict(LISTED_ACTION.findall(files[ACTIONS]) + LISTED_TOOL.findall(files[TOOLS]))
+    checksums = [(CHECKSUM_OF_UV, pin) for pin in LISTED_CHECKSUM.findall(files[ACTIONS])]
+    return dict(LISTED_ACTION.findall(files[ACTIONS]) + LISTED_TOOL.findall(files[TOOLS]) + checksums)
 
 
 def is_newer(pin: str, than: str) -> bool:
