@@ -70,7 +70,7 @@ def bump_answers(package: Path) -> None:
     """What some do with Renovate: the stored pins move along."""
     path = package / ".copier-answers.yml"
     edit(path, r"^(    [\w-]+/[\w-]+): '[0-9a-f]{40} # v[^']+'", rf"\1: '{BUMPED}'")
-    edit(path, r"^    (ruff|mypy|coverage|pytest|uv): [0-9.]+$", r"    \1: '99.1'")
+    edit(path, r"^    (ruff|mypy|coverage|pytest): [0-9.]+$", r"    \1: '99.1'")
 
 
 def add_job(package: Path) -> None:
