@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "check that the repository is ready for releases",
     "release": "release a version, or go on with a release that has begun",
     "rehearse": "carry out a release on this machine, all but its uploads",
+    "notes": "show the notes and the version of the next release",
     "status": "show the state of a release, and what to do next",
     "watch": "look for what the release workflow did not make",
     "reproduce": "build a release again and compare it with what is served",

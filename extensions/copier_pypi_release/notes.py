@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 UNRELEASED = re.compile(r"\[?unreleased\]?\b.*", re.IGNORECASE)
 VERSION = re.compile(r"\[?v?([^\s\]()]+)")  # as the gate reads a heading
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+FRAGMENTS, OWN_FILES = "changelog.d", ("_", ".", "README")  # those that are no fragments
 LEVEL = 2  # of the headings of versions
 
 
@@ -77,6 +78,8 @@ def roll(project: Path, settings: Settings, version: Version, today: dt.date) ->
     if version in {version_in(title) for _, title in headings(text)}:
         return False
     if settings.release_notes == "towncrier":
+        if all(path.name.startswith(OWN_FILES) for path in (project / FRAGMENTS).glob("*")):
+            return False  # it would write that there are no significant changes
         command = ("uv", "tool", "run", "--quiet", towncrier(project), "build", "--yes")
         run(*command, "--version", str(version), "--date", today.isoformat(), cwd=project)
         return True
@@ -129,13 +132,28 @@ def towncrier(project: Path) -> str:
     return "towncrier"
 
 
-def nothing_to_release(settings: Settings, newest: Version | None) -> ReleaseError:
+class NoNotesError(ReleaseError):
+    """No notes wait for a version."""
+
+
+def where_to_write(settings: Settings) -> str:
+    """Where a change brings its notes, in words."""
+    return {
+        "git-cliff": "a commit feat:, fix:, migration: or known-issue: that says what users will notice",
+        "towncrier": "a news fragment changelog.d/ISSUE.KIND.md that says what users will notice",
+    }.get(
+        settings.release_notes,
+        f"an entry below the next version, or 'Unreleased', in {settings.changelog}",
+    )
+
+
+def nothing_to_release(settings: Settings, newest: Version | None) -> NoNotesError:
     """The error where no notes wait for a version."""
     where = {
         "git-cliff": "no commit since then is a feat:, fix:, migration: or known-issue:",
         "towncrier": "changelog.d/ has no fragment",
     }.get(settings.release_notes, f"the section 'Unreleased' of {settings.changelog} is missing or empty")
-    return ReleaseError(
+    return NoNotesError(
         f"There is nothing to release{f' after {newest}' if newest else ''}: {where}",
         expected="notes of what users will notice",
         fix="write them, commit, then run this again",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from release_lib.step import FOREIGN, ReleaseError, git
 
 from copier_pypi_release.next_version import History, Suggestion, suggest
-from copier_pypi_release.notes import headings, newest_section, nothing_to_release, roll
+from copier_pypi_release.notes import NoNotesError, headings, newest_section, nothing_to_release, roll
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,8 @@ class Workbench:
         folder: An empty folder.
         root: The clone that it is made from; nothing is changed there.
         settings: The settings of the package.
-        branch: The branch that is released.
+        branch: The branch that is released; empty if none is checked out.
+        commit: The commit that is released.
 
     Attributes:
         source: The clone.
@@ -57,7 +58,9 @@ class Workbench:
         notes: Where the notes are.
     """
 
-    def __init__(self, folder: Path, root: Path, settings: Settings, branch: str) -> None:
+    def __init__(
+        self, folder: Path, root: Path, settings: Settings, branch: str, commit: str = "HEAD"
+    ) -> None:
         self.settings = settings
         self.source, self.dist = folder / "source", folder / "dist"
         self.checksums, self.notes = folder / "SHA256SUMS", folder / "release-notes.md"
@@ -73,7 +76,7 @@ class Workbench:
             "+refs/remotes/origin/*:refs/remotes/origin/*",
             cwd=self.source,
         )
-        head = git("-C", root, "rev-parse", "HEAD")
+        head = git("-C", root, "rev-parse", "--verify", f"{commit}^{{commit}}")
         git("checkout", "--quiet", "--detach", head, cwd=self.source)
         self._branch = branch
         self._start = head
@@ -113,6 +116,7 @@ class Workbench:
         """Write the notes of a version, commit and tag as a release does; return the notes.
 
         Raises:
+            NoNotesError: There are none.
             ReleaseError: The gate would stop the release.
         """
         tag = self.settings.tag(version)
@@ -121,10 +125,17 @@ class Workbench:
             git("add", "--all", cwd=self.source)
             git(*UNSIGNED, "commit", "--quiet", "--message", f"Release notes of {version}", cwd=self.source)
         # As if the branch were pushed, which a release does first.
-        git("update-ref", f"refs/remotes/origin/{self._branch}", "HEAD", cwd=self.source)
+        if self._branch:
+            git("update-ref", f"refs/remotes/origin/{self._branch}", "HEAD", cwd=self.source)
         git(*UNSIGNED, "tag", "--force", "--annotate", tag, "--message", tag, cwd=self.source)
         try:
             self.script("release_notes.py", tag, "--output", self.notes)
+        except ReleaseError as error:
+            if error.problem.startswith("There are no release notes"):
+                raise NoNotesError(
+                    error.problem, expected=error.expected, fix=error.fix, see=error.see
+                ) from error
+            raise
         finally:
             git("tag", "--delete", tag, cwd=self.source)
         return self.notes.read_text(encoding="utf-8").strip()
@@ -143,10 +154,8 @@ class Workbench:
         trial = suggest(history, (), today).version
         try:
             notes = self.prepare(trial, today)
-        except ReleaseError as error:
-            if error.problem.startswith("There are no release notes"):
-                raise nothing_to_release(self.settings, newest) from error
-            raise
+        except NoNotesError as error:
+            raise nothing_to_release(self.settings, newest) from error
         sections = [title for _, title in headings(notes, SECTION)]
         return suggest(history, sections, today, pre=pre)
 
@@ -164,10 +173,10 @@ class Workbench:
 
 
 @contextlib.contextmanager
-def workbench(root: Path, settings: Settings, branch: str) -> Iterator[Workbench]:
+def workbench(root: Path, settings: Settings, branch: str, commit: str = "HEAD") -> Iterator[Workbench]:
     """A workbench that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="release-", ignore_cleanup_errors=True) as folder:
-        yield Workbench(Path(folder), root, settings, branch)
+        yield Workbench(Path(folder), root, settings, branch, commit)
 
 
 def environment(tag: str = "") -> dict[str, str]:

@@ -385,13 +385,20 @@ def test_a_start_by_hand_from_another_branch(ready: Maintainer) -> None:
 
 @pytest.mark.requirement("X4")
 def test_a_pull_request_from_a_fork(ready: Maintainer) -> None:
-    """A fork's pull request runs CI alone, without a token that may write or prove an identity."""
-    ready.shell("git switch --quiet --create outside", "git push --quiet origin outside")
+    """A fork's pull request runs CI alone, and may write nothing; CI says that it brings no notes."""
+    ready.shell("git switch --quiet --create outside")
+    ready.shell("echo '# More.' >> src/demo_pkg/__init__.py && git commit --quiet --all --message fix:x")
+    ready.shell("git push --quiet origin outside")
     before = len(ready.sandbox.github.runs(REPOSITORY))
     ready.sandbox.github.pull_request(REPOSITORY, "outside", fork=True)
     ready.wait()
     new = ready.sandbox.github.runs(REPOSITORY)[before:]
     assert {run["name"] for run in new} == {"CI"}
+    (notes,) = (job for job in new[0]["jobs"] if job["key"] == "notes")
+    assert "## The next release would be demo-pkg 0.1.0" in notes["summary"]
+    assert notes["conclusion"] == "failure"
+    assert "The change of src/demo_pkg/__init__.py brings no release notes" in notes["log"]
+    assert new[0]["results"]["ci"]["result"] == "success"  # it holds nothing up
     assert not ready.sandbox.github.runs(REPOSITORY, workflow="release.yml")
 
 
