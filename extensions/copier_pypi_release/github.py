@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
+import requests.auth
 from release_lib.step import ReleaseError, run
 
 if TYPE_CHECKING:
@@ -78,6 +79,22 @@ def find_token() -> str:
         ) from error
 
 
+class Bearer(requests.auth.AuthBase):
+    """A token in a request. As a header alone it would give way to a ~/.netrc.
+
+    Args:
+        token: The token.
+    """
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put it in."""
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
 class GitHub:
     """A repository on GitHub, as one login sees it.
 
@@ -94,10 +111,10 @@ class GitHub:
         self._session.headers.update(
             {
                 "Accept": "application/vnd.github+json",
-                "Authorization": f"Bearer {token}",
                 "X-GitHub-Api-Version": "2022-11-28",
             }
         )
+        self._session.auth = Bearer(token)
 
     def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401  (JSON)
         """The JSON at a path, or None where GitHub has nothing.
@@ -108,7 +125,17 @@ class GitHub:
         answer = self._request("GET", path, params=query)
         if answer.status_code == requests.codes.gone:  # switched off, as issues can be
             raise self._refused(answer, "GET", path)
-        return answer.json() if answer.ok else None
+        if not answer.ok:
+            return None
+        try:
+            return answer.json()
+        except ValueError as error:  # of a proxy, or a network that wants a login
+            raise ReleaseError(
+                f"GitHub's answer to {path or self.repository} is not JSON: {answer.text[:60]!r}",
+                expected="an answer of api.github.com",
+                fix="see https://www.githubstatus.com and your network, then run this again",
+                see=SEE,
+            ) from error
 
     def get_all(self, path: str, key: str = "", **query: str | int) -> list[Any]:
         """All entries of a list, page by page; empty if there is no such list.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from copier_pypi_release.github import GitHub, GitHubError
+from release_lib.step import ReleaseError
 
 from commands.local_github import Bench, bench
 
@@ -84,3 +85,28 @@ def test_a_refusal_does_not_show_the_token(desk: Bench) -> None:
     with pytest.raises(GitHubError) as error:
         GitHub("demo-pkg/demo-pkg", token).get("rulesets")
     assert token not in json.dumps(error.value.lines)
+
+
+@pytest.mark.requirement("X3")
+def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login me password of-something-else\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    sent: list[requests.PreparedRequest] = []
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, b"{}"  # noqa: SLF001
+    monkeypatch.setattr(requests.Session, "send", lambda _, request, **__: sent.append(request) or answer)
+    GitHub("demo-pkg/demo-pkg", "ghp_token").get("rulesets")
+    assert [request.headers["Authorization"] for request in sent] == ["Bearer ghp_token"]
+
+
+@pytest.mark.parametrize("body", [b"<html>Log in to this network</html>", b"", b'{"cut', b"\xff\xfe"])
+def test_an_answer_that_is_no_json_is_named(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, body  # noqa: SLF001
+    monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
+    with pytest.raises(ReleaseError, match="GitHub's answer to rulesets is not JSON"):
+        desk.github.client.get("rulesets")
