@@ -96,7 +96,12 @@ def test_a_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.
     sent: list[requests.PreparedRequest] = []
     answer = requests.Response()
     answer.status_code, answer._content = 200, b"{}"  # noqa: SLF001
-    monkeypatch.setattr(requests.Session, "send", lambda _, request, **__: sent.append(request) or answer)
+
+    def send(_: requests.Session, request: requests.PreparedRequest, **__: Any) -> requests.Response:  # noqa: ANN401
+        sent.append(request)
+        return answer
+
+    monkeypatch.setattr(requests.Session, "send", send)
     GitHub("demo-pkg/demo-pkg", "ghp_token").get("rulesets")
     assert [request.headers["Authorization"] for request in sent] == ["Bearer ghp_token"]
 
