@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Settings:
             return None  # it does not start the release workflow: the prefix, then a digit
         try:
             return Version(rest)
-        except InvalidVersion:
+        except ValueError:
             return None
 
     def publish_command(self, tag: str, version: Version, tags: Iterable[str]) -> str:
@@ -116,7 +116,7 @@ def read_tag(tag: str, settings: Settings) -> Version:
         )
     try:
         version = Version(spelled)
-    except InvalidVersion as error:
+    except ValueError as error:
         raise ReleaseError(
             f"{spelled!r} in the tag {tag!r} is not a version (PEP 440)",
             expected=f"a version after {settings.tag_prefix!r}, as in {settings.tag('1.2.3')}",
@@ -145,7 +145,7 @@ def version_at_end(tag: str) -> str:
     for start in range(len(tag)):
         try:
             return Version(tag[start:]).public
-        except InvalidVersion:
+        except ValueError:
             continue
     return "1.2.3"
 
