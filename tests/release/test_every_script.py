@@ -76,6 +76,7 @@ def is_script(module: str) -> bool:
 
 
 SCRIPTS = [module for module in MODULES if is_script(module)]
+ASKED_FOR = {"announce"}  # not in a package with default answers
 STEPS = [script for script in SCRIPTS if script != "tool"]  # what a workflow runs
 
 
@@ -131,7 +132,8 @@ def references(module: str) -> Iterator[str]:
 def test_the_folder_stays_small_enough_to_review(default_package: Path) -> None:
     files = [path for path in (default_package / ".github/release").rglob("*") if path.is_file()]
     assert len(files) <= 22
-    assert sum(len(source(module).splitlines()) for module in MODULES) <= 2400
+    scripts = [path for path in files if path.suffix == ".py"]
+    assert sum(len(path.read_text(encoding="utf-8").splitlines()) for path in scripts) <= 2400
 
 
 @pytest.mark.requirement("B9")
@@ -220,7 +222,8 @@ def test_what_is_no_script_has_no_metadata(module: str) -> None:
 @pytest.mark.requirement("S3", "X11")
 @pytest.mark.parametrize("script", STEPS)
 def test_help_is_shown_by_the_script_as_a_workflow_runs_it(script: str, default_package: Path) -> None:
-    path = default_package / ".github/release" / f"{script}.py"
+    folder = FOLDER if script in ASKED_FOR else default_package / ".github/release"
+    path = folder / f"{script}.py"
     done = subprocess.run(
         ["uv", "run", "--no-config", "--quiet", str(path), "--help"],
         check=False,
@@ -298,6 +301,7 @@ def attempts(script: str, files: list[Path]) -> list[list[str | Path]]:
         "check_index": of_index,
         "verify_index": of_index,
         "draft_release": [["v1.0", "--checksums", path, "--notes", path] for path in files],
+        "announce": [["v1.0"]],
         "report_outcome": [["v1.0"]],
     }
     return by_script[script]

@@ -38,6 +38,8 @@ RIGHTS: dict[str, dict[str, str]] = {
     "publish-pypi": {},
     "github-release": {"contents": "write"},
     "report": {"contents": "read", "issues": "write"},
+    "announce-review": READ,
+    "announce": {"actions": "read", "contents": "read"},
 }
 # Functions that let a job run although one that it needs has failed.
 BYPASS = re.compile(r"\b(?:always|failure|cancelled)\s*\(")
@@ -51,6 +53,7 @@ COMPARING = {  # scripts that compare what they get with what was built
     "run_checks.py",
     "verify_index.py",
 }
+WEBHOOK = "${{ secrets.RELEASE_WEBHOOK }}"  # the one secret, of the jobs that tell people
 BUILT, BUILT_HERE = "${{ needs.build.outputs.hashes }}", "${{ steps.build.outputs.hashes }}"
 SKIPPED_WITH_CI = "needs.gate.outputs.ci != 'passed'"
 ON_ONE_SYSTEM = f"matrix.os == '{RUNNER}'"
@@ -302,9 +305,9 @@ def fork_guard(workflow: Workflow, context: Context) -> Iterator[str]:
             yield f"{named[0]} compares the repository with a name, and is skipped after a renaming"
         else:
             yield f"{job} runs in forks too"
-    last = workflow.jobs.get("report") if context.settings else None
-    if last and "!github.event.repository.fork" not in condition(last.get("if")):
-        yield "report runs in forks too"
+    for job in {"announce", "report"} & set(workflow.jobs) if context.settings else ():
+        if "!github.event.repository.fork" not in condition(workflow.jobs[job].get("if")):
+            yield f"{job} runs in forks too"
 
 
 @rule(
@@ -467,9 +470,14 @@ def tokens(workflow: Workflow, context: Context) -> Iterator[str]:
 def _tokens_of(workflow: Workflow) -> Iterator[str]:
     own = "${{ github.token }}"
     suspicious = re.compile(r"\bsecrets\b|github\.token|GITHUB_TOKEN")
-    yield from (
-        f"{text} is used" for text in set(texts(workflow.data)) if suspicious.search(text) and text != own
-    )
+    used = [text for text in texts(workflow.data) if suspicious.search(text) and text != own]
+    for job in {"announce", "announce-review"} & set(
+        workflow.jobs
+    ):  # no identity, nothing of the package runs
+        for script in workflow.scripts(job):
+            if script.name == "announce.py" and (script.step.get("env") or {}).get("WEBHOOK") == WEBHOOK:
+                used.remove(WEBHOOK)
+    yield from (f"{text} is used" for text in sorted(set(used)))
     shared = [{k: v for k, v in workflow.data.items() if k != "jobs"}]
     shared += [{k: v for k, v in job.items() if k != "steps"} for job in workflow.jobs.values()]
     if any(own in texts(part) for part in shared):
@@ -479,7 +487,7 @@ def _tokens_of(workflow: Workflow) -> Iterator[str]:
             env = step.get("env") or {}
             names = [name for name, value in env.items() if value == own]
             calls = re.search(
-                r"(ci_verdict|draft_release|report_outcome)\.py|tool\.py", str(step.get("run", ""))
+                r"(announce|ci_verdict|draft_release|report_outcome)\.py|tool\.py", str(step.get("run", ""))
             )
             rest = {k: v for k, v in step.items() if k != "env"}
             if (names and not (calls and names == ["GH_TOKEN"])) or own in texts(rest):
