@@ -266,7 +266,7 @@ def test_what_an_index_lists(network: Network, package: Settings) -> None:
         if isinstance(served, dict):
             found = index.compare({WHEEL: HASH}, served)
             if found.state is index.State.IDENTICAL:
-                assert [(p.filename, (p.digests or {})["sha256"]) for p in served.values()] == [(WHEEL, HASH)]
+                assert [(p.filename, p.sha256) for p in served.values()] == [(WHEEL, HASH)]
 
     try_one()
     tally.report("lists of an index", 300)
@@ -277,7 +277,7 @@ def test_what_an_index_says_of_a_publisher(network: Network, package: Settings) 
     """Nobody is taken for the right publisher who is not named so."""
     tally, expected = Tally(), index.expected_publisher(package, "pypi")
     network.answer = (200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, json.dumps(PAGE).encode())
-    (file,) = index.files_of(index.INDEXES["pypi"], package.distribution)
+    (file,) = index.page_of(index.INDEXES["pypi"], package.distribution).files
 
     @EFFORT
     @given(broken(PROVENANCE), st.sampled_from([200, 200, 200, 404, 500]))

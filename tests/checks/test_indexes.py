@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,6 @@ import requests
 from copier_pypi_release import watching
 from copier_pypi_release.checks import Finding, Result, examine, indexes
 from copier_pypi_release.checks.context import read_context
-from pypi_simple import NoSuchProjectError
 from release_lib import index
 
 if TYPE_CHECKING:
@@ -48,15 +48,15 @@ def checked(
     """
     asked = []
 
-    def files_of(where: index.Index, project: str) -> list[File]:
+    def page_of(where: index.Index, project: str) -> SimpleNamespace:
         asked.append(where.title)
         if where.title == "TestPyPI":
-            raise NoSuchProjectError(project, where.simple)
+            raise index.NoProjectError(project)
         if isinstance(files, Exception):
             raise files
-        return files
+        return SimpleNamespace(files=files)
 
-    patch.setattr(index, "files_of", files_of)
+    patch.setattr(index, "page_of", page_of)
     known = [index.Publisher("GitHub", **{k: v or "" for k, v in publisher.items()})] if publisher else []
     patch.setattr(index, "publishers_of", lambda _: known)
     context = read_context(package, package, lambda _: pytest.fail("GitHub was asked"))
@@ -152,7 +152,7 @@ def test_an_index_that_is_away_fails_nothing(
 
 
 def test_offline_no_index_is_asked(default_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "files_of", None)
+    monkeypatch.setattr(index, "page_of", None)
     found = examine(read_context(default_package, default_package), indexes.CHECKS)
     assert {f.result for f in found} == {Result.UNKNOWN}
     assert all(f.cause for f in found)

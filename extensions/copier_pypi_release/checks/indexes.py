@@ -51,12 +51,11 @@ def _silent(reason: str) -> CheckSkipped:
 
 def _ask(context: Context, key: str) -> list[Any] | CheckSkipped | None:
     import requests  # noqa: PLC0415  (see `index`)
-    from pypi_simple import NoSuchProjectError  # noqa: PLC0415
-    from release_lib.index import files_of  # noqa: PLC0415
+    from release_lib.index import NoProjectError, page_of  # noqa: PLC0415
 
     try:
-        return files_of(index(key), context.distribution)
-    except NoSuchProjectError:
+        return page_of(index(key), context.distribution).files
+    except NoProjectError:
         return None
     except requests.ConnectionError:
         return _silent(f"{TITLES[key]} could not be reached")
