@@ -25,7 +25,7 @@ OWN = "build-constraints-own.txt"
 HEAD = "# What this package builds with. It is yours: no update changes it; `tool.py pins` renews it.\n"
 BLOCK = re.compile(r"^([A-Za-z0-9][\w.-]*)==(?:.*\\\n)*.*\n", re.MULTILINE)  # a requirement and its hashes
 USUAL = ("setuptools>=40.8",)  # without a build table: PEP 518
-MISSING = re.compile(r"following requirement is not pinned: ([\w.-]+)|(?:provided for|unpinned): ([\w.-]+)")
+UNPINNED = re.compile(r"--require-hashes.*?found: `?([A-Za-z0-9][\w.-]*)")  # as uv says it
 
 
 def covers(constraints: Path, requires: Iterable[str]) -> bool:
@@ -64,6 +64,11 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
         HEAD + "".join(block[0] for block in BLOCK.finditer(f"{text}\n")), encoding="utf-8", newline="\n"
     )
     return path
+
+
+def unpinned_in(problem: str) -> list[str]:
+    """The requirement that a build wanted and no constraint pins, from what uv said."""
+    return UNPINNED.findall(problem)
 
 
 def _name(line: str) -> str:

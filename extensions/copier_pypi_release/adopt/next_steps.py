@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def next_steps(
-    repository: Repository, choice: Choice, answers: dict[str, Any], version: Version
+    repository: Repository, choice: Choice, answers: dict[str, Any], version: Version | None
 ) -> list[str]:
     """What a person must still do, in order, each with its reason and its command.
 
@@ -25,7 +25,7 @@ def next_steps(
         repository: What the repository says about itself.
         choice: Which publishing job was replaced.
         answers: The answers for the template.
-        version: The version that the project had.
+        version: The version that the project had written down.
     """
     secrets = sorted({s for job in choice.own for s in job.secrets if s != "GITHUB_TOKEN"})
     slug = f"{answers['repository_owner']}/{answers['repository_name']}"
@@ -61,7 +61,7 @@ def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]
     return [first, f"Register the publisher on PyPI ({why}): {values}, environment {pypi}."]
 
 
-def _first_release(repository: Repository, version: Version) -> list[str]:
+def _first_release(repository: Repository, version: Version | None) -> list[str]:
     """What the next release needs."""
     steps = []
     name, tags = repository.changelog or "CHANGELOG.md", repository.tags
@@ -77,7 +77,7 @@ def _first_release(repository: Repository, version: Version) -> list[str]:
             f"{', '.join(tags.off_branch)} are not. To switch it on: "
             f"{_update(repository)} --data release_branches={repository.default_branch}"
         )
-    if not version.is_devrelease and (tags.newest is None or tags.newest < version):
+    if version and not version.is_devrelease and (tags.newest is None or tags.newest < version):
         steps.append(
             f"The version was {version}, and no tag says so: the next tag must be higher "
             f"({tags.prefix}X with X > {version})."

@@ -13,6 +13,7 @@ from copier_pypi_release.adopt.convert.conversion import Conversion, Project
 from copier_pypi_release.adopt.programs import AdoptionError, git
 from copier_pypi_release.adopt.pyproject import Pyproject
 from copier_pypi_release.adopt.repository import Repository, read_text
+from copier_pypi_release.adopt.version_source import ships_everything
 from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:
@@ -51,13 +52,14 @@ class Package:
     sources: list[str]
 
 
-def read_package(repository: Repository, project: Path, wheel: Wheel) -> Package:
+def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: bool = False) -> Package:
     """Find out where each file of the wheel comes from.
 
     Args:
         repository: What the repository says.
         project: A folder with the project's tracked files.
         wheel: What its own backend builds.
+        kept: Whether that backend goes on to build it.
 
     Raises:
         AdoptionError: The wheel is compiled, has no package, or has files that git does not track.
@@ -70,6 +72,8 @@ def read_package(repository: Repository, project: Path, wheel: Wheel) -> Package
         )
     tracked = [name for name in git(project, "ls-files", "-z", "--", ".").split("\0") if name]
     document = Pyproject(read_text(project / "pyproject.toml"))
+    if kept:
+        return _as_it_is(project, wheel, tracked)
     readme = _find_readme(project, tracked, wheel, document)
     conversion = converter_for(repository.backend)(Project(project, document, wheel, readme))
     tops = sorted({name.split("/")[0] for name in wheel.files if not name.split("/")[0].endswith(".pth")})
@@ -110,6 +114,25 @@ def read_package(repository: Repository, project: Path, wheel: Wheel) -> Package
     )
 
 
+def _as_it_is(project: Path, wheel: Wheel, tracked: list[str]) -> Package:
+    """A package whose own backend stays: what it makes of the sources is its own business."""
+    tops = sorted({name.split("/")[0] for name in wheel.files})
+    stated = [name for name in wheel.stated if not any(f"/{one}".endswith(f"/{name}") for one in tracked)]
+    inside = [one for name in stated[:1] for one in wheel.sdist if f"/{one}".endswith(f"/{name}")]
+    return Package(
+        name=wheel.metadata["name"],
+        imports=import_name(wheel, kept=True),
+        packages=tops,
+        version_file=min(inside, key=len, default=""),
+        excluded=[],
+        conversion=Conversion(),
+        wheel=wheel,
+        readme=None,
+        tracked=tracked,
+        sources=[name for name in tracked if (project / name).is_file()],
+    )
+
+
 def _shortened(left_out: Iterable[str], kept: Iterable[str]) -> list[str]:
     """Patterns for files that are left out; a folder in which nothing is kept is named once."""
     used = {parent.as_posix() for name in kept for parent in PurePosixPath(name).parents} | {"."}
@@ -124,9 +147,9 @@ def _shortened(left_out: Iterable[str], kept: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def machinery_of(repository: Repository, answers: Mapping[str, Any]) -> list[str]:
+def machinery_of(repository: Repository, answers: Mapping[str, Any], *, kept: bool = False) -> list[str]:
     """What adoption adds, and no sdist needs, from the project's folder."""
-    added = [".git_archival.txt", ".gitattributes"]
+    added = [] if kept else [".git_archival.txt", ".gitattributes"]
     if not repository.folder:
         added = [
             *(".github/release", ".github/rulesets", "RELEASING.md", free_name(repository.root)),
@@ -166,6 +189,21 @@ def sources_of(package: Package, document: Pyproject, machinery: list[str]) -> t
     return include, _shortened([*left_out, *added], kept)
 
 
+def manifest_of(repository: Repository, document: Pyproject, machinery: list[str]) -> str:
+    """MANIFEST.in without what adoption adds, where setuptools puts every tracked file into the sdist.
+
+    Returns:
+        The new text; empty if nothing changes.
+    """
+    if not ships_everything(document.data, repository.project):
+        return ""
+    text = read_text(repository.project / "MANIFEST.in")
+    newline = "\r\n" if "\r\n" in text else "\n"
+    lead = newline if text and not text.endswith("\n") else ""
+    lines = [f"{'exclude' if '.' in name.rpartition('/')[2] else 'prune'} {name}" for name in machinery]
+    return text + lead + "".join(f"{line}{newline}" for line in lines)
+
+
 def _hatch(document: Pyproject, *path: str) -> dict[str, Any]:
     return document.get("tool", "hatch", "build", *path) or {}
 
@@ -194,14 +232,22 @@ def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Pypr
     return None
 
 
-def import_name(wheel: Wheel) -> str:
+def import_name(wheel: Wheel, *, kept: bool = False) -> str:
     """The name to import: the package named like the project, or the largest one.
+
+    Args:
+        wheel: The wheel.
+        kept: Whether the backend stays, so that a module, or a folder without __init__.py, will do.
 
     Raises:
         AdoptionError: There is no package, only modules or nothing.
     """
     initial = {PurePosixPath(name).parent.as_posix() for name in wheel.files if name.endswith("/__init__.py")}
     roots = [p for p in initial if PurePosixPath(p).parent.as_posix() not in initial]
+    if kept and not roots:
+        modules = [name for name in wheel.files if name.endswith(".py")]
+        roots = [n.removesuffix(".py") for n in modules if "/" not in n]
+        roots = roots or list({PurePosixPath(name).parent.as_posix() for name in modules})
     if not roots:
         modules = [name for name in wheel.files if "/" not in name]
         raise AdoptionError(

@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 from copier import run_copy
 from packaging.version import Version
-from release_lib.step import ReleaseError
+from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.aftermath import aftermath
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
-from copier_pypi_release.adopt.build_pins import covers, pin_build
+from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
 from copier_pypi_release.adopt.convert import converter_for
 from copier_pypi_release.adopt.next_steps import look_at, next_steps
-from copier_pypi_release.adopt.package import Package, machinery_of, read_package, sources_of
+from copier_pypi_release.adopt.package import (
+    Package,
+    machinery_of,
+    manifest_of,
+    read_package,
+    sources_of,
+)
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import release_jobs, side_jobs, without_jobs
 from copier_pypi_release.adopt.pyproject import (
@@ -40,6 +46,8 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.template_source import Source
 
+# One moment for every commit of this tool's, so that a file that names it is the same before and after.
+MOMENT = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-01-01T00:00:00+00:00")
 AS_TOOL = (
     "-c",
     "user.name=copier-pypi-release",
@@ -104,6 +112,7 @@ class _Work:
 
     repository: Repository
     root: Path
+    kept: bool
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -118,6 +127,7 @@ def make_plan(
     issues: bool,
     publisher: str = "",
     keep: Sequence[str] = (),
+    convert: bool = False,
 ) -> Plan:
     """Work out the change, build the package before and after it, and compare.
 
@@ -127,6 +137,7 @@ def make_plan(
         issues: Whether issues may be opened about releases and the template.
         publisher: The workflow that publishes this package, as a person says.
         keep: Workflows that do not, as a person says.
+        convert: Whether a backend that takes the version from tags is converted too.
 
     Raises:
         AdoptionError: Something would be lost, or cannot be kept; the sentence says what.
@@ -134,17 +145,22 @@ def make_plan(
     choice = choose_publisher(repository, publisher, keep)
     with tempfile.TemporaryDirectory(prefix="adopt-") as folder, _quiet():
         place = Path(folder)
-        work = _Work(repository, _clone(repository.root, place / "after"))
-        converter_for(repository.backend)  # what cannot be converted is not built
+        kept = bool(repository.version_from) and not convert
+        work = _Work(repository, _clone(repository.root, place / "after"), kept)
+        if not kept:
+            converter_for(repository.backend)  # what cannot be converted is not built
         before = _build_before(repository, place)
-        package = read_package(repository, work.project, before)
+        package = read_package(repository, work.project, before, kept=kept)
         answers = make_answers(repository, package, choice) | {"release_issues": issues}
-        edited = _convert(work, package, answers)
+        edited = frozenset[str]()
+        if kept:
+            _leave_out(work, package, answers)
+        else:
+            edited = _convert(work, package, answers)
+            _ignore_generated(work, package.version_file)
+            _archive_versions(work, answers["tag_prefix"])
         _replace_publishers(work, choice)
-        _ignore_generated(work, package.version_file)
-        _archive_versions(work, answers["tag_prefix"])
         _render(work, answers, source)
-        _pin_plugins(work)
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
         return Plan(
@@ -154,7 +170,7 @@ def make_plan(
             diff=diff,
             reasons=work.reasons,
             next_steps=[
-                *next_steps(repository, choice, answers, before.version),
+                *next_steps(repository, choice, answers, None if kept else before.version),
                 *package.conversion.notes,
                 *aftermath(
                     repository, work.root, [n for n, t in package.conversion.files.items() if t is None]
@@ -185,9 +201,42 @@ def _clone(root: Path, to: Path) -> Path:
     return to
 
 
+def _overlay(repository: Repository, clone: Path) -> None:
+    """Put in what the user's tree has: the files of submodules, and contents that git keeps elsewhere."""
+    listed = git(repository.root, "ls-files", "-z", "--recurse-submodules").split("\0")
+    for name in filter(None, listed):
+        here, there = repository.root / name, clone / name
+        if here.is_file() and not here.is_symlink() and not there.is_symlink():
+            data = here.read_bytes()
+            if not there.is_file() or there.read_bytes() != data:
+                there.parent.mkdir(parents=True, exist_ok=True)
+                there.write_bytes(data)
+    for entry in git(clone, "ls-files", "-z", "--stage").split("\0"):
+        if entry.startswith("160000 "):  # its files become files of the clone
+            git(clone, "rm", "--quiet", "--cached", "--", entry.partition("\t")[2])
+
+
+def _commit_and_tag(clone: Path, tag: str, *, again: bool = False) -> None:
+    """Commit what a clone has, and tag it like a release."""
+    git(clone, "add", "--all")
+    how = ("--amend", "--no-edit") if again else ("--allow-empty", "--message", "adopt")
+    run("git", *AS_TOOL, "commit", "--quiet", "--no-verify", *how, cwd=clone, env=MOMENT)
+    run("git", *AS_TOOL, "tag", "--force", tag, cwd=clone, env=MOMENT)
+
+
+def _next_tag(repository: Repository, version: Version | None = None) -> tuple[str, str]:
+    """A tag for the proof, higher than every one that is there, and its version."""
+    newest = max(filter(None, [repository.tags.newest, version]), default=Version("0"))
+    text = f"{newest.epoch}!{newest.major + 1}.0" if newest.epoch else f"{newest.major + 1}.0"
+    return f"{repository.tags.prefix}{text}", text
+
+
 def _build_before(repository: Repository, place: Path) -> Wheel:
-    """What the project's own backend builds of the commit."""
+    """What the project's own backend builds, tagged, of the user's tree."""
     clone = _clone(repository.root, place / "before")
+    _overlay(repository, clone)
+    if repository.version_from:
+        _commit_and_tag(clone, _next_tag(repository)[0])
     try:
         return build_wheel(clone / repository.folder, place / "built-before")
     except ReleaseError as error:
@@ -199,6 +248,23 @@ def _build_before(repository: Repository, place: Path) -> Wheel:
 
 
 # ---- The change --------------------------------------------------------------------------------------
+
+
+def _leave_out(work: _Work, package: Package, answers: dict[str, Any]) -> None:
+    """Keep out of the sdist what adoption adds; nothing else of a backend that stays changes."""
+    path = work.project / "pyproject.toml"
+    document = Pyproject(read_text(path))
+    machinery = machinery_of(work.repository, answers, kept=True)
+    if work.repository.backend == "hatchling":
+        was = document.text
+        list_sources(document, [], sources_of(package, document, machinery)[1])
+        if document.text != was:
+            write_text(path, document.text)
+            work.reasons[str(path.relative_to(work.root))] = "nothing of the release's goes into the sdist"
+    elif text := manifest_of(work.repository, document, machinery):
+        manifest = work.project / "MANIFEST.in"
+        write_text(manifest, text)
+        work.reasons[str(manifest.relative_to(work.root))] = "nothing of the release's goes into the sdist"
 
 
 def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozenset[str]:
@@ -362,12 +428,28 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
     work.reasons[answers_file] = "the answers to the template's questions, for `copier update`"
 
 
-def _pin_plugins(work: _Work) -> None:
-    """Pin what the package builds with, beside the template's backend."""
-    requires = Pyproject(read_text(work.project / "pyproject.toml")).get("build-system", "requires") or []
+def _build_pinned(work: _Work, tag: str) -> Wheel:
+    """Commit, tag and build like a release; the package's own pins are made where the others do not do.
+
+    Raises:
+        AdoptionError: The build fails.
+    """
+    document = Pyproject(read_text(work.project / "pyproject.toml"))
+    requires = [str(line) for line in document.get("build-system", "requires") or USUAL]
     constraints = work.root / ".github" / "release" / "build-constraints.txt"
     if not covers(constraints, requires):
-        pin_build(constraints.parent, requires)
+        constraints = pin_build(constraints.parent, requires)
+    _commit_and_tag(work.root, tag)
+    while True:
+        try:
+            return build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
+        except AdoptionError as error:  # a backend may ask for more than [build-system] says
+            more = [name for name in unpinned_in(error.problem) if name not in requires]
+            if not more:
+                raise
+            requires += more
+            constraints = pin_build(constraints.parent, requires)
+            _commit_and_tag(work.root, tag, again=True)
 
 
 def _unignore(work: _Work, paths: list[str]) -> None:
@@ -390,22 +472,24 @@ def _build_after(
     Raises:
         AdoptionError: The wheel lost or changed something, or does not have the tag's version.
     """
-    newest = max(filter(None, [work.repository.tags.newest, before.version]))
-    version = f"{newest.epoch}!{newest.major + 1}.0" if newest.epoch else f"{newest.major + 1}.0"
-    git(work.root, "add", "--all")
-    git(work.root, *AS_TOOL, "commit", "--quiet", "--no-verify", "--message", "adopt")
-    git(work.root, *AS_TOOL, "tag", f"{answers['tag_prefix']}{version}")
-    # As build_distributions.py: the package's own, if it has them.
-    constraints = min((work.root / ".github" / "release").glob("build-constraints*.txt"))
-    after = build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
+    tag, version = _next_tag(work.repository, None if work.kept else before.version)
+    after = _build_pinned(work, tag)
+    if work.kept and after.version != Version(version):
+        raise AdoptionError(
+            f"{work.repository.version_from} makes version {after.version} of the tag {tag}",
+            expected=f"{version}, because the tag is the version of a release",
+            fix=f"let its settings read tags like {tag}, commit, run this again; or adopt --convert",
+        )
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file
-    added = {f"{name}/" for name in machinery_of(work.repository, answers)}
+    if work.kept:
+        generated = max((n for n in after.files if f"/{generated}".endswith(f"/{n}")), key=len, default="")
+    added = {f"{name}/" for name in machinery_of(work.repository, answers, kept=work.kept)}
     lost = [f"the sdist would have {n}" for n in after.sdist if f"{n}/".startswith(tuple(added))]
-    lost += compare(before, after, edited=edited, generated=frozenset({generated}))
+    lost += compare(before, after, edited=edited, generated=frozenset({generated} - {""}))
     if after.version != Version(version):
-        lost.insert(0, f"the tag {answers['tag_prefix']}{version} would give version {after.version}")
-    if generated not in after.files:
+        lost.insert(0, f"the tag {tag} would give version {after.version}")
+    if generated not in after.files and not work.kept:
         lost.insert(0, f"the wheel would lack the generated {generated}")
     if lost:
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""  # noqa: PLR2004

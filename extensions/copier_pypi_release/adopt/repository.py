@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 from copier_pypi_release.adopt.ci import Gate, find_gate
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import members
+from copier_pypi_release.adopt.version_source import find_backend, version_source
 from copier_pypi_release.answers_file import Answers, find_answers
 from copier_pypi_release.repository import find_root
 from copier_pypi_release.template_source import without_login
@@ -25,7 +26,7 @@ WRITTEN_AT_ROOT = (
     *(".github/release", ".github/rulesets", ".github/workflows", ".github/CODEOWNERS"),
     *("RELEASING.md", ".gitignore", ".copier-answers.yml", "cliff.toml"),
 )
-WRITTEN_IN_PROJECT = (*PROJECT_FILES, ".gitignore", ".gitattributes", ".git_archival.txt")
+WRITTEN_IN_PROJECT = (*PROJECT_FILES, "MANIFEST.in", ".gitignore", ".gitattributes", ".git_archival.txt")
 GITHUB = re.compile(r"(?:^|[/@.])github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
 CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "NEWS.md", "RELEASES.md", "RELEASE_NOTES.md")
 HEADING = re.compile(r"^#{1,2}\s+\[?v?(\d[^\s\]()]*)", re.MULTILINE)
@@ -66,6 +67,7 @@ class Repository:
         folder: The project's folder in it; empty for the root.
         pyproject: The text of pyproject.toml; empty if there is none.
         backend: Name of the build backend's project.
+        version_from: What gives the version from git tags; empty if it is written down.
         owner: Owner on GitHub.
         name: Name on GitHub.
         default_branch: The branch that everything is merged into.
@@ -84,6 +86,7 @@ class Repository:
     folder: str
     pyproject: str
     backend: str
+    version_from: str
     owner: str
     name: str
     default_branch: str
@@ -137,6 +140,7 @@ def read_repository(path: Path) -> Repository:
         folder=folder,
         pyproject=text,
         backend=find_backend(data),
+        version_from=version_source(data, project),
         owner=owner,
         name=name,
         default_branch=branch,
@@ -435,24 +439,3 @@ def is_version(text: str, tags: Tags) -> bool:
     """Whether a heading names a version not above the newest tag."""
     version = parse_version(text)
     return version is not None and (tags.newest is None or version <= tags.newest)
-
-
-def find_backend(data: dict[str, Any]) -> str:
-    """Name of the build backend's project; setuptools if none is named, as PEP 517 has it."""
-    backend = data.get("build-system", {}).get("build-backend")
-    if backend is None:
-        return "setuptools"
-    known = {
-        "hatchling.": "hatchling",
-        "hatchling": "hatchling",
-        "setuptools.": "setuptools",
-        "poetry.": "poetry",
-        "flit_core.": "flit",
-        "flit.": "flit",
-        "pdm.": "pdm",
-        "uv_build": "uv_build",
-    }
-    for start, name in known.items():
-        if str(backend).startswith(start):
-            return name
-    return str(backend)

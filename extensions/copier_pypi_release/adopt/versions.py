@@ -73,6 +73,22 @@ def without_literal(code: str, path: PurePosixPath, version: Version) -> str | N
     return "".join(lines) if changed else None
 
 
+def stated_version(code: bytes) -> str:
+    """The text that a module gives to ``__version__``; empty if it is computed, or there is none."""
+    if b"__version__" not in code:
+        return ""
+    try:
+        body = ast.parse(code).body
+    except UNPARSABLE:
+        return ""
+    for statement in body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else ()
+        value = getattr(statement, "value", None)
+        if any(getattr(t, "id", "") == "__version__" for t in targets) and isinstance(value, ast.Constant):
+            return str(value.value)
+    return ""
+
+
 def _is_version(value: ast.expr, version: Version, names: list[str]) -> bool:
     """Whether an expression is the project's version, written down."""
     if not isinstance(value, ast.Constant) or not isinstance(value.value, str):

@@ -21,7 +21,8 @@ from packaging.version import Version
 from release_lib.distributions import BROKEN, metadata_name, sha256_of
 from release_lib.step import ReleaseError, run
 
-from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.programs import AdoptionError, try_git
+from copier_pypi_release.adopt.versions import stated_version
 from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class Wheel:
         files: SHA-256 of each file, by path, without the .dist-info folder.
         licenses: Paths of the licence files below .dist-info/licenses.
         sdist: Sizes of the files of the sdist that was built with it, by path.
+        source_metadata: Those of the sdist.
+        stated: Modules that give the version to ``__version__``, by path.
     """
 
     name: str
@@ -78,6 +81,8 @@ class Wheel:
     files: Mapping[str, str]
     licenses: frozenset[str] = field(default_factory=frozenset)
     sdist: Mapping[str, int] = field(default_factory=dict)
+    source_metadata: RawMetadata = field(default_factory=lambda: parse_email(b"")[0])
+    stated: tuple[str, ...] = ()
 
     @property
     def version(self) -> Version:
@@ -92,8 +97,12 @@ class _CaseKept(configparser.ConfigParser):
         return optionstr
 
 
-def read_wheel(path: Path) -> Wheel:
+def read_wheel(path: Path, commit: str = "") -> Wheel:
     """Read a wheel.
+
+    Args:
+        path: The wheel.
+        commit: What it was built from; where a file names it, that is no part of its hash.
 
     Raises:
         AdoptionError: It is broken, or a field of its metadata has no meaning.
@@ -112,13 +121,20 @@ def read_wheel(path: Path) -> Wheel:
             Version(metadata["version"])
             for line in metadata.get("requires_dist", []):
                 Requirement(line)
+            contents = {n: archive.read(n) for n in names if not n.startswith(f"{info}/")}
+            named = re.compile(re.escape(commit[:7].encode()) + rb"[0-9a-f]*" if commit else rb"(?!)")
             return Wheel(
                 name=path.name,
                 pure=all(tag.platform == "any" for tag in parse_wheel_filename(path.name)[3]),
                 metadata=metadata,
                 entry_points={group: dict(entries[group]) for group in entries.sections() if entries[group]},
-                files={n: sha256_of(archive.read(n)) for n in names if not n.startswith(f"{info}/")},
+                files={n: sha256_of(named.sub(b"", data)) for n, data in contents.items()},
                 licenses=frozenset(n.split("/")[-1] for n in names if n.startswith(f"{info}/licenses/")),
+                stated=tuple(
+                    n
+                    for n, data in contents.items()
+                    if n.endswith(".py") and stated_version(data) == metadata["version"]
+                ),
             )
     except UNREADABLE as error:
         raise AdoptionError(
@@ -150,14 +166,19 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
             expected="a package that builds",
             fix="correct what is named there (`uv build` shows all of it), commit, and run this again",
         ) from error
-    return replace(read_wheel(next(out.glob("*.whl"))), sdist=read_sdist(next(out.glob("*.tar.gz"))))
+    wheel = read_wheel(next(out.glob("*.whl")), try_git(project, "rev-parse", "HEAD") or "")
+    sizes, metadata = read_sdist(next(out.glob("*.tar.gz")))
+    return replace(wheel, sdist=sizes, source_metadata=metadata)
 
 
-def read_sdist(path: Path) -> dict[str, int]:
-    """Sizes of the files of an sdist, by path from the root of the source, without the metadata."""
+def read_sdist(path: Path) -> tuple[dict[str, int], RawMetadata]:
+    """Sizes of an sdist's files, by path from the root of the source; and its metadata."""
     with tarfile.open(path, "r:gz") as archive:
-        files = {m.name.partition("/")[2]: m.size for m in archive.getmembers() if not m.isdir()}
-    return {name: size for name, size in files.items() if name != "PKG-INFO" and ".egg-info/" not in name}
+        files = {m.name.partition("/")[2]: m for m in archive.getmembers() if not m.isdir()}
+        inside = archive.extractfile(files["PKG-INFO"]) if "PKG-INFO" in files else None
+        metadata = parse_email(inside.read() if inside else b"")[0]
+    sizes = {name: member.size for name, member in files.items()}
+    return {n: s for n, s in sizes.items() if n != "PKG-INFO" and ".egg-info/" not in n}, metadata
 
 
 def _cause(problem: str) -> str:
@@ -301,6 +322,11 @@ def differences(before: Wheel, after: Wheel, *, expected: frozenset[str]) -> lis
         one, other = (_shown(wheel.metadata.get(key)) for wheel in (before, after))
         if one != other:
             rows.append((f"wheel, {key.replace('_', '-')}", one, other))
+    for key in sorted({*before.source_metadata, *after.source_metadata} - {"version", "metadata_version"}):
+        one, other = (_shown(wheel.source_metadata.get(key)) for wheel in (before, after))
+        # What the wheel says too was compared there, in a form in which equal things are equal.
+        if one != other and _shown(after.metadata.get(key)) != other:
+            rows.append((f"sdist, {key.replace('_', '-')}", one, other))
     lost = sorted(set(before.sdist) - set(after.sdist) - {"setup.cfg", "pyproject.toml.orig"})
     gained = sorted(set(after.sdist) - set(before.sdist) - expected)
     if lost or gained:

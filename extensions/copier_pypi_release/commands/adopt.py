@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="workflow that stays as it is: it does not publish this package (may be given more than once)",
     )
+    parser.add_argument(
+        "--convert",
+        action="store_true",
+        help="convert to hatchling and hatch-vcs, although the version comes from tags already",
+    )
     parser.add_argument("--template", help="address of the template; default: where this tool comes from")
 
 
@@ -73,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         return finish(root, options, screen)
     repository = read_repository(options.path)
     check_free(repository)
-    if is_adopted(repository):
+    if is_adopted(repository, convert=options.convert):
         lines(screen, ["Nothing to do: this package is adopted. To update it: copier update --defaults"])
         return 0
     if not (options.yes or options.dry_run):
@@ -85,6 +90,7 @@ def run(options: argparse.Namespace) -> int:
             issues=options.issues,
             publisher=options.publisher,
             keep=options.keep,
+            convert=options.convert,
         )
     show(plan, screen)
     lines(screen, ["", *text_to_paste(plan)])
@@ -164,7 +170,7 @@ def confirmed(screen: Console) -> bool:
         return False
 
 
-def is_adopted(repository: Repository) -> bool:
+def is_adopted(repository: Repository, *, convert: bool = False) -> bool:
     """Whether an earlier adoption is complete: no other job publishes, and the version is the tag's."""
     if not (repository.answers and repository.answers.values.get("adopted")):
         return False
@@ -172,8 +178,8 @@ def is_adopted(repository: Repository) -> bool:
     only_ours = any(job.ours and job.file == file for job in repository.publishers)
     if len(members(repository.root, repository.folder)) == 1:
         only_ours = only_ours and all(job.ours for job in repository.publishers)
-    hatchling = repository.backend == "hatchling" and "git_describe_command" in repository.pyproject
-    return only_ours and hatchling
+    converted = repository.backend == "hatchling" and "git_describe_command" in repository.pyproject
+    return only_ours and (converted if convert else bool(repository.version_from))
 
 
 def show(plan: Plan, screen: Console) -> None:
@@ -223,10 +229,11 @@ def found_table(plan: Plan) -> Table:
     places = [f"{p.file}:{p.line}" for p in repository.publishers]
     off_branch = f"any ({', '.join(tags.off_branch)} not on {repository.default_branch})"
     backend_in = "pyproject.toml" if repository.pyproject else "setup.py, setup.cfg"
+    versions_by = f", versions from tags by {repository.version_from}" if repository.version_from else ""
     rows = [
         ("package", f"{plan.distribution}, import {answers['import_name']}", "its wheel"),
         ("folder", repository.folder or "the root", "git"),
-        ("build backend", repository.backend, backend_in),
+        ("build backend", f"{repository.backend}{versions_by}", backend_in),
         ("repository", f"{repository.owner}/{repository.name}", repository.found_in["repository"]),
         ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}{former}", "git tag"),
         ("branch", answers["release_branches"] or off_branch, repository.found_in["default branch"]),
