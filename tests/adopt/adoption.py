@@ -38,7 +38,7 @@ class Adoption:
         status: Status of the command.
         output: What it printed.
         before: The wheel that its own backend built.
-        after: The wheel that hatchling built of the same source, tagged.
+        after: The wheel that a release would build of the same source, tagged.
     """
 
     shape: str

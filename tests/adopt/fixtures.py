@@ -768,20 +768,22 @@ class Shape:
         folder: Of the project, from the root.
         module: What to import.
         tag: The tag of its next release.
+        kept: Whether its version comes from tags already, so that its backend stays.
     """
 
     make: Callable[[Path], Path]
     folder: str = ""
     module: str = "demo_pkg"
     tag: str = "v2.0.0"
+    kept: bool = False
 
 
 PACKAGES: dict[str, Shape] = {
-    "target": Shape(target, module="semantic_model_generator", tag="v0.2.6"),
+    "target": Shape(target, module="semantic_model_generator", tag="v0.2.6", kept=True),
     "hatch-static": Shape(hatch_static),
     "setuptools-pyproject": Shape(setuptools_pyproject),
     "setuptools-cfg": Shape(setuptools_cfg),
-    "setuptools-scm": Shape(setuptools_scm),
+    "setuptools-scm": Shape(setuptools_scm, kept=True),
     "poetry-1": Shape(poetry_1),
     "poetry-2": Shape(poetry_2),
     "flit": Shape(flit),

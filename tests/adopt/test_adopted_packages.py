@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import difflib
 import os
 import shutil
 import subprocess
@@ -93,7 +94,7 @@ def test_the_wheel_keeps_every_other_field_of_the_metadata(adoption: Adoption) -
     for label, url in (before.project_urls or {}).items():
         assert urls[label.casefold()] == url
     if before.home_page:
-        assert before.home_page in urls.values()
+        assert before.home_page in {*urls.values(), after.home_page}
     people = f"{after.author} {after.author_email}"
     for part in (before.author, *(before.author_email or "").split(",")):
         assert not part or part.split(" <")[0].strip() in people
@@ -227,6 +228,7 @@ def test_files_of_the_user_are_unchanged(adoption: Adoption) -> None:
             "pyproject.toml",
             "setup.py",
             "setup.cfg",
+            "MANIFEST.in",
             ".gitignore",
             ".gitattributes",
             ".git_archival.txt",
@@ -255,8 +257,8 @@ def test_nothing_is_committed_and_nothing_that_is_needed_is_ignored(adoption: Ad
     assert git(adoption.root, "diff", "--cached", "--name-only") == ""
     hidden = git(adoption.root, "ls-files", "--others", "--ignored", "--exclude-standard").splitlines()
     assert [n for n in hidden if "__pycache__" not in n and ".egg-info" not in n] == []
-    data = tomllib.loads((adoption.project / "pyproject.toml").read_text())
-    generated = data["tool"]["hatch"]["build"]["hooks"]["vcs"]["version-file"]
+    settings = tomllib.loads((adoption.root / ".github/release/settings.toml").read_text())
+    generated = settings["version-file"]
     assert git(adoption.root, "check-ignore", "--no-index", f"{adoption.project}/{generated}")
 
 
@@ -270,6 +272,12 @@ def test_tables_of_other_tools_are_unchanged_byte_for_byte(adoption: Adoption) -
     mark = "[tool.ruff]" if adoption.shape == "target" else "# ---- ours"
     assert mark in before
     assert before[before.index(mark) :].rstrip() in after
+    if PACKAGES[adoption.shape].kept:
+        assert tomllib.loads(after)["build-system"] == tomllib.loads(before)["build-system"]
+        added = [line for line in difflib.ndiff(before.splitlines(), after.splitlines()) if line[0] in "+-?"]
+        lines = "".join(line[2:] for line in added if line.strip("+ "))
+        assert lines.startswith("[tool.hatch.build.targets.sdist]exclude = [") or not lines
+        return
     assert tomllib.loads(after)["build-system"]["build-backend"] == "hatchling.build"
     assert "version" not in tomllib.loads(after)["project"]  # T3
     names = {Requirement(r).name for r in tomllib.loads(after)["build-system"]["requires"]}

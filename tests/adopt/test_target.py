@@ -42,11 +42,11 @@ def tree_of(root: Path) -> dict[str, bytes]:
     }
 
 
-def test_at_most_ten_lines_of_pyproject_change(target: Adoption) -> None:
+def test_at_most_four_lines_of_pyproject_change(target: Adoption) -> None:
     before = target.original("pyproject.toml").splitlines()
     after = (target.root / "pyproject.toml").read_text().splitlines()
     delta = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
-    assert 0 < len(delta) <= 10
+    assert 0 < len(delta) <= 4
     assert all(line.startswith("+ ") for line in delta)
 
 
@@ -165,7 +165,7 @@ def test_a_dry_run_shows_the_change_and_makes_none(adoptions: Adoptions, tmp_pat
     assert status == 0
     assert tree_of(root) == before
     assert git(root, "status", "--porcelain") == ""
-    assert '+tag-pattern = "^v(?P<version>' in output
+    assert "+[tool.hatch.build.targets.sdist]" in output
     assert "Nothing has changed" in output
 
 
@@ -193,13 +193,11 @@ def test_issues_are_opened_only_for_who_asks(target: Adoption, adoptions: Adopti
 def test_names_with_brackets_and_control_characters_are_shown_as_they_are(
     adoptions: Adoptions, tmp_path: Path
 ) -> None:
-    root = make("target", tmp_path)
+    root = make("uv-build", tmp_path)
     ci = root / ".github/workflows/ci.yml"
     ci.rename(ci.with_name("[red]x[bold].yml"))
     ignored = root / ".gitignore"
-    ignored.write_text(
-        ignored.read_text().replace("/src/semantic_model_generator/_version.py\n", "\x1b[2J\n")
-    )
+    ignored.write_text(ignored.read_text() + "\x1b[2J\n")
     commit_all(root, "ci: odd")
     status, output = run_adopt(root, "--dry-run", "--template", str(adoptions.template))
     assert status == 0, output

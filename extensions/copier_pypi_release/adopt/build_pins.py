@@ -22,16 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 OWN = "build-constraints-own.txt"
-HEAD = "# What this package builds with. It is yours: no update changes it; `tool.py pins` renews it.\n"
+HEAD = "# What this package builds with. It is yours: no update changes it; `tool.py pins` renews it, from:\n"
 BLOCK = re.compile(r"^([A-Za-z0-9][\w.-]*)==(?:.*\\\n)*.*\n", re.MULTILINE)  # a requirement and its hashes
+PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
 USUAL = ("setuptools>=40.8",)  # without a build table: PEP 518
-UNPINNED = re.compile(r"--require-hashes.*?found: `?([A-Za-z0-9][\w.-]*)")  # as uv says it
+UNPINNED = re.compile(
+    r"(?:hash was provided for|--require-hashes.*?found): `?([A-Za-z0-9][\w.-]*)"
+)  # uv's words
 
 
 def covers(constraints: Path, requires: Iterable[str]) -> bool:
-    """Whether constraints pin every requirement by name."""
-    pinned = {canonicalize_name(name) for name in BLOCK.findall(constraints.read_text(encoding="utf-8"))}
-    return all(canonicalize_name(_name(line)) in pinned for line in requires)
+    """Whether constraints pin every requirement, at a version that it takes."""
+    text = constraints.read_text(encoding="utf-8")
+    pinned = {canonicalize_name(name): version for name, version in PIN.findall(text)}
+    try:
+        wanted = [Requirement(line) for line in requires]
+    except InvalidRequirement:
+        return False
+    names = [(canonicalize_name(one.name), one.specifier) for one in wanted]
+    return all(name in pinned and specifier.contains(pinned[name]) for name, specifier in names)
 
 
 def pin_build(folder: Path, requires: Sequence[str]) -> Path:
@@ -61,7 +70,11 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
             ) from error
     path = folder / OWN
     path.write_text(
-        HEAD + "".join(block[0] for block in BLOCK.finditer(f"{text}\n")), encoding="utf-8", newline="\n"
+        HEAD
+        + "".join(f"# - {line}\n" for line in requires)
+        + "".join(block[0] for block in BLOCK.finditer(f"{text}\n")),
+        encoding="utf-8",
+        newline="\n",
     )
     return path
 
@@ -69,10 +82,3 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
 def unpinned_in(problem: str) -> list[str]:
     """The requirement that a build wanted and no constraint pins, from what uv said."""
     return UNPINNED.findall(problem)
-
-
-def _name(line: str) -> str:
-    try:
-        return Requirement(line).name
-    except InvalidRequirement:
-        return line

@@ -240,6 +240,14 @@ def _build_before(repository: Repository, place: Path) -> Wheel:
     try:
         return build_wheel(clone / repository.folder, place / "built-before")
     except ReleaseError as error:
+        if repository.version_from:
+            cause = error.problem.removeprefix("The build failed: ")
+            raise AdoptionError(
+                f"The project does not build at the tag {_next_tag(repository)[0]}, with the version from "
+                f"{repository.version_from}: {cause}",
+                expected="a build that works at a tag as the newest ones are",
+                fix="make `uv build` work at such a tag, commit, run this again; or adopt --convert",
+            ) from error
         raise AdoptionError(
             f"The project does not build as it is: {error.problem.removeprefix('The build failed: ')}",
             expected="a build that works, to compare the converted one with",
@@ -437,7 +445,8 @@ def _build_pinned(work: _Work, tag: str) -> Wheel:
     document = Pyproject(read_text(work.project / "pyproject.toml"))
     requires = [str(line) for line in document.get("build-system", "requires") or USUAL]
     constraints = work.root / ".github" / "release" / "build-constraints.txt"
-    if not covers(constraints, requires):
+    # The template goes on to pin hatchling for its own sake, and nothing else.
+    if (work.repository.backend != "hatchling" and work.kept) or not covers(constraints, requires):
         constraints = pin_build(constraints.parent, requires)
     _commit_and_tag(work.root, tag)
     while True:

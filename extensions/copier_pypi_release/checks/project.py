@@ -16,6 +16,7 @@ from packaging.version import InvalidVersion, Version
 from release_lib.distributions import SUPPORTED_PYTHONS
 from release_lib.step import ReleaseError, git, run
 
+from copier_pypi_release.adopt.version_source import version_source
 from copier_pypi_release.answers_file import find_answers
 from copier_pypi_release.checks import RENDERS, VERSION, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import find_repository
@@ -70,9 +71,10 @@ def static_version(context: Context) -> str:
     poetry = context.pyproject.get("tool", {}).get("poetry", {})
     if "version" in project:
         wrong.append("pyproject.toml: project.version")
-    if "version" in poetry:
+    source = version_source(context.pyproject, root)
+    if "version" in poetry and not source:  # a tool that writes it for a build needs something there
         wrong.append("pyproject.toml: tool.poetry.version")
-    if context.settings and "version" not in project.get("dynamic", []):
+    if context.settings and "version" not in project.get("dynamic", []) and (project or not source):
         wrong.append("pyproject.toml: project.dynamic lacks the version")
     setup = configparser.ConfigParser(interpolation=None)
     try:
@@ -82,10 +84,11 @@ def static_version(context: Context) -> str:
         pass
     generated = version_file_of(context)
     for path in _modules(context, generated):
-        if path.name != Path(generated).name and has_literal_version(path):
+        written = source == "poetry-dynamic-versioning"  # a build puts it into the code itself
+        if path.name != Path(generated).name and not written and has_literal_version(path):
             wrong.append(f"{path.relative_to(root).as_posix()}: __version__ is a literal")
     require(wrong, fix="take it out: the tag is the only place of a version", see=context.conventions)
-    if not context.settings and not _from_tags(context):
+    if not context.settings and not source:
         raise CheckSkipped("nothing says where the build takes the version from")
     return "from the tag alone"
 
@@ -97,14 +100,6 @@ def _modules(context: Context, generated: str) -> list[Path]:
         return sorted((root / generated).parent.glob("*.py"))
     name = re.sub(r"[-.]+", "_", context.distribution).lower()
     return [p for folder in ("src", ".") for p in sorted((root / folder / name).glob("__init__.py")) if name]
-
-
-def _from_tags(context: Context) -> bool:
-    tools = context.pyproject.get("tool", {})
-    build = json.dumps(context.pyproject.get("build-system", {}))
-    return bool(
-        re.search(r"hatch-vcs|setuptools[-_]scm|versioningit|versioneer|dynamic-versioning", build)
-    ) or (tools.get("pdm", {}).get("version", {}).get("source") == "scm")
 
 
 def version_file_of(context: Context) -> str:
