@@ -23,6 +23,8 @@ def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_reposit
         {
             "Makefile": "all:\n\tpython setup.py sdist\n",
             "uv.lock": "version = 1\n",
+            ".pre-commit-config.yaml": "repos:\n- repo: x\n  hooks:\n  - id: black\n  - id: ruff-format\n",
+            "tox.ini": "[testenv:lint]\ncommands =\n    flake8 --max-line-length 99 .\n    flake8 src\n",
             "CHANGELOG.md": "# Changelog\n\n### [1.4.2]\n\n- First.\n",
         },
     )
@@ -31,4 +33,7 @@ def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_reposit
     assert status == 0, output
     assert "setup.py is gone. Correct what names it: Makefile:2 (python setup.py sdist)." in output
     assert "Renew it: uv lock" in output
+    flat = " ".join(output.split())
+    assert ".pre-commit-config.yaml:4 black; tox.ini:3 (flake8 --max-line-length 99 .) would look at" in flat
+    assert "uv run .github/release/tool.py watch --list-known" in flat
     assert "No notes could be read for 1.4.2: There are no release notes for 1.4.2" in output

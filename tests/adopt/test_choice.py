@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.adopt.answers import choose_publisher
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.repository import read_repository
+from copier_pypi_release.checks.context import read_context
+from copier_pypi_release.commands import doctor
 from support.rendering import commit_all
 
 from adopt.adoption import run_adopt
@@ -19,6 +22,7 @@ from adopt.fixtures import (
     TRUSTED,
     UV_TABLE,
     common,
+    make,
     publisher_of,
     repository,
     workspace,
@@ -246,3 +250,19 @@ def test_what_was_not_committed_is_found_by_nobody(tmp_path: Path) -> None:
     root = package(tmp_path, publish=TRUSTED)
     write(root, {".git/info/exclude": "local/\n", "local/pyproject.toml": "[project]\nname = 'x'\n"})
     assert choice_of(root).replaced == "publish.yml"
+
+
+@pytest.mark.requirement("B11")
+def test_what_a_person_has_kept_stays_known(tmp_path: Path, template_repository: Path) -> None:
+    """doctor, and adopting again, ask no second time."""
+    made = make("doubtful", tmp_path)
+    status, output = run_adopt(made, "--yes", "--keep", "nightly.yml", "--template", str(template_repository))
+    assert status == 0, output
+    settings = tomllib.loads((made / ".github/release/settings.toml").read_text())
+    assert settings["kept-workflows"] == ["nightly.yml"]
+    commit_all(made, "build: release by tag")
+    findings = {f.check: f for f in doctor.find(read_context(made, made))}
+    assert findings["other-publishers"].found == "none but publish.yml; kept by adoption: nightly.yml"
+    status, output = run_adopt(made, "--yes", "--template", str(template_repository))
+    assert (status, output.split(":")[0]) == (0, "Nothing to do")
+    assert choice_of(made).kept_files == ("nightly.yml",)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ci_verdict
 import pytest
 import run_checks
+from copier_pypi_release.adopt.aftermath import prove_commands
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from ruamel.yaml import YAML
@@ -67,7 +68,6 @@ def test_programs_come_from_the_fresh_environment_first(tmp_path: Path) -> None:
     [
         (("false",), "`false` ended with status 1"),
         (("no-such-program",), "needs no-such-program, which is not installed"),
-        ((), "This project has no command that tests it"),
     ],
 )
 @pytest.mark.usefixtures("_no_download")
@@ -90,7 +90,8 @@ def test_the_verdict_is_that_of_the_workflow_in_the_settings(
         return ""
 
     path = adoptions["target"].root / ".github/release/settings.toml"
-    settings = dataclasses.replace(load_settings(path), ci_workflow="checks.yml")
+    checks = {"ci": ("true",)}
+    settings = dataclasses.replace(load_settings(path), ci_workflow="checks.yml", checks=checks)
     monkeypatch.setattr(ci_verdict, "ci_verdict", answer)
     monkeypatch.setattr(ci_verdict, "load_settings", lambda: settings)
     monkeypatch.setattr(sys, "argv", ["ci_verdict.py", "0" * 40])
@@ -101,13 +102,43 @@ def test_the_verdict_is_that_of_the_workflow_in_the_settings(
     assert capsys.readouterr().out.count("ci=absent") == 2
 
 
+@pytest.mark.requirement("B11", "P1.1")
+@pytest.mark.parametrize("workflows", [("a.yml", "b.yml"), ()])
+def test_the_gate_stops_where_neither_ci_has_passed_nor_a_command_tests(
+    workflows: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = dataclasses.replace(SETTINGS, ci_workflow=workflows, checks={"ci": ()})
+    monkeypatch.setattr(ci_verdict, "ci_verdict", lambda _, name, *__: "a run" if name == "a.yml" else "")
+    monkeypatch.setattr(ci_verdict, "load_settings", lambda: settings)
+    monkeypatch.setattr(sys, "argv", ["ci_verdict.py", "0" * 40])
+    with pytest.raises(ReleaseError, match="CI has not passed on this commit") as stopped:
+        ci_verdict.main()
+    for name in workflows:
+        assert name in stopped.value.problem
+        assert f"gh workflow run {name} " in stopped.value.fix
+
+
+@pytest.mark.requirement("B11")
+def test_what_a_release_would_test_with_is_run_once(adoptions: Adoptions, tmp_path: Path) -> None:
+    root = adoptions.copy("no-tests", tmp_path).root
+    path = root / ".github/release/settings.toml"
+    text = path.read_text()
+    for command, said in {"python -c 'raise SystemExit(3)'": "status 3", "python -c pass": ""}.items():
+        path.write_text(text.replace("ci = [\n", f'ci = [\n  "{command}",\n'))
+        found = prove_commands(root, [command])
+        assert bool(found) is bool(said)
+        assert all("does not pass here" in one and said in one for one in found)
+
+
 @pytest.mark.requirement("P9.2")
 def test_the_settings_of_every_adopted_package_can_be_read(adoption: Adoption) -> None:
     settings = load_settings(adoption.root / ".github/release/settings.toml")
     assert settings.import_name == PACKAGES[adoption.shape].module
     assert settings.version_file.endswith("/_version.py")
     assert settings.pythons
-    assert bool(settings.ci_workflows) is not bool(settings.checks["ci"])
+    # Where nothing tests it, a person is asked, and the gate stops until somebody says what does.
+    assert adoption.shape == "no-tests" or settings.ci_workflows
+    assert not settings.checks["ci"]
     assert settings.conventions == "RELEASING.md"
 
 

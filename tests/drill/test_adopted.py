@@ -135,7 +135,12 @@ def test_the_next_release_of_an_adopted_package(
         project.index("pypi").put(write_wheel(tmp_path, project.name, "0.0.1"))
         project.register_publisher("pypi", before)
     write_notes(made.root, settings, version)
-    if settings["ci-workflow"]:
+    if not settings["ci-workflow"]:  # as adoption asks for it
+        text = (made.root / SETTINGS).read_text(encoding="utf-8")
+        settings["checks"]["ci"] = ["pip install .", "python -c 'import demo_pkg'"]
+        lines = "".join(f'  "{command}",\n' for command in settings["checks"]["ci"])
+        (made.root / SETTINGS).write_text(text.replace("ci = [\n", f"ci = [\n{lines}"), encoding="utf-8")
+    else:
         (made.root / ".github/workflows" / settings["ci-workflow"]).write_text(SHORT_CI, encoding="utf-8")
     made.root.rename(project.clone)
     project.shell(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import uv
 from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.programs import try_git
+from copier_pypi_release.adopt.repository import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,20 @@ EXECUTED = (
 )
 LOCKS = {"uv.lock": "uv lock", "poetry.lock": "poetry lock", "pdm.lock": "pdm lock --update-reuse"}
 SHOWN = 8  # lines of one kind
+HOOKS = ".pre-commit-config.yaml"
+# Programs that look at every Python file below a folder, hidden folders included.
+WHOLE_TREE = (
+    "black",
+    "isort",
+    "flake8",
+    "autopep8",
+    "yapf",
+    "pyupgrade",
+    "pycln",
+    "docformatter",
+    "bandit",
+    "pydocstyle",
+)
 
 
 def aftermath(repository: Repository, root: Path, deleted: list[str]) -> list[str]:
@@ -46,6 +62,42 @@ def aftermath(repository: Repository, root: Path, deleted: list[str]) -> list[st
         *_locks(repository),
         *_notes(repository, root),
     ]
+
+
+def linters(repository: Repository) -> list[str]:
+    """Formatters and linters that look at the whole tree, and at the release's scripts with it.
+
+    Ruff keeps to the ruff.toml beside them; the others do not.
+    """
+    found = []
+    config = read_text(repository.root / HOOKS)
+    if config and not re.search(r"(?m)^\s*exclude:.*\.github", config):
+        for number, line in enumerate(config.splitlines(), 1):
+            if match := re.match(rf"\s*-?\s*id:\s*['\"]?({'|'.join(WHOLE_TREE)})['\"]?\s*(?:#|$)", line):
+                found.append(f"{HOOKS}:{number} {match[1]}")
+    pattern = rf"(^|[^A-Za-z0-9_./-])({'|'.join(WHOLE_TREE)})([ ][-][^|;&]*)?[ ][.]([ ]|$)"
+    how = ("grep", "--line-number", "--extended-regexp", "-I", "-e", pattern, "HEAD", "--", *EXECUTED)
+    for line in (try_git(repository.root, *how) or "").splitlines():
+        _, file, place, text = line.split(":", 3)
+        found.append(f"{file}:{place} ({text.strip()})")
+    if not found:
+        return []
+    how_to = "exclude that folder there (`exclude: ^[.]github/release/` in a hook)"
+    return [f"{'; '.join(found[:SHOWN])} would look at .github/release too: {how_to}."]
+
+
+def prove_commands(root: Path, commands: list[str]) -> list[str]:
+    """Run what a release would test with, once, in a clone; say what came out if it fails."""
+    if not commands:
+        return []
+    script = root / ".github" / "release" / "run_checks.py"
+    try:
+        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, "--clone", cwd=root)
+    except ReleaseError as error:
+        said = error.problem.partition(": ")[2].split(" | ")
+        told = next((line for line in said if "The check" in line), said[-1]).strip()
+        return [f"`{commands[-1]}` does not pass here, and a release would stop there: {told}"]
+    return []
 
 
 def _mentions(repository: Repository, deleted: list[str]) -> list[str]:

@@ -31,6 +31,7 @@ class Choice:
         disarmed: All others.
         own: Every job that publishes this package now.
         left: The jobs that publish, or could, and stay: of other packages, or because a person said so.
+        kept_files: The workflows that a person has said do not publish this package.
     """
 
     replaced: str
@@ -38,6 +39,7 @@ class Choice:
     disarmed: tuple[PublishingJob, ...]
     own: tuple[PublishingJob, ...] = ()
     left: tuple[PublishingJob, ...] = ()
+    kept_files: tuple[str, ...] = ()
 
 
 def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence[str] = ()) -> Choice:
@@ -52,8 +54,11 @@ def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence
         AdoptionError: Something else would be lost with the publisher, or nobody can tell what publishes.
     """
     workflows = {workflow.file: workflow for workflow in repository.workflows}
-    named, kept_files = file_name(publisher), {file_name(file) for file in keep}
+    named = file_name(publisher)
+    kept_files = {file_name(file) for file in keep}
     check_files(workflows, {named, *kept_files} - {""})
+    kept_files |= repository.kept_workflows - {named}
+    said_so = tuple(sorted(kept_files & set(workflows)))
     doubtful = [job for w in repository.workflows for job in w.doubtful_jobs() if job.file not in kept_files]
     sure = [job for job in repository.publishers if job.file not in kept_files]
     said = [job for job in (*sure, *doubtful) if job.file == named]
@@ -82,9 +87,9 @@ def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence
     )
     if replaced is None:
         free = next(n for n in ("release.yml", "release-pypi.yml", "pypi-release.yml") if n not in workflows)
-        return Choice(free, None, tuple(cut), own, left)
+        return Choice(free, None, tuple(cut), own, left, said_so)
     in_place = replaced.index == "pypi" and "uses" not in workflows[replaced.file].jobs[replaced.job]
-    return Choice(replaced.file, replaced if in_place else None, tuple(cut), own, left)
+    return Choice(replaced.file, replaced if in_place else None, tuple(cut), own, left, said_so)
 
 
 def all_doubts(repository: Repository) -> list[PublishingJob]:
@@ -194,16 +199,10 @@ def make_answers(repository: Repository, package: Package, choice: Choice) -> di
         "pypi_environment": pypi if pypi != testpypi else "pypi",
         "release_workflow": choice.replaced,
         "ci_workflow": " ".join(repository.gate.files),
-        "ci_commands": ci_commands(repository, package),
+        "ci_commands": list(repository.gate.commands),
         "ci_pythons": sorted(pythons, key=Version),
         "changelog_file": repository.changelog or "CHANGELOG.md",
         "version_file": package.version_file,
         "project_folder": repository.folder,
+        "kept_workflows": " ".join(choice.kept_files),
     }
-
-
-def ci_commands(repository: Repository, package: Package) -> list[str]:
-    """What tests this package where no workflow does; without any tests, that it compiles at least."""
-    if repository.gate.files or repository.gate.commands:
-        return list(repository.gate.commands)
-    return [f"python -m compileall -q {path}" for path in package.packages]

@@ -39,6 +39,11 @@ def next_steps(
         steps.append(
             f"After the first release, revoke the token on the index and delete it here: {commands}."
         )
+    if choice.own:
+        steps.append(
+            "After the first release, list the files from before it, which no workflow of today vouches for: "
+            "uv run .github/release/tool.py watch --list-known."
+        )
     return [*steps, *_first_release(repository, version), *_ci(repository)]
 
 
@@ -91,8 +96,9 @@ def _ci(repository: Repository) -> list[str]:
     steps = []
     if not gate.files and not gate.commands:
         steps.append(
-            "Nothing was found that tests this package, so a release only compiles and imports it. Say what "
-            f"does: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]' (or --data ci_workflow=FILE)"
+            "Nothing was found that tests this package, and nothing is released untested. Say what does "
+            f"before the first tag: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]' "
+            "(or --data ci_workflow=FILE)"
         )
     return steps
 

@@ -13,7 +13,7 @@ from copier import run_copy
 from packaging.version import Version
 from release_lib.step import ReleaseError, run
 
-from copier_pypi_release.adopt.aftermath import aftermath
+from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
 from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
 from copier_pypi_release.adopt.convert import converter_for
@@ -180,7 +180,11 @@ def make_plan(
             version=str(after.version),
             compared=f"{counted(len(before.files), 'file')} and the metadata of the wheel are as before",
             differences=differences(before, after, expected=frozenset({package.version_file})),
-            look=look_at(repository, choice),
+            look=[
+                *look_at(repository, choice),
+                *linters(repository),
+                *prove_commands(work.root, answers["ci_commands"]),
+            ],
         )
 
 

@@ -101,6 +101,11 @@ class Repository:
     found_in: dict[str, str]
 
     @property
+    def kept_workflows(self) -> set[str]:
+        """The workflows that somebody said do not publish this package, at an earlier adoption."""
+        return set(str(self.answers.values.get("kept_workflows", "")).split()) if self.answers else set()
+
+    @property
     def project(self) -> Path:
         """Folder of pyproject.toml."""
         return self.root / self.folder

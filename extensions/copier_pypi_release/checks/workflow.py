@@ -1246,8 +1246,9 @@ def readable(context: Context) -> str:
 
 def other_publishers(context: Context) -> str:
     """Nothing but the release workflow uploads to an index."""
+    kept = set(context.settings.kept_workflows) if context.settings else set()
     ours = {w.file for w in context.releases}
-    armed = [w.place for w in context.workflows if w.file not in ours and w.publishing_jobs()]
+    armed = [w.place for w in context.workflows if w.file not in ours | kept and w.publishing_jobs()]
     for name in ELSEWHERE:
         path = context.root / name
         if path.is_file() and upload_command(path.read_text(encoding="utf-8", errors="replace")):
@@ -1258,9 +1259,11 @@ def other_publishers(context: Context) -> str:
         [f"{name} uploads too" for name in armed],
         fix=f"`git rm {' '.join(armed)}`, or take the upload out",
     )
-    doubtful = [f"{job.place} {job.how}" for w in context.workflows for job in w.doubtful_jobs()]
+    others = [w for w in context.workflows if w.file not in kept]
+    doubtful = [f"{job.place} {job.how}" for w in others for job in w.doubtful_jobs()]
     unknown = f"; unknown: {', '.join(doubtful)}" if doubtful else ""
-    return f"none but {', '.join(sorted(ours)) or 'a person'}{unknown}"
+    stays = f"; kept by adoption: {', '.join(sorted(kept))}" if kept else ""
+    return f"none but {', '.join(sorted(ours)) or 'a person'}{stays}{unknown}"
 
 
 @functools.cache

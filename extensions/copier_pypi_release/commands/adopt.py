@@ -177,7 +177,8 @@ def is_adopted(repository: Repository, *, convert: bool = False) -> bool:
     file = repository.answers.values.get("release_workflow", "release.yml")
     only_ours = any(job.ours and job.file == file for job in repository.publishers)
     if len(members(repository.root, repository.folder)) == 1:
-        only_ours = only_ours and all(job.ours for job in repository.publishers)
+        others = (job for job in repository.publishers if job.file not in repository.kept_workflows)
+        only_ours = only_ours and all(job.ours for job in others)
     converted = repository.backend == "hatchling" and "git_describe_command" in repository.pyproject
     return only_ours and (converted if convert else bool(repository.version_from))
 

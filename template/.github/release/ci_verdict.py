@@ -64,6 +64,15 @@ def main() -> None:
     except (ReleaseError, ValueError, KeyError, TypeError) as error:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""
+    if not passed and not any(settings.checks.values()):
+        names = settings.ci_workflows
+        raise ReleaseError(
+            f"CI has not passed on this commit: {', '.join(names) or 'no workflow tests it, and no command'}",
+            expected="a passed run of each workflow, or a command in settings.toml, [checks]",
+            fix="".join(f"gh workflow run {name} --ref BRANCH, wait, then " for name in names)
+            + "gh run rerun RUN",
+            see=".github/release/RECOVERY.md, 'gate'",
+        )
     reused = f"CI has passed on this commit, so its suite is not run again: {passed}"
     missing = "No passed CI run of this commit: the whole suite runs now"
     annotate("notice", "CI verdict", reused if passed else missing)
