@@ -257,6 +257,7 @@ OF_ADOPTED = [
     "ci_pythons",
     "changelog_file",
     "version_file",
+    "kept_workflows",
     "project_folder",
 ]
 

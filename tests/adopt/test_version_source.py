@@ -198,8 +198,14 @@ def test_a_tag_that_the_backend_reads_otherwise_is_named(tmp_path: Path, templat
     assert status == 1
     assert "does not build at the tag v2.0, with the version from hatch-vcs: " in output
     assert "or adopt --convert" in output
+
+
+def test_it_is_converted_on_demand(tmp_path: Path, template_repository: Path) -> None:
+    root = repository(tmp_path / "demo-pkg", KEPT["pdm"])
     status, output = run_adopt(root, "--dry-run", "--convert", "--template", str(template_repository))
-    assert "A tag would give 2.0" in output
+    assert status == 0, output
+    assert '+build-backend = "hatchling.build"' in output
+    assert "-source = 'scm'" in output
 
 
 def test_pins_renews_what_the_package_builds_with(tmp_path: Path) -> None:

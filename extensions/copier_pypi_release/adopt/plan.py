@@ -149,7 +149,7 @@ def make_plan(
         work = _Work(repository, _clone(repository.root, place / "after"), kept)
         if not kept:
             converter_for(repository.backend)  # what cannot be converted is not built
-        before = _build_before(repository, place)
+        before = _build_before(repository, place, tagged=kept)
         package = read_package(repository, work.project, before, kept=kept)
         answers = make_answers(repository, package, choice) | {"release_issues": issues}
         edited = frozenset[str]()
@@ -235,16 +235,16 @@ def _next_tag(repository: Repository, version: Version | None = None) -> tuple[s
     return f"{repository.tags.prefix}{text}", text
 
 
-def _build_before(repository: Repository, place: Path) -> Wheel:
-    """What the project's own backend builds, tagged, of the user's tree."""
+def _build_before(repository: Repository, place: Path, *, tagged: bool) -> Wheel:
+    """What the project's own backend builds of the user's tree, at a tag if it goes on to build."""
     clone = _clone(repository.root, place / "before")
     _overlay(repository, clone)
-    if repository.version_from:
+    if tagged:
         _commit_and_tag(clone, _next_tag(repository)[0])
     try:
         return build_wheel(clone / repository.folder, place / "built-before")
     except ReleaseError as error:
-        if repository.version_from:
+        if tagged:
             cause = error.problem.removeprefix("The build failed: ")
             raise AdoptionError(
                 f"The project does not build at the tag {_next_tag(repository)[0]}, with the version from "
