@@ -65,12 +65,11 @@ def main() -> None:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""
     if not passed and not any(settings.checks.values()):
-        names = settings.ci_workflows
         raise ReleaseError(
-            f"CI has not passed on this commit: {', '.join(names) or 'no workflow tests it, and no command'}",
+            f"CI has not passed on this commit: {', '.join(settings.ci_workflows) or 'nothing tests it'}",
             expected="a passed run of each workflow, or a command in settings.toml, [checks]",
-            fix="".join(f"gh workflow run {name} --ref BRANCH, wait, then " for name in names)
-            + "gh run rerun RUN",
+            fix="".join(f"gh workflow run {n} --ref BRANCH, wait, " for n in settings.ci_workflows)
+            + "gh run rerun",
             see=".github/release/RECOVERY.md, 'gate'",
         )
     reused = f"CI has passed on this commit, so its suite is not run again: {passed}"
