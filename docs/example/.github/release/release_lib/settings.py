@@ -42,6 +42,7 @@ class Settings:
     folder: str = ""  # of pyproject.toml, from the root of the repository
     file_limit: int = 100  # MiB, of one file on an index; more where the index has granted it
     project_limit: int = 10240  # MiB, of all files
+    kept_workflows: tuple[str, ...] = ()  # that may upload something, and do not publish this package
     without_attestations: tuple[str, ...] = ()  # indexes that have none: testpypi, pypi
 
     @property
@@ -83,7 +84,7 @@ def load_settings(path: Path = PATH) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         known = {key.replace("-", "_"): value for key, value in values.items()}
-        for name in ("release_branches", "pythons", "without_attestations"):
+        for name in ("release_branches", "pythons", "without_attestations", "kept_workflows"):
             known[name] = tuple(known.get(name, ()) if name not in needed else known[name])
         return Settings(**{f.name: known[f.name] for f in fields if f.name in known})
     except (OSError, ValueError, KeyError, TypeError) as error:
