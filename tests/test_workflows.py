@@ -297,7 +297,8 @@ def test_who_installs_the_package_has_a_python_of_it_and_a_place_for_own_steps(
                 if not INSTALL & {script.name for script in workflow.scripts(job)}:
                     continue
                 (uv,) = [step for j, step in workflow.using("astral-sh/setup-uv") if j == job]
-                assert uv["with"].get("python-version") in OF_THE_PACKAGE, job
+                assert workflow.jobs[job]["env"]["PACKAGE_PYTHON"] in OF_THE_PACKAGE, job
+                assert "python-version" not in uv["with"], "the scripts would run on it, too"
                 assert workflow.jobs["build"]["outputs"]["newest"] == "${{ steps.check.outputs.newest }}"
                 assert "build" in workflow.jobs[job]["needs"]
                 after = lines[lines.index(f"      - name: {uv['name']}") :]

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from adopt.fixtures import EXECUTED, PACKAGES
-from emulator.fixtures import CACHE, TOOLS, compile_cached, script_requirements, tool_requirements
+from emulator.fixtures import CACHE, HERE, TOOLS, compile_cached, script_requirements, tool_requirements
+from emulator.interpreters import stand_in
+from emulator.sandbox import Sandbox
 from emulator.wheelhouse import fill_all, write_wheel
 from support.rendering import git
 from support.sharing import once
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from adopt.adoption import Adoptions
-    from emulator.sandbox import IndexName, Sandbox
+    from emulator.sandbox import IndexName
 
 # What the packages and their CI commands need; hatchling asks for editables where `pip install -e` builds.
 NEEDED = {
@@ -37,6 +39,9 @@ NEEDED = {
     *("pytest>=8", "ruff>=0.8", "mypy>=1.13", "pre-commit>=4", "pip==26.3", "editables"),
 }
 SETTINGS = ".github/release/settings.toml"
+ON_OLD, OLD = "no-tests", "3.10"  # an adopted package may support what the scripts do not run on
+# The first of the commands of its CI then.
+SHOW = """'''python -c "import platform; print('tested on', platform.python_version())"'''"""
 SHORT_CI = """\
 name: CI
 on:
@@ -61,15 +66,23 @@ REGISTERED: dict[str, str | None] = {
 def wheelhouse() -> Path:
     """What the release scripts, the packages, their CI commands and the tool install."""
     lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements()]
-    return fill_all(lists, CACHE / "wheelhouse")
+    return fill_all(lists, CACHE / "wheelhouse", pure=["tomli>=2"])  # what builds on an old Python needs it
 
 
 @pytest.fixture(scope="session")
-def uv_cache() -> Path:
+def uv_cache(wheelhouse: Path) -> Path:
     """A cache of uv of its own: uv remembers what an index lists, and this one lists more."""
-    folder = CACHE / "uv-adopted"
+    folder = CACHE / f"uv-adopted-{wheelhouse.name}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def new_sandbox(tmp_path: Path, wheelhouse: Path, uv_cache: Path) -> Iterator[Sandbox]:
+    """A sandbox whose jobs can have a Python that is older than the scripts' own."""
+    pythons = [stand_in(OLD, CACHE / "pythons")]
+    with Sandbox(tmp_path / "sandbox", wheelhouse=wheelhouse, uv_cache=uv_cache, pythons=pythons) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +93,13 @@ def _bytecode(tmp_path_factory: pytest.TempPathFactory, uv_cache: Path) -> Itera
         if missing:
             compile_cached(uv_cache)
             compiled.mkdir()
+
+
+def change(path: Path, pattern: str, line: str) -> None:
+    """Replace what a pattern finds, once, in a file."""
+    text, found = re.subn(pattern, line, path.read_text(encoding="utf-8"))
+    assert found == 1
+    path.write_text(text, encoding="utf-8")
 
 
 def settings_of(root: Path) -> dict[str, Any]:
@@ -121,11 +141,11 @@ def test_the_next_release_of_an_adopted_package(
         workflow=settings["release-workflow"],
         name=made.root.name,
     )
-    if adopted != "target":  # this machine has one Python: one leg of the matrix is enough of it
-        text = (made.root / SETTINGS).read_text(encoding="utf-8")
-        (made.root / SETTINGS).write_text(
-            re.sub(r"(?m)^pythons = .*", 'pythons = ["3.11"]', text), encoding="utf-8"
-        )
+    # One leg of the matrix: with what this machine has, or with a Python that is too old for the scripts.
+    change(made.root / SETTINGS, r"(?m)^pythons = .*", f'pythons = ["{OLD if adopted == ON_OLD else HERE}"]')
+    if adopted == ON_OLD:
+        change(made.root / "pyproject.toml", r"(?m)^requires-python = .*", f'requires-python = ">={OLD}"')
+        change(made.root / SETTINGS, r"(?m)^ci = \[", f"ci = [\n  {SHOW},")
     new_sandbox.github.create_repo(OWNER, project.name)
     # As it was before: pushed long ago, with a publisher on PyPI.
     bare = new_sandbox.github.git_dir(project.repository)
@@ -161,6 +181,8 @@ def test_the_next_release_of_an_adopted_package(
         assert "CI has passed on this commit" in project.log("gate")
     else:
         assert settings["checks"]["ci"][-1] in project.log("test")
+    if adopted == ON_OLD:
+        assert f"\ntested on {OLD}.0" in project.log("test")
     if adopted == "target":
         assert "complete draft" in status(project)["next"]["state"]
         assert failing(project) == {"published-files"}  # the one from before the adoption

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 CACHE = ROOT / ".cache"
 _SCRIPTS = ROOT / "template/.github/release"
 DAY = 86400  # seconds
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"  # the Python of this machine
 OUTDATED = ("environments-*/*", "git-*/*/*", "sdists-*/git/*")
 TOOLS = ("twine==7.*", "copier>=9.18")  # what the publish action brings, and what updates a package
 
@@ -68,22 +69,22 @@ def workflow_requirements(package: Path) -> set[str]:
     return set(re.findall(r"(?m)uv tool run .*?([\w-]+==[\w.]+)", "\n".join(texts)))
 
 
-def claim_one_python(package: Path) -> None:
-    """Leave only the Python of this machine in the classifiers of a rendered package."""
-    here = f"Programming Language :: Python :: {sys.version_info.major}.{sys.version_info.minor}"
+def claim_one_python(package: Path, python: str = HERE) -> None:
+    """Leave only one Python in the classifiers of a rendered package."""
+    wanted = f"Programming Language :: Python :: {python}"
     other = re.compile(r"Programming Language :: Python :: 3[.]\d+")
     pyproject = package / "pyproject.toml"
     document = tomlkit.parse(pyproject.read_text(encoding="utf-8"))
     classifiers = cast("list[str]", cast("Any", document)["project"]["classifiers"])
     for classifier in list(classifiers):
-        if classifier != here and other.fullmatch(classifier):
+        if classifier != wanted and other.fullmatch(classifier):
             classifiers.remove(classifier)
     pyproject.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
-def run_one_leg(package: Path) -> None:
-    """Leave one leg of the matrix: the Python and the system of this machine, which all others run on too."""
-    claim_one_python(package)
+def run_one_leg(package: Path, python: str = HERE) -> None:
+    """Leave one leg of the matrix: a Python, and the system of this machine, which all others run on too."""
+    claim_one_python(package, python)
     for workflow in (package / ".github/workflows").glob("*.yml"):
         text = workflow.read_text(encoding="utf-8")
         workflow.write_text(re.sub(r"\n        include:(?:\n          .*)+", "", text), encoding="utf-8")

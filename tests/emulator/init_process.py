@@ -55,12 +55,14 @@ class Settings:
         uv_cache: uv's cache folder, possibly shared with other sandboxes.
         wheelhouse: folder of wheels that PyPI also serves, or None.
         indexes: hosts of each index by the name of its instance.
+        pythons: directories of the Pythons that a job gets beside the runner's own.
     """
 
     path: list[str]
     uv_cache: str
     wheelhouse: str | None
     indexes: Mapping[str, Hosts]
+    pythons: list[str]
 
     def save(self, root: Path) -> None:
         """Write ``sandbox.json``."""
@@ -255,7 +257,7 @@ def services(root: Path) -> tuple[dict[str, Any], dict[str, WSGIApplication]]:
         index = Index(root, name, hosts, Path(rest) if rest else None)
         by_name[name] = index
         by_host |= dict.fromkeys(filter(None, dataclasses.astuple(hosts)), index)
-    by_name["github"] = github.create_app(root)
+    by_name["github"] = github.create_app(root, settings.pythons)
     by_host |= dict.fromkeys(github.HOSTS, by_name["github"])
     elsewhere = outside.Outside(root, github=by_name["github"])
     by_host |= dict.fromkeys((*outside.HOSTS, "github.com"), elsewhere)

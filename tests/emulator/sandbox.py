@@ -85,6 +85,7 @@ class Options(TypedDict, total=False):
     path: Sequence[Path] | None
     uv_cache: Path | None
     user_namespace: bool | None
+    pythons: Sequence[Path]
 
 
 class Where(TypedDict, total=False):
@@ -114,6 +115,7 @@ class Sandbox:
         path: Sequence[Path] | None = None,
         uv_cache: Path | None = None,
         user_namespace: bool | None = None,
+        pythons: Sequence[Path] = (),
     ) -> None:
         """Prepare the folder; a folder with a sandbox's files continues that sandbox.
 
@@ -125,6 +127,8 @@ class Sandbox:
             uv_cache: uv's cache, which sandboxes may share; one below ``root`` where not given.
             user_namespace: True starts the sandbox as an ordinary user has to, False as root can;
                 where not given, whatever works.
+            pythons: directories of the Pythons that a job gets beside the runner's own; see
+                ``interpreters``.
         """
         self.root = root.absolute()
         self._user_namespace = user_namespace
@@ -143,6 +147,7 @@ class Sandbox:
             uv_cache=str(uv_cache or self.root / "cache" / "uv"),
             wheelhouse=str(wheelhouse.absolute()) if wheelhouse else None,
             indexes=INDEX_HOSTS,
+            pythons=[str(folder) for folder in pythons],
         ).save(self.root)
 
     @classmethod

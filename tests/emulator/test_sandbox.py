@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -292,6 +293,9 @@ def test_a_kernel_that_refuses_gets_one_clear_sentence(
 def test_it_starts_fast(tmp_path: Path) -> None:
     with Sandbox(tmp_path / "warm"):
         pass
-    started = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with Sandbox(tmp_path / "sandbox"):
-        assert time.monotonic() - started < 2, "0.2 s is usual"
+        pass
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    assert spent < 2, "half a second is usual, however busy the machine is"

@@ -32,7 +32,7 @@ _CATALOGUE = "catalogue.json"
 _UPLOADED = 1577836800.0  # 2020-01-01
 
 
-def fill(requirements: Iterable[str], cache: Path) -> Path:
+def fill(requirements: Iterable[str], cache: Path, *, pure: bool = False) -> Path:
     """Return a folder with wheels for ``requirements`` and all they depend on.
 
     The folder is named by its list and this interpreter, and is downloaded from the real registry
@@ -41,12 +41,14 @@ def fill(requirements: Iterable[str], cache: Path) -> Path:
     Args:
         requirements: PEP 508 requirements.
         cache: folder for such folders; keep it out of version control.
+        pure: only the wheels in pure Python, for any interpreter, and no dependencies.
 
     Raises:
         RuntimeError: the download failed; the message is what pip said.
     """
     wanted = sorted(set(requirements))
-    tag = sys.implementation.cache_tag or sys.implementation.name
+    tag = "any" if pure else sys.implementation.cache_tag or sys.implementation.name
+    only = ["--no-deps", "--implementation=py", "--abi=none", "--platform=any"] if pure else []
     key = hashlib.sha256("\n".join([tag, sys.platform, *wanted]).encode()).hexdigest()[:16]
     cache.mkdir(parents=True, exist_ok=True)
     (cache / ".gitignore").write_text("*\n", "utf-8")
@@ -58,7 +60,7 @@ def fill(requirements: Iterable[str], cache: Path) -> Path:
             shutil.rmtree(draft, ignore_errors=True)
             pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
             done = subprocess.run(
-                [*pip, "download", "--quiet", "--only-binary=:all:", "--dest", str(draft), *wanted],
+                [*pip, "download", "--quiet", "--only-binary=:all:", *only, "--dest", str(draft), *wanted],
                 capture_output=True,
                 text=True,
                 check=False,
@@ -70,9 +72,16 @@ def fill(requirements: Iterable[str], cache: Path) -> Path:
     return folder
 
 
-def fill_all(lists: Iterable[Iterable[str]], cache: Path) -> Path:
-    """Return a folder with what ``fill`` brings for each list; the lists need not agree on versions."""
+def fill_all(lists: Iterable[Iterable[str]], cache: Path, *, pure: Iterable[str] = ()) -> Path:
+    """Return a folder with what ``fill`` brings for each list; the lists need not agree on versions.
+
+    Args:
+        lists: requirements.
+        cache: as for ``fill``.
+        pure: requirements whose wheels in pure Python are wanted, too.
+    """
     folders = [fill(requirements, cache) for requirements in lists]
+    folders += [fill(pure, cache, pure=True)] if pure else []
     names = "-".join(sorted(folder.name for folder in folders))
     joined = cache / hashlib.sha256(names.encode()).hexdigest()[:16]
     with (cache / f"{joined.name}.lock").open("w") as lock:

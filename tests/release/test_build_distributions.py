@@ -70,6 +70,18 @@ def test_another_clone_at_another_place_and_time_gives_the_same_files(
     assert hashes_of(*(clone.parent / "dist").glob("demo*")) == first
 
 
+@pytest.mark.requirement("P1.6")
+def test_settings_of_the_package_for_uv_do_not_reach_the_build(clone: Path, run_step: RunStep) -> None:
+    (clone / ".python-version").write_text("3.99\n")
+    lines = "required-version = '==0.0.1'\nbuild-constraint-dependencies = ['hatchling<1']\n"
+    index = "[[tool.uv.index]]\nurl = 'file:///nowhere'\ndefault = true\n"
+    text = (clone / "pyproject.toml").read_text()
+    (clone / "pyproject.toml").write_text(text.replace("[tool.uv]\n", "[tool.uv]\n" + lines) + index)
+    commit_all(clone)
+    done = run_step(build_distributions)
+    assert done.status == 0, done.errors
+
+
 @pytest.mark.requirement("P5.5", "B4")
 def test_a_package_that_builds_other_files_each_time_is_caught(clone: Path, run_step: RunStep) -> None:
     (clone / "hatch_build.py").write_text(RANDOM_FILE)
@@ -185,7 +197,7 @@ def test_a_backend_with_another_hash_than_pinned_is_refused(
     monkeypatch.setattr(build_distributions, "PATH", tmp_path / "settings.toml")
     done = run_step(build_distributions)
     assert done.status == 1
-    assert done.lines[0].startswith("`uv build --build-constraint ")
+    assert done.lines[0].startswith("`uv build --no-config --build-constraint ")
     assert "sha256:" + "0" * 64 in done.lines[0]
     assert done.lines[1:] == (
         "Expected: status 0",
@@ -219,7 +231,7 @@ def test_a_broken_pyproject_ends_in_four_lines(text: str, said: str, clone: Path
     commit_all(clone)
     done = run_step(build_distributions)
     assert done.status == 1
-    assert done.lines[0].startswith("`uv build --build-constraint ")
+    assert done.lines[0].startswith("`uv build --no-config --build-constraint ")
     assert said in done.lines[0]
     assert len(done.lines) == 4
 

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 import check_distributions
@@ -487,11 +488,53 @@ def test_a_wheel_that_no_python_can_be_tested_on_is_refused(dist: Path, settings
         {"METADATA": b"Metadata-Version: 2.1\nName: demo-pkg\nVersion: 0.1.0\nRequires-Python: <3.10\n"},
     )
     assert refusal(lambda: check_distributions.pythons_of(dist / WHEEL, settings)) == (
-        f"{WHEEL} supports no Python: it requires <3.10",
-        "Expected: a requires-python that admits one of 3.11, 3.12, 3.13, 3.14, 3.15",
-        "Fix: correct requires-python and the classifiers in pyproject.toml",
+        f"{WHEEL} is tested on no Python, but requires Python <3.10",
+        "Expected: tests on Pythons that it admits, one of 3.11, 3.12, 3.13, 3.14, 3.15 if none is named",
+        "Fix: correct requires-python and the classifiers in pyproject.toml, and `pythons` in settings.toml",
         SEE,
     )
+
+
+OF_310_AND_312 = "".join(f"Classifier: Programming Language :: Python :: 3.{n}\n" for n in (10, 12))
+
+
+@pytest.mark.requirement("P1.3", "P1.6")
+@pytest.mark.parametrize(
+    ("requires", "classifiers", "pythons", "refused", "untested"),
+    [
+        (">=3.10", OF_310_AND_312, (), "", ""),
+        (">=3.10.2", OF_310_AND_312, ("3.10", "3.12"), "", ""),
+        (">=3.11", OF_310_AND_312, (), "3.10, 3.12", ""),
+        (">=3.11", "", ("3.10", "3.11"), "3.10, 3.11", ""),
+        (">=3.9", OF_310_AND_312, (), "", "3.9"),
+        (">=3.10", OF_310_AND_312, ("3.12",), "", "3.10, 3.11"),
+        (">=3.12", OF_310_AND_312, ("3.12",), "", "3.10"),
+        ("!=3.9.*,>=3.9", OF_310_AND_312, ("3.12",), "", "3.10, 3.11"),
+    ],
+)
+def test_pythons_that_disagree_are_named(
+    *,
+    requires: str,
+    classifiers: str,
+    pythons: tuple[str, ...],
+    refused: str,
+    untested: str,
+    dist: Path,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Requires-Python, the classifiers, and what is tested on; what cannot be installed stops the build."""
+    head = f"Metadata-Version: 2.1\nName: demo-pkg\nVersion: 0.1.0\nRequires-Python: {requires}\n"
+    tamper(dist, WHEEL, {"METADATA": (head + classifiers).encode()})
+    asked = dataclasses.replace(settings, pythons=pythons)
+    ask = partial(check_distributions.pythons_of, dist / WHEEL, asked)
+    if refused:
+        assert refusal(ask)[0] == f"{WHEEL} is tested on {refused}, but requires Python {requires}"
+        return
+    assert ask()
+    said = capsys.readouterr().err
+    assert (f"{WHEEL} claims {untested} (Requires-Python {requires}; " in said) is bool(untested)
+    assert bool(said) is bool(untested)
 
 
 @pytest.mark.requirement("P3.3")

@@ -219,13 +219,50 @@ def test_what_is_no_script_has_no_metadata(module: str) -> None:
     assert not METADATA.search(source(module))
 
 
-@pytest.mark.requirement("S3", "X11")
+# What a tagged tree may have for uv, pip and Python; a script runs in that tree.
+PLANTED = {
+    ".env": "UV_PYTHON=3.99\nUV_INDEX_URL=file:///nowhere\nPIP_INDEX_URL=file:///nowhere\n",
+    ".python-version": "3.99\n",
+    "packaging/__init__.py": "raise SystemExit('planted')\n",
+    "pip.conf": "[global]\nindex-url = file:///nowhere\n",
+    "pyproject.toml": """\
+[project]
+name = "demo-pkg"
+version = "1"
+requires-python = ">=3.99"
+[tool.uv]
+required-version = "==0.0.1"
+constraint-dependencies = ["packaging<1"]
+[[tool.uv.index]]
+url = "file:///nowhere"
+default = true
+""",
+    "sitecustomize.py": "raise SystemExit('planted')\n",
+    "uv.lock": "planted\n",
+}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with settings that would stop every script that minds them."""
+    folder = tmp_path_factory.mktemp("planted")
+    for name, text in PLANTED.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.requirement("S3", "X11", "P1.6")
 @pytest.mark.parametrize("script", STEPS)
-def test_help_is_shown_by_the_script_as_a_workflow_runs_it(script: str, default_package: Path) -> None:
+def test_help_is_shown_by_the_script_as_a_workflow_runs_it(
+    script: str, default_package: Path, planted: Path
+) -> None:
+    """Nothing that the tagged tree has for uv, pip or Python changes anything."""
     folder = FOLDER if script in ASKED_FOR else default_package / ".github/release"
     path = folder / f"{script}.py"
     done = subprocess.run(
         ["uv", "run", "--no-config", "--quiet", str(path), "--help"],
+        cwd=planted,
         check=False,
         capture_output=True,
         text=True,

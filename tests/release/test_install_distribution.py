@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import install_distribution
 import pytest
+from emulator.fixtures import CACHE
+from emulator.interpreters import stand_in
 from emulator.wheelhouse import write_wheel
 from install_distribution import fresh_environment
 from support.archives import make_wheel, member, rewrite_sdist, rewrite_wheel
@@ -166,13 +170,50 @@ def test_the_package_in_the_current_folder_is_not_the_one_that_is_tested(
 def test_the_wheel_that_fits_here_is_taken(tmp_path: Path) -> None:
     here = make_wheel(tmp_path, "demo-pkg", "0.1.0")
     other = tmp_path / WHEEL.replace("py3-none-any", "cp27-cp27m-win_arm64")
-    assert install_distribution.wheel_for_here([other, here]) == here
-    assert refusal(lambda: install_distribution.wheel_for_here([other])) == (
+    with fresh_environment() as environment:
+        assert environment.fitting([other, here]) == here
+        lines = refusal(lambda: environment.fitting([other]))
+    assert lines == (
         f"No wheel fits this Python and system: {other.name}",
         "Expected: a wheel for each system that the workflow tests on",
         "Fix: take the system out of the matrix, or build a wheel for it",
         SEE,
     )
+
+
+@pytest.fixture
+def _old_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python that is older than the scripts' own, for the package."""
+    folder = stand_in("3.9", CACHE / "pythons")
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    monkeypatch.setenv("PACKAGE_PYTHON", "3.9")
+
+
+@pytest.mark.requirement("P1.6")
+@pytest.mark.usefixtures("_old_python")
+@pytest.mark.parametrize("options", [(), ("--sdist",)])
+def test_a_package_is_tested_on_a_python_older_than_the_scripts(
+    options: tuple[str, ...], dist: Path, run_step: RunStep
+) -> None:
+    for name, path, value in (
+        (WHEEL, ".dist-info/METADATA", ": <3.10"),
+        (SDIST, "pyproject.toml", '="<3.10"'),
+    ):
+        text = re.sub("(?mi)^(requires-python).*", rf"\1{value}", member(dist / name, path).decode())
+        change(dist, name, {path: text.encode()})
+    done = run_step(install_distribution, *options, dist)
+    assert (done.status, done.printed) == (0, "demo-pkg 0.1.0 was installed and imported\n"), done.errors
+
+
+@pytest.mark.requirement("P1.6")
+@pytest.mark.usefixtures("_old_python")
+def test_commands_run_on_the_python_of_the_package(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever starts it: `python`, or a `uv run` that looks for one."""
+    show = "-c 'import platform; print(platform.python_version())'"
+    with fresh_environment() as environment:
+        for command in (f"python {show}", f"uv run --no-project python {show}"):
+            assert environment.run_command(command, tmp_path) == 0
+    assert capfd.readouterr().out.splitlines()[1::2] == ["3.9.0", "3.9.0"]
 
 
 @pytest.mark.requirement("P1.3")
@@ -195,7 +236,8 @@ def test_the_environment_is_removed_afterwards(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    install_distribution.try_distribution(dist / WHEEL, settings)
+    with fresh_environment() as environment:
+        install_distribution.try_distribution(dist / WHEEL, settings, environment)
     assert list((tmp_path / "temporary").iterdir()) == []
 
 

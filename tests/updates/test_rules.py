@@ -84,7 +84,7 @@ def step_removed(folder: Path) -> None:
 def input_beside_a_pin(folder: Path) -> None:
     edit(
         folder / CI,
-        r"^(          checksum: .*\n)(?=          python-version: .* # the runner's)",
+        r"^(          checksum: .*\n)(?=          enable-cache: auto\n      # Your own steps for the checks)",
         r"\1          cache-suffix: ci\n",
     )
 

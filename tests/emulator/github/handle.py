@@ -25,7 +25,7 @@ from .services import ISSUER_HOST, Services
 from .store import ROLES, Actor, ApiError, Document, Json, Store, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
@@ -66,12 +66,13 @@ exit 127
 PREINSTALLED = ("gh", "jq", "curl", "git")
 
 
-def prepare(root: Path, env: dict[str, str]) -> Settings:
+def prepare(root: Path, env: dict[str, str], pythons: Sequence[str]) -> Settings:
     """Lay out what jobs find on their machine, below the sandbox's `tmp` folder.
 
     Args:
         root: the sandbox's root.
         env: environment of commands in this sandbox; its PATH names the tools.
+        pythons: directories of Pythons beside the runner's own, which comes first.
 
     Raises:
         FileNotFoundError: when a tool is missing; the message says which.
@@ -108,7 +109,7 @@ def prepare(root: Path, env: dict[str, str]) -> Settings:
     kept["GH_TELEMETRY_SAMPLE_RATE"] = "100"  # gh tells of one command in a hundred; here of each that may
     return Settings(
         act=tool("act"),
-        path=f"{bin_}:/usr/local/bin:/usr/bin:/bin",
+        path=":".join([str(bin_), "/usr/local/bin", "/usr/bin", "/bin", *pythons]),
         env=kept,
         actions={name: actions / folder for name, folder in ACTIONS.items()},
         scratch=bin_.parent / "jobs",
@@ -481,8 +482,13 @@ class GitHub:
         return self._store.repo(full_name)
 
 
-def create_app(root: Path) -> GitHub:
-    """Return GitHub's side of the sandbox below `root`, going on from whatever is there."""
+def create_app(root: Path, pythons: Sequence[str]) -> GitHub:
+    """Return GitHub's side of the sandbox below `root`, going on from whatever is there.
+
+    Args:
+        root: the sandbox's root.
+        pythons: as for `prepare`.
+    """
     from emulator.init_process import environment  # noqa: PLC0415 - that module loads this one
 
-    return GitHub(root, prepare(root, environment(root)))
+    return GitHub(root, prepare(root, environment(root), pythons))
