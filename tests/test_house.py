@@ -17,6 +17,7 @@ import pytest
 from copier_pypi_release import cli
 from packaging.requirements import Requirement
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
+from release.guards import REMOVALS, Removal
 from ruamel.yaml import YAML
 from support.documents import code_spans, dead_links, headings, links, prose, shell_blocks
 from support.linting import lint
@@ -137,6 +138,13 @@ def test_tests_and_tool_have_the_uv_that_packages_have() -> None:
 
 
 @pytest.mark.requirement("X9")
+@pytest.mark.parametrize("removal", REMOVALS, ids=lambda removal: removal.guard)
+def test_each_guard_of_the_mutation_table_stands_where_it_says(removal: Removal) -> None:
+    """So that `tests/release/guards.py`, which is no part of the tests, does not rot."""
+    assert (ROOT / removal.path).read_text(encoding="utf-8").count(removal.old) == 1
+    assert all((ROOT / path).is_file() for path in removal.tests.split())
+
+
 def test_a_bot_keeps_every_folder_of_pins_fresh() -> None:
     updates = YAML(typ="safe").load(ROOT / ".github/dependabot.yml")["updates"]
     kept = {(u["package-ecosystem"], d) for u in updates for d in u.get("directories", [u.get("directory")])}
