@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import subprocess
 import sys
+import tarfile
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import yaml
 from copier import run_copy, run_update
 from copier_pypi_release.adopt.wheels import build_wheel
 from ruamel.yaml import YAML
+from support.documents import shell_blocks
 from support.rendering import ROOT, commit_all, git
 
 from adopt.adoption import environment_of, run_adopt
@@ -48,6 +50,35 @@ def test_at_most_four_lines_of_pyproject_change(target: Adoption) -> None:
     delta = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
     assert 0 < len(delta) <= 4
     assert all(line.startswith("+ ") for line in delta)
+
+
+@pytest.mark.requirement("B11")
+def test_the_change_is_small_enough_to_review(target: Adoption, adoptions: Adoptions, tmp_path: Path) -> None:
+    root = adoptions.copy("target", tmp_path).root
+    git(root, "add", "--all")
+    rows = [line.split("\t") for line in git(root, "diff", "--cached", "--numstat").splitlines()]
+    assert len(rows) <= 27
+    assert sum(int(added) for added, _, _ in rows) <= 3300
+
+    def files(sdist: Path) -> set[str]:
+        with tarfile.open(sdist) as archive:
+            return {member.name.partition("/")[2] for member in archive.getmembers()}
+
+    before, after = map(files, target.sdists)
+    assert before == after
+
+
+@pytest.mark.requirement("B11")
+@pytest.mark.parametrize("shape", ["setuptools-scm", "poetry-1", "several-publishers"])
+def test_going_back_is_one_command(shape: str, adoptions: Adoptions, tmp_path: Path) -> None:
+    root = adoptions.copy(shape, tmp_path).root
+    page = (ROOT / "docs/adopting.md").read_text(encoding="utf-8")
+    (command,) = shell_blocks(page[page.index("## How to go back") : page.index("## Afterwards")])
+    assert command.strip().count("\n") == 0
+    assert git(root, "status", "--porcelain")
+    subprocess.run(["bash", "-c", command], cwd=root, check=True, capture_output=True)
+    assert git(root, "status", "--porcelain", "--ignored") == ""
+    assert git(root, "diff", "HEAD") == ""
 
 
 @pytest.mark.requirement("P9.2")
