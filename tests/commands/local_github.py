@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import requests
 from copier_pypi_release import cli, github
 from emulator.github import HOSTS
+from emulator.github.contract import operation_of
 from emulator.github.git import GitRepo
 from emulator.github.rest import RestApi
 from emulator.github.store import Store
@@ -84,7 +85,7 @@ class LocalGitHub:
         repository.create()
         self.bare = repository.path
         git(self.bare, "fetch", "--quiet", "--no-tags", str(clone), "main:main")
-        self.refusals: list[tuple[str, str, int, dict[str, Any]]] = []
+        self.refusals: list[tuple[str, str, int, Any]] = []
         self.changes: list[str] = []
         self._api = RestApi(self.store, None)  # type: ignore[arg-type]  # nothing runs here
 
@@ -95,7 +96,10 @@ class LocalGitHub:
             self.changes.append(f"{request.method} {request.path}")
         for method, pattern, status, body in self.refusals:
             if request.method == method and re.search(pattern, request.path):
-                return Response(json.dumps(body), status)(environ, start_response)
+                if status < 400:
+                    operation_of(method, request.path).check_answer(status, body)
+                text = None if body is None else json.dumps(body)
+                return Response(text, status)(environ, start_response)
         if request.path.startswith("/simple/"):
             return Response("404 Not Found", 404)(environ, start_response)
         return self._api(environ, start_response)

@@ -550,7 +550,7 @@ def test_a_refusal_names_what_is_done_and_the_next_run_continues(
 
 
 def test_settings_that_github_does_not_keep_are_named(desk: Bench, run: Command) -> None:
-    desk.github.refusals.append(("PUT", "immutable-releases$", 200, {}))
+    desk.github.answers("PUT", "immutable-releases$", None, 204)
     outcome = run("--yes")
     assert (
         outcome.error_lines[0] == "GitHub accepted these settings and did not keep them: Immutable releases"

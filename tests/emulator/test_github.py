@@ -485,7 +485,7 @@ class TestPullRequests:
     """What a workflow and its maintainer do with pull requests."""
 
     def test_open_refresh_close(self, clone: Clone) -> None:
-        """One for a head and a base; listed with issues too; a draft stays one, whatever a PATCH says."""
+        """One for a head and a base; listed with issues too; a draft stays one: no PATCH changes that."""
         clone.git("switch", "--quiet", "--create", "topic")
         clone.commit({"x": "1"}, "Topic")
         clone.push("topic")
@@ -494,7 +494,9 @@ class TestPullRequests:
         again = send(clone, "POST", "/pulls", said, check=False)
         assert again["errors"][0]["message"] == "A pull request already exists for octo:topic."
         assert send(clone, "POST", "/pulls", {**said, "head": "no"}, check=False)["status"] == "422"
-        changed = send(clone, "PATCH", f"/pulls/{number}", {"title": "B", "draft": False})
+        refused = send(clone, "PATCH", f"/pulls/{number}", {"draft": False}, check=False)
+        assert "'draft' was unexpected" in refused["message"]
+        changed = send(clone, "PATCH", f"/pulls/{number}", {"title": "B"})
         assert (changed["title"], changed["body"], changed["draft"]) == ("B", "a", True)
         assert [pull["number"] for pull in api(clone, "/pulls?head=octo:topic")] == [number]
         assert api(clone, "/pulls?head=octo:main") == []

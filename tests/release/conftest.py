@@ -9,11 +9,13 @@ import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import parse_qsl
 
 import build_distributions
 import draft_release
 import pytest
 import verify_index
+from emulator.github.contract import operation_of
 from release_lib import index, step
 from release_lib.settings import Settings, load_settings
 from support.archives import hashes_of, write_checksums
@@ -202,7 +204,17 @@ class Gh:
         self.assets.mkdir(parents=True)
 
     def answers(self, **by_command: object) -> None:
-        """Set what a command prints, as JSON, by its first two words joined by '_'."""
+        """Set what a command prints, as JSON, by its first two words joined by '_', as GitHub describes."""
+        for command, answer in by_command.items():
+            if command.startswith("api_"):
+                path, _, query = command.removeprefix("api_").partition("?")
+                operation = operation_of("GET", f"/{path}")
+                operation.check_request(dict(parse_qsl(query)), None)
+                operation.check_answer(200, answer)
+        self.prints(**by_command)
+
+    def prints(self, **by_command: object) -> None:
+        """Set what a command prints, whatever it is."""
         self._write("answers.json", {k.replace("_", " ", 1): json.dumps(v) for k, v in by_command.items()})
 
     def fails(self, command: str, text: str) -> None:

@@ -164,7 +164,7 @@ def test_the_newest_run_that_counts_decides(runs: list[dict[str, Any]], gh: Gh, 
 @pytest.mark.requirement("S2", "P1.1")
 @pytest.mark.parametrize("answer", [[], {}, None, "x", {"workflow_runs": None}, {"workflow_runs": [{}]}, 3])
 def test_an_answer_that_cannot_be_read_lets_the_suite_run(answer: object, gh: Gh, run_step: RunStep) -> None:
-    gh.answers(**{f"api_{asked()}": answer})
+    gh.prints(**{f"api_{asked()}": answer})
     done = run_step(ci_verdict, COMMIT)
     assert (done.status, done.outputs) == (0, {"ci": "absent"})
     assert done.errors.startswith("warning: GitHub did not say whether CI passed: ")

@@ -2,6 +2,7 @@
 
 ``store``     the state as JSON files; users, tokens, roles
 ``rest``      the frame of the REST API: routes, rights, pages, errors
+``contract``  requests and answers, held against GitHub's published description
 ``repository``, ``protection``, ``issues``, ``releases``, ``actions_api``   its resources
 ``queries``   the queries that `gh` sends
 ``git``       git over HTTPS, and the events a push sets off; ``rules``: rulesets

@@ -13,7 +13,11 @@ def issue_json(store: Store, repo: Json, issue: Json) -> Json:
     """Return an issue as the REST API shows it."""
     names = {label["name"]: label for label in repo["labels"]}
     return {
-        **{key: value for key, value in issue.items() if key != "comments"},
+        **{
+            key: value
+            for key, value in issue.items()
+            if key not in {"author", "base", "comments", "fork", "head"}
+        },
         "node_id": f"I_{issue['id']}",
         "html_url": f"https://github.com/{repo['full_name']}/issues/{issue['number']}",
         "url": f"{API}/repos/{repo['full_name']}/issues/{issue['number']}",

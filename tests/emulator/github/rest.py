@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from . import contract
 from .git import GitRepo
 from .store import ROLES, Actor, ApiError, Document, Json, Store
 
@@ -186,6 +187,15 @@ class Call:
         return f"{API}{self.request.path}?{query}&page={page}".replace("?&", "?")
 
 
+def answered(result: Answer) -> Response:
+    """Return what a handler returned as a response."""
+    if isinstance(result, Response):
+        return result
+    if result is None:
+        return Response(status=204)
+    return reply(*result) if isinstance(result, tuple) else reply(200, result)
+
+
 def reply(status: int, data: object) -> Response:
     """Return a JSON response."""
     return Response(json.dumps(data), status, content_type="application/json; charset=utf-8")
@@ -268,17 +278,19 @@ class RestApi:
         if not isinstance(found, Route):
             raise NotFound
         call = Call(self, request, actor)
+        described = contract.operation(
+            contract.key_of(method, found.path.replace("<verb>", args.get("verb", "")))
+        )
         with self.store.lock:
             if found.path.startswith("/repos/<owner>/<name>"):
                 call.enter(f"{args.pop('owner')}/{args.pop('name')}", found)
-            result = found.handler(call, **args)
-        if isinstance(result, Response):
-            return result
-        if result is None:
-            return Response(status=204)
-        if isinstance(result, tuple):
-            return reply(*result)
-        return reply(200, result)
+            if described:
+                sent = request.get_data() and not described.takes_file
+                described.check_request(request.args, call.body if sent else None)
+            response = answered(found.handler(call, **args))
+        if described and response.status_code < 400:
+            described.check_answer(response.status_code, response.json if response.is_json else None)
+        return response
 
 
 def credential(request: Request) -> str | None:

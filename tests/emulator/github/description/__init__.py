@@ -1,0 +1,1 @@
+"""GitHub's published description of its REST API, cut down to what the emulator answers by `cut.py`."""
