@@ -56,6 +56,7 @@ def table(title: str, *columns: str) -> PlainTable:
         header_style="bold",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        show_header=any(columns),
     )
     for column in columns:
         made.add_column(column, overflow="fold")

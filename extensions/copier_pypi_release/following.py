@@ -183,7 +183,8 @@ class Followed:
 
     def _found(self, stage: str, run: Run, jobs: list[dict[str, Any]]) -> str:
         if stage == "build":
-            return ", ".join(find_built(self.github, [run])) or "built"
+            built = len(find_built(self.github, [run]))
+            return f"{built} files" if built > 1 else "built"
         if stage == "test":
             return f"{len(jobs)} of {len(jobs)} combinations"
         return WORDS.get(stage, "")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from copier_pypi_release.workflow_files import STAGES
 from emulator.wheelhouse import write_wheel
+from support.recorded import block, check_recorded
+from support.rendering import ROOT
 
 from drill.maintainer import TOOL, Maintainer
 
@@ -84,7 +86,9 @@ def release(project: Maintainer, *answers: str, arguments: str = "", check: bool
 
 
 @pytest.mark.requirement("B8", "P7.1", "P7.2", "P9.5", "R1", "R2", "R3", "R6")
-def test_from_an_empty_repository_to_a_published_release(new_sandbox: Sandbox, package: Path) -> None:
+def test_from_an_empty_repository_to_a_published_release(
+    new_sandbox: Sandbox, package: Path, pytestconfig: pytest.Config
+) -> None:
     """One command, three answers: the plan, the review, the notes; and again for the next version."""
     project = Maintainer.create(new_sandbox, package)
     printed = release(project, "y", "y", "y")
@@ -94,6 +98,8 @@ def test_from_an_empty_repository_to_a_published_release(new_sandbox: Sandbox, p
     assert (published["draft"], published["make_latest"]) == (False, "true")
     stages = [line.split()[1] for line in printed.splitlines() if line.startswith("  passed")]
     assert stages == list(STAGES)
+    recorded = block(f"{TOOL} release", printed)
+    check_recorded(ROOT / "README.md", "release", recorded, refresh=pytestconfig.getoption("--refresh-docs"))
     assert "There is nothing to release after 0.1.0" in release(project, check=False)
 
 
