@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
+import os
+import pty
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.commands import release
 from copier_pypi_release.following import check_ci
+from copier_pypi_release.workflow_files import load_release
 from packaging.version import Version
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
@@ -17,6 +22,7 @@ from rich.console import Console
 from support.rendering import git
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 COMMIT = "a" * 40
@@ -108,10 +114,10 @@ class Releases:
 
 
 def desk(github: object, settings: Settings, root: Path) -> release.Desk:
-    """A desk with nothing on it but a GitHub."""
-    nothing: Any = None
+    """A desk with nothing on it but a GitHub and the release workflow."""
     known: Any = github
-    return release.Desk(root, settings, nothing, known, "main", argparse.Namespace(), Console())
+    workflow, options = load_release(root, settings), argparse.Namespace(yes=False)
+    return release.Desk(root, settings, workflow, known, "main", options, Console())
 
 
 @pytest.mark.requirement("B8", "P7.1")
@@ -175,3 +181,173 @@ def test_nothing_goes_on_before_the_commit_is_on_the_branch(default_package: Pat
     git(origin, "commit", "--quiet", "--all", "--message", "Release notes of 0.2.0 (#1)")
     git(clone, "fetch", "--quiet")
     assert release.is_merged(at, rolls, "0" * 40)
+
+
+class Dispatched(Ci):
+    """A GitHub whose CI passes on the commit once it is started by hand."""
+
+    def __init__(self) -> None:
+        super().__init__(ci=[])
+        self.sent: list[tuple[str, str, dict[str, Any]]] = []
+
+    def send(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """Start it."""
+        self.sent.append((method, path, body))
+        self.runs["ci"] = [ci_run(event="workflow_dispatch")]
+
+
+PLAN = release.Plan(Version("0.2.0"), "", "main", "", False, 0, False, ())
+
+
+@pytest.mark.requirement("B8", "R2")
+def test_ci_that_does_not_begin_is_offered_to_be_started(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only where it can be started by hand, and on a yes."""
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    started = Dispatched()
+    at = desk(started, settings, default_package)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\ny\n"))
+    assert not release.start_ci(at, PLAN, COMMIT)
+    assert not started.sent
+    assert release.start_ci(at, PLAN, COMMIT)
+    assert started.sent == [("POST", "actions/workflows/ci.yml/dispatches", {"ref": "main"})]
+    assert "CI has not run on aaaaaaaaaa. Start it now: gh workflow run" in capsys.readouterr().err
+    assert check_ci(at.github, settings.ci_workflows, COMMIT) == "passed"
+    assert not release.start_ci(at, PLAN, COMMIT)  # it has run
+
+
+@pytest.mark.requirement("B8", "R2")
+def test_ci_that_cannot_be_started_by_hand_is_not_offered(default_package: Path, tmp_path: Path) -> None:
+    clone = shutil.copytree(default_package, tmp_path / "clone")
+    path = clone / ".github/workflows/ci.yml"
+    path.write_text(path.read_text(encoding="utf-8").replace("  workflow_dispatch:\n", ""), encoding="utf-8")
+    settings = load_settings(clone / ".github/release/settings.toml")
+    assert not release.start_ci(desk(Dispatched(), settings, clone), PLAN, COMMIT)
+
+
+# ---- On a terminal ------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def terminal(patch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A terminal that the command runs on, as seen by whoever types; pytest puts its own before each test."""
+    person, program = pty.openpty()
+    with (
+        os.fdopen(program, "r", closefd=False) as typed,
+        os.fdopen(program, "w", buffering=1) as printed,
+        patch.context() as here,
+    ):
+        here.setattr(sys, "stdin", typed)
+        here.setattr(sys, "stdout", printed)
+        here.setattr(sys, "stderr", printed)
+        yield person
+    os.close(person)
+
+
+@pytest.mark.requirement("B8", "P7.1")
+@pytest.mark.parametrize(
+    ("editor", "notes"),
+    [
+        ("sed -i s/old/new/", "- Something new.\n"),
+        ("false", "- Something old.\n"),  # it ended with a failure: nothing was meant
+        ("truncate -s 0", "- Something old.\n"),
+    ],
+)
+def test_notes_are_edited_on_a_terminal(
+    editor: str, notes: str, default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    monkeypatch.setenv("GIT_EDITOR", editor)
+    with terminal(monkeypatch):
+        found = release.edited(desk(Releases("v1"), settings, default_package), "- Something old.\n")
+    assert found.rstrip("\n") == notes.rstrip("\n")
+
+
+@pytest.mark.requirement("B8")
+def test_a_yes_is_typed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    with terminal(monkeypatch) as keyboard:
+        os.write(keyboard, b"yes\n")
+        assert release.agrees("Approve pypi?", "again")
+        shown = os.read(keyboard, 1000).decode()
+        os.write(keyboard, b"\x04")  # the end of the input
+        with pytest.raises(ReleaseError, match="nobody to answer"):
+            release.agrees("Approve pypi?", "again")
+    assert shown.count("yes") == 1  # as typed, not once more
+    assert "Approve pypi? [y/N] " in shown
+
+
+class Pulls(Releases):
+    """A GitHub that opens pull requests, merges none, and may close them."""
+
+    repository = "o/r"
+
+    def __init__(self) -> None:
+        self.opened: list[dict[str, Any]] = []
+
+    def get_all(self, path: str, **query: object) -> list[dict[str, Any]]:
+        """The open ones of a branch."""
+        assert (path, query) == ("pulls", {"head": "o:release-notes/v0.2.0", "state": "open"})
+        return [{"html_url": "https://github.com/o/r/pull/1"} for _ in self.opened]
+
+    def send(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """Open one."""
+        assert (method, path) == ("POST", "pulls")
+        self.opened.append(body)
+
+
+@pytest.fixture
+def clones(default_package: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A bare origin, and a clone with a commit that it lacks."""
+    origin, clone = tmp_path / "origin", tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", "--bare", str(default_package), str(origin))
+    git(tmp_path, "clone", "--quiet", str(origin), str(clone))
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "fix: ahead")
+    return origin, clone
+
+
+def by_pull_request(clone: Path, pulls: Pulls) -> str:
+    """Bring the commit of a clone to a branch that takes pull requests alone."""
+    plan = release.Plan(Version("0.2.0"), "", "main", "- Notes.", False, 1, True, ())
+    return release.bring_commit(
+        desk(pulls, load_settings(clone / ".github/release/settings.toml"), clone), plan
+    )
+
+
+@pytest.mark.requirement("B8", "P2.1")
+def test_on_a_terminal_it_waits_for_the_merge(
+    clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pull request is opened; after its merge it goes on by itself."""
+    origin, clone = clones
+    pulls, asked = Pulls(), []
+
+    def sleep(seconds: float) -> None:
+        asked.append(seconds)
+        if len(asked) == 3:
+            git(origin, "update-ref", "refs/heads/main", "refs/heads/release-notes/v0.2.0")
+
+    monkeypatch.setattr("copier_pypi_release.following.time.sleep", sleep)
+    with terminal(monkeypatch) as keyboard:
+        commit = by_pull_request(clone, pulls)
+        shown = os.read(keyboard, 4000)
+    assert b"Waiting for its merge" in shown
+    assert commit == git(origin, "rev-parse", "main").strip()
+    assert [(p["head"], p["base"], p["body"]) for p in pulls.opened] == [
+        ("release-notes/v0.2.0", "main", "- Notes.")
+    ]
+    assert len(asked) == 3
+
+
+@pytest.mark.requirement("B8", "P2.1", "R9")
+def test_a_pull_request_that_is_closed_ends_the_wait(
+    clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin, clone = clones
+    pulls, before = Pulls(), git(origin, "rev-parse", "main")
+    monkeypatch.setattr("copier_pypi_release.following.time.sleep", lambda _: pulls.opened.clear())
+    with terminal(monkeypatch), pytest.raises(ReleaseError, match=r"v0[.]2[.]0 was closed") as stopped:
+        by_pull_request(clone, pulls)
+    assert stopped.value.fix.startswith("git push --delete origin release-notes/v0.2.0")
+    assert git(origin, "rev-parse", "main") == before
+    assert git(clone, "tag", "--list", "v0.2.0") == ""

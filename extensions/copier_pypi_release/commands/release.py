@@ -34,6 +34,7 @@ from copier_pypi_release.following import (
     Review,
     approve,
     check_ci,
+    newest_ci,
     show_review,
     wait_for_ci,
     wait_for_merge,
@@ -44,7 +45,7 @@ from copier_pypi_release.recovery import NextStep, next_step
 from copier_pypi_release.release_state import ReleaseState, collect, find_runs, was_rejected
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.workbench import current_branch, history_of, tagged_here, workbench
-from copier_pypi_release.workflow_files import load_release
+from copier_pypi_release.workflow_files import load, load_release
 
 if TYPE_CHECKING:
     import argparse
@@ -391,6 +392,23 @@ def is_merged(desk: Desk, plan: Plan, commit: str) -> bool:
         return not roll(bench.project, desk.settings, plan.version, dt.datetime.now(dt.UTC).date())
 
 
+def start_ci(desk: Desk, plan: Plan, commit: str) -> bool:
+    """Offer to start the workflows of CI that did not run on a commit; whether all of them were started."""
+    missing = [name for name in desk.settings.ci_workflows if not newest_ci(desk.github, name, commit)]
+    folder = desk.workflow.path.parent
+    if not all("workflow_dispatch" in load(folder / name).triggers for name in missing):
+        return False
+    again = desk.again(desk.settings.tag(plan.version))
+    for name in missing:
+        command = f"gh workflow run {name} --ref {plan.branch}"
+        question = f"CI has not run on {commit[:10]}. Start it now: {command}?"
+        if not desk.options.yes and not agrees(question, f"{command}, then {again}"):
+            return False
+        desk.github.send("POST", f"actions/workflows/{name}/dispatches", {"ref": plan.branch})
+        lines(desk.to, [f"Started: {name} on {plan.branch}"])
+    return bool(missing)
+
+
 def push_tag(desk: Desk, version: Version, commit: str) -> None:
     """Tag the commit, and push the tag alone."""
     tag = desk.settings.tag(version)
@@ -418,6 +436,8 @@ def begin(desk: Desk) -> str:
     commit = bring_commit(desk, plan)
     if desk.settings.ci_workflows:
         verdict = wait_for_ci(desk.github, desk.settings.ci_workflows, commit, desk.to)
+        if verdict == "absent" and start_ci(desk, plan, commit):
+            verdict = wait_for_ci(desk.github, desk.settings.ci_workflows, commit, desk.to)
         words = "has passed" if verdict == "passed" else "did not begin; the release runs its checks itself"
         lines(desk.to, [f"CI {words}"])
     push_tag(desk, plan.version, commit)
