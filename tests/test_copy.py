@@ -264,23 +264,50 @@ def read_until(terminal: int, *texts: str) -> None:
 # ---- What to do next --------------------------------------------------------------------------------
 
 
+def commands_in(message: str) -> list[str]:
+    """The indented lines of a message, which a reader pastes."""
+    return [line.strip() for line in message.splitlines() if line.startswith("  ")]
+
+
+def rendered_message(done: subprocess.CompletedProcess[str]) -> str:
+    """What a copy of demo-pkg says at its end."""
+    return done.stderr[done.stderr.index("demo-pkg is rendered") :]
+
+
 @pytest.mark.requirement("U7")
 def test_the_commands_that_a_copy_ends_with_run_as_printed(checkout: Path, tmp_path: Path) -> None:
-    """Up to the last one, which creates a repository on GitHub: gh takes it and asks for a login."""
+    """The last one creates a repository on GitHub: gh takes it and asks for a login."""
     folder = "it's a new package"
     done = copier("copy", "--defaults", "--data", "project_name=demo-pkg", checkout, folder, cwd=tmp_path)
-    message = done.stderr[done.stderr.index("demo-pkg is rendered") :]
-    commands = [line.strip() for line in message.splitlines() if line.startswith("  ")]
-    assert [shlex.split(command)[0] for command in commands] == ["cd", "git", "uv", "gh"]
-    assert len(message.splitlines()) <= 12
-    assert max(map(len, message.splitlines())) <= 120
+    message = rendered_message(done)
+    commands = commands_in(message)
+    words = [shlex.split(command) for command in commands]
+    assert [word[0] for word in words] == ["cd", "git", "git", "uv", "gh"]
+    assert words[3][2:] == [".github/release/tool.py", "rehearse"]  # tests/test_first_minutes.py
+    assert max(map(len, message.splitlines())) <= 80
     assert "The owner on GitHub, demo-pkg, is a guess." in message
-    ran = run_as_pasted(commands, tmp_path)
+    ran = run_as_pasted(commands[:3] + commands[4:], tmp_path)
     assert ran.returncode == 4, ran.stdout + ran.stderr  # no login; gh knows every option
     assert "gh auth login" in ran.stderr
     assert "2 passed" in ran.stdout
     assert git(tmp_path / folder, "log", "--format=%s") == "feat: the first version"
     assert git(tmp_path / folder, "status", "--porcelain") == ""
+
+
+@pytest.mark.requirement("U7")
+def test_what_is_missing_is_said_and_nothing_is_rehearsed_of_a_draft(tmp_path: Path, template: Path) -> None:
+    """A plain folder has no commit that the tool could be run from."""
+    done = copier("copy", "--defaults", "--data", "project_name=demo-pkg", template, "new", cwd=tmp_path)
+    message = rendered_message(done)
+    assert "rehearse" not in message
+    assert "This needs gh (https://cli.github.com)" in message
+    (tmp_path / "programs").mkdir()
+    for name in ("bash", "git"):
+        (tmp_path / "programs" / name).symlink_to(shutil.which(name) or name)
+    ran = run_as_pasted(commands_in(message), tmp_path, PATH=str(tmp_path / "programs"))
+    assert [line for line in ran.stderr.splitlines() if "not found" in line] == [
+        f"bash: line {number}: {name}: command not found" for number, name in ((3, "uv"), (4, "gh"))
+    ]
 
 
 def run_as_pasted(commands: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -306,10 +333,9 @@ def test_without_a_git_identity_git_says_so_and_nothing_goes_on(checkout: Path, 
     done = copier(
         "copy", "--defaults", "--data", "project_name=demo-pkg", *owner, checkout, "new", cwd=tmp_path
     )
-    message = done.stderr[done.stderr.index("demo-pkg is rendered") :]
+    message = rendered_message(done)
     assert "guess" not in message
-    commands = [line.strip() for line in message.splitlines() if line.startswith("  ")]
-    ran = run_as_pasted(commands[:-1], tmp_path, GIT_CONFIG_GLOBAL=str(nobody))
+    ran = run_as_pasted(commands_in(message)[:3], tmp_path, GIT_CONFIG_GLOBAL=str(nobody))
     assert ran.returncode != 0
     assert "git config --global user.email" in ran.stderr
     assert "Traceback" not in ran.stdout + ran.stderr
@@ -397,6 +423,19 @@ def package(rendered: dict[str, Path], tmp_path: Path) -> Path:
 def fresh(rendered: dict[str, Path]) -> dict[str, bytes]:
     """The files of the same package, rendered from the template's second version."""
     return files(rendered["v1.1.0"])
+
+
+@pytest.mark.requirement("U7")
+def test_an_update_ends_with_commands_that_run_as_printed(package: Path) -> None:
+    done = copier("update", "--defaults", cwd=package)
+    message = done.stderr[done.stderr.index("The update is in your working tree") :]
+    assert max(map(len, message.splitlines())) <= 80
+    diff, check, commit = commands_in(message)
+    assert shlex.split(check)[-4:] == ["run", ".github/release/tool.py", "doctor", "--offline"]
+    ran = run_as_pasted([f"{diff} --stat", commit], package)
+    assert ran.returncode == 0, ran.stderr
+    assert "RELEASING.md" in ran.stdout
+    assert git(package, "status", "--porcelain") == ""
 
 
 @pytest.mark.requirement("B3", "B5")
