@@ -17,8 +17,6 @@ from support.rendering import ROOT, git
 PAGE = ROOT / "docs/start.md"
 PROCESSOR_SECONDS = 90  # of half the three minutes that it may take on a machine with other work
 END = "-- status"
-# Beside Python: git and what every Unix has.
-PROGRAMS = ("git", "bash", "sh", "env", "cat", "dirname", "realpath", "uname")
 
 
 @pytest.fixture
@@ -28,8 +26,11 @@ def bare(tmp_path: Path) -> dict[str, str]:
     programs.mkdir()
     python = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
     (programs / "python3").symlink_to(python)
-    for name in PROGRAMS:
-        (programs / name).symlink_to(shutil.which(name) or name)
+    for path in (path for folder in ("/usr/bin", "/bin") for path in Path(folder).iterdir()):
+        if not re.match("python|pip|uv|gh$", path.name) and not (programs / path.name).is_symlink():
+            (programs / path.name).symlink_to(path)
+    (programs / "git").unlink(missing_ok=True)
+    (programs / "git").symlink_to(shutil.which("git") or "git")
     # Without what steers uv, but for where packages come from.
     kept = {
         name: value
