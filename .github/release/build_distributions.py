@@ -1,0 +1,94 @@
+# /// script
+# requires-python = ">=3.11.5"
+# dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Build the sdist, and the wheel from the sdist, so that the same commit gives the same files.
+
+All that builds is pinned by hash (build-constraints-own.txt for a backend of its own, or build-constraints.txt);
+files have the commit's time (SOURCE_DATE_EPOCH, https://reproducible-builds.org/specs/source-date-epoch/).
+Run it from the root of the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+from check_commit import check_clean, check_commit, check_complete
+from release_lib.distributions import SEE, hashes_of, listed
+from release_lib.settings import PATH, load_settings
+from release_lib.step import ReleaseError, git, output, run, step
+
+
+def build_distributions(source: Path, out: Path) -> dict[str, str]:
+    """Build both distributions of a commit, and return the SHA-256 of each file, by file name."""
+    if out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir()):
+        raise ReleaseError(
+            f"The folder {out} already has files in it",
+            expected="an empty folder, so that only this build's files are published",
+            fix=f"rm -r {out}",
+            see=SEE,
+        )
+    pins = sorted(PATH.parent.glob("build-constraints*.txt"))[0]  # "-own" comes first
+    time = git("log", "-1", "--format=%ct", cwd=source)
+    how = ("--build-constraint", pins, "--require-hashes", "--out-dir", out)
+    run("uv", "build", *how, source, env={"SOURCE_DATE_EPOCH": time})
+    for sdist in out.glob("*.tar.gz"):
+        date_sdist(sdist, int(time))
+    return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
+
+
+def date_sdist(sdist: Path, time: int) -> None:
+    """Give an sdist the time of the commit, if its backend (setuptools) has written another one."""
+    if int.from_bytes(sdist.read_bytes()[4:8], "little") == time:  # RFC 1952
+        return
+    data = io.BytesIO()
+    with tarfile.open(sdist) as old, tarfile.open(fileobj=data, mode="w") as new:
+        for file in sorted(old, key=lambda file: file.name):
+            mode, file.pax_headers = 0o755 if file.mode & 0o100 else 0o644, {}
+            plain = file.replace(mtime=time, mode=mode, uid=0, gid=0, uname="", gname="")
+            new.addfile(plain, old.extractfile(file) if file.isfile() else None)
+    sdist.write_bytes(gzip.compress(data.getvalue(), mtime=time))
+
+
+def check_reproducible(source: Path, first: dict[str, str]) -> None:
+    """Build once more and compare."""
+    with tempfile.TemporaryDirectory() as folder:
+        second = build_distributions(source, Path(folder) / "dist")
+    differing = sorted(name for name in first | second if first.get(name) != second.get(name))
+    if differing:
+        raise ReleaseError(
+            f"Two builds of one commit differ: {', '.join(differing)}",
+            expected="the same files, or a re-run could never finish a release",
+            fix="take what changes between builds (times, random order, paths) out of the build",
+            see="https://reproducible-builds.org/docs/",
+        )
+
+
+def main() -> None:
+    """Build the distributions of the commit in the current folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("dist"), help="default: dist")
+    parser.add_argument("--twice", action="store_true", help="build a second time and compare")
+    options = parser.parse_args()
+    tag, settings = os.environ.get("TAG"), load_settings()
+    if tag:
+        check_commit(tag, settings, os.environ.get("COMMIT"))
+    else:
+        check_complete(settings)
+        check_clean()
+    built = build_distributions(Path.cwd(), options.out)
+    if options.twice:
+        check_reproducible(Path.cwd(), built)
+    output(hashes=listed(built).rstrip())
+
+
+if __name__ == "__main__":
+    step(main)

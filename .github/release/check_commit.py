@@ -1,0 +1,169 @@
+# /// script
+# requires-python = ">=3.11.5"
+# dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Check that the checked-out commit is the one that the tag releases, and that git says so clearly.
+
+Each of these would otherwise give a wrong version without a word: a shallow clone, a tag that moved,
+two version tags on one commit, a changed file. Run it from the root of the source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+from release_lib.settings import Settings, add_tag_argument, load_settings, untag
+from release_lib.step import ReleaseError, git, output, step
+
+SEE = ".github/release/RECOVERY.md, 'gate'"
+STAND_INS = (b"version https://git-lfs", b"/annex/objects/", b"\0GITCRYPT\0")  # how files begin instead
+NAMED = 20  # changed files that a message names; more would hide the message
+
+
+def check_complete(settings: Settings) -> None:
+    """Check that the clone has its whole history."""
+    if git("rev-parse", "--is-shallow-repository") != "false":
+        raise ReleaseError(
+            "This clone is shallow: it lacks the history that a version is counted from",
+            expected="the full history and every tag (actions/checkout: fetch-depth: 0)",
+            fix="git fetch --unshallow --tags",
+            see=settings.see("Set up"),
+        )
+
+
+def check_clean() -> None:
+    """Check that the tree is the commit, with nothing changed or added."""
+    changed = git("status", "--porcelain", "--untracked-files=all").splitlines()
+    if changed:
+        names = ", ".join(line[3:] for line in changed[:NAMED])
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise ReleaseError(
+            f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
+            expected="exactly the files of the commit",
+            fix="git stash --include-untracked (or commit the changes and tag that commit)",
+            see=SEE,
+        )
+
+
+def check_present() -> None:
+    """Check that every file's contents are here: git calls a tree clean whose contents it keeps elsewhere."""
+    absent = []
+    for line in git("-c", "core.quotePath=false", "ls-files", "-t", "--stage").splitlines():
+        facts, _, name = line.partition("\t")
+        path = Path(name)
+        if facts.split()[1] == "160000":
+            absent += [] if path.is_dir() and any(path.iterdir()) else [f"{name} (submodule)"]
+        elif facts[0] == "S":
+            absent.append(f"{name} (sparse checkout)")
+        elif "/annex/objects/" in (os.readlink(path) if path.is_symlink() else ""):
+            absent += [] if path.exists() else [f"{name} (git-annex)"]
+        elif path.is_file() and path.open("rb").read(32).startswith(STAND_INS):
+            absent.append(f"{name} (git-lfs or git-crypt)")
+    if absent:
+        raise ReleaseError(
+            f"This checkout lacks the contents of {len(absent)} path(s): {', '.join(absent[:NAMED])}",
+            expected="every file with its contents, because the distributions are built from them",
+            fix="`submodules: recursive` or `lfs: true` at the checkouts of the source in gate, build and CI",
+            see=SEE,
+        )
+
+
+def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
+    """Check that the tag stands on the checked-out commit, alone, and has not moved; return the commit.
+
+    `pushed` is the commit that the run was started for, if that is known.
+    """
+    head = git("rev-parse", "HEAD^{commit}")
+    here = git("for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
+    if not here:
+        raise ReleaseError(
+            f"The tag {tag} is not in this clone",
+            expected="every tag of the repository",
+            fix="git fetch --tags",
+            see=SEE,
+        )
+    if here[-1] != head:
+        raise ReleaseError(
+            f"The tag {tag} stands on {here[-1][:12]}, but {head[:12]} is checked out",
+            expected=f"the commit that {tag} stands on",
+            fix=f"git checkout {tag}",
+            see=SEE,
+        )
+    if pushed and pushed != head:
+        raise ReleaseError(
+            f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is on {head[:12]}",
+            expected="a tag that stays on its commit",
+            fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
+            see=SEE,
+        )
+    beside = [name for name in git("tag", "--points-at", "HEAD").splitlines() if name != tag]
+    rivals = [name for name in beside if settings.tagged_version(name)]
+    if rivals:
+        raise ReleaseError(
+            f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",
+            expected="one version tag on a commit; with two, either may be taken",
+            fix=f"{untag(tag)}, then git commit --allow-empty -m 'Release {tag}', push, and tag that commit",
+            see=".github/release/RECOVERY.md, 'Making a tag again'",
+        )
+    version = settings.tagged_version(tag)
+    # Only a canonical spelling can have been released (check_tag.py), like v1.2 before v1.2.0.
+    others = {name: settings.tagged_version(name) for name in git("tag").splitlines() if name != tag}
+    same = [name for name, v in others.items() if v and v == version and name == settings.tag(v)]
+    if same:
+        raise ReleaseError(
+            f"The version of {tag} has another tag already: {', '.join(same)}",
+            expected="one tag for a version, because PEP 440 reads both as the same number",
+            fix=f"{untag(tag)}, then tag the next version",
+            see=settings.see("Version tags"),
+        )
+    return head
+
+
+def check_branch(settings: Settings) -> None:
+    """Check that the commit is part of a release branch of the remote."""
+    if not settings.release_branches:
+        return
+    names = git("branch", "--remotes", "--format=%(refname:lstrip=3)", "--contains", "HEAD")
+    on = [name for name in names.splitlines() if name != "HEAD"]
+    if not any(branch_pattern(p).fullmatch(name) for p in settings.release_branches for name in on):
+        raise ReleaseError(
+            f"The tagged commit is on {', '.join(on) or 'no branch'}, not on a release branch",
+            expected=f"a commit of {' or '.join(settings.release_branches)} that is pushed",
+            fix=f"merge it into {settings.release_branches[0]} and push that branch first",
+            see=SEE,
+        )
+
+
+def branch_pattern(pattern: str) -> re.Pattern[str]:
+    """A branch filter as GitHub reads it: ``*`` stops at ``/``, ``**`` does not."""
+    parts = re.split(r"(\*\*|\*)", pattern)
+    return re.compile("".join({"**": ".*", "*": "[^/]*"}.get(p, re.escape(p)) for p in parts))
+
+
+def check_commit(tag: str, settings: Settings, pushed: str | None = None) -> str:
+    """All of the above, in the order in which one hides the next; return the commit's full id."""
+    check_complete(settings)
+    commit = check_tagged(tag, settings, pushed)
+    check_branch(settings)
+    check_clean()
+    check_present()
+    return commit
+
+
+def main() -> None:
+    """Check the commit in the current folder against the tag."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_tag_argument(parser)
+    tag = parser.parse_args().tag
+    by_push = os.environ.get("GITHUB_EVENT_NAME") == "push"
+    pushed = os.environ.get("GITHUB_SHA") if by_push else os.environ.get("COMMIT")
+    output(commit=check_commit(tag, load_settings(), pushed))
+
+
+if __name__ == "__main__":
+    step(main)

@@ -1,0 +1,159 @@
+# /// script
+# requires-python = ">=3.11.5"
+# dependencies = ["check-wheel-contents==0.6.3", "packaging==26.3", "twine==7.0.0"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Check that every place in the built distributions that names a version names the tag's, and list hashes.
+
+The places: both file names, the core metadata of wheel and sdist, and the generated version file in each.
+In a release the files are compared with what the build listed ($HASHES). The job summary shows their hashes and
+what is in both distributions, for whoever approves the upload.
+"""
+
+from __future__ import annotations
+
+import argparse
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import VERSION_PATTERN, Version
+from release_lib import distributions
+from release_lib.distributions import BUILD, SEE, SUPPORTED_PYTHONS, hashes_of, listed, read_distribution
+from release_lib.settings import Settings, load_settings, read_tag
+from release_lib.step import ReleaseError, fenced, output, run, step, summary, visible
+
+SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
+STATED = re.compile(
+    rf"__version__\s=\s(?:version\s=\s)?(['\"])({VERSION_PATTERN})\1", re.VERBOSE | re.IGNORECASE
+)
+
+
+def versions_of(path: Path, settings: Settings) -> dict[str, str]:
+    """Every version that a distribution names, by the place that names it."""
+    found = distributions.name_and_version(path.name)
+    if found is None:
+        raise ReleaseError(
+            f"{path.name} is not a file name that an index accepts",
+            expected="a name as the build backend gives it",
+            fix=BUILD,
+            see=SEE,
+        )
+    name, version = found
+    distribution = read_distribution(path, settings.version_file)
+    names = {canonicalize_name(distribution.metadata.name), name}
+    if names != {canonicalize_name(settings.distribution)}:
+        raise ReleaseError(
+            f"{path.name} is a distribution of {', '.join(sorted(names))}",
+            expected=f"the project {settings.distribution}",
+            fix="make the name in pyproject.toml and in .github/release/settings.toml the same",
+            see=SEE,
+        )
+    stated = {f"the file name {path.name}": str(version)}
+    stated[f"the metadata of {path.name}"] = str(distribution.metadata.version)
+    if settings.version_file:
+        place = f"{settings.version_file} in {path.name}"
+        stated[place] = version_in(distribution.member, path.name, settings)
+    return stated
+
+
+def version_in(code: bytes, name: str, settings: Settings) -> str:
+    """The value that a version file gives to ``__version__``, found without running it."""
+    if found := next(filter(None, map(STATED.match, code.decode(errors="replace").splitlines())), None):
+        return found[2]
+    raise ReleaseError(
+        f"{settings.version_file} in {name} does not set __version__ to a version",
+        expected="the file that hatch-vcs writes",
+        fix="git rm --cached --ignore-unmatch " + settings.version_file,
+        see=SEE,
+    )
+
+
+def check_versions(found: dict[str, str], expected: Version | None) -> Version:
+    """Check that all places agree, by PEP 440 equality, and agree with the tag if there is one."""
+    wanted = expected if expected is not None else Version(next(iter(found.values())))
+    wrong = [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]
+    if wrong:
+        raise ReleaseError(
+            f"The built version is not {wanted}: {'; '.join(wrong)}",
+            expected=f"{wanted} in all {len(found)} places",
+            fix="git describe --tags --long (shows what the version was made from)",
+            see=SEE,
+        )
+    return wanted
+
+
+def pythons_of(wheel: Path, settings: Settings) -> list[str]:
+    """The Pythons of the settings; without any, of the wheel's classifiers, or of Requires-Python; sorted."""
+    if settings.pythons:
+        return sorted(settings.pythons, key=Version)
+    metadata = read_distribution(wheel).metadata
+    pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
+    named = [m[1] for c in metadata.classifiers or () if (m := pattern.fullmatch(c))]
+    allowed = metadata.requires_python or SpecifierSet()
+    found = named or [v for v in SUPPORTED_PYTHONS if allowed.contains(f"{v}.0")]
+    if not found:
+        raise ReleaseError(
+            f"{wheel.name} supports no Python: it requires {allowed}",
+            expected=f"a requires-python that admits one of {', '.join(SUPPORTED_PYTHONS)}",
+            fix="correct requires-python and the classifiers in pyproject.toml",
+            see=SEE,
+        )
+    return sorted(found, key=Version)
+
+
+def description_of(path: Path) -> str:
+    """What is in a distribution, as a part of the job summary that is folded up."""
+    found = read_distribution(path)
+    files = [f"{size:>11,}  {visible(name)}" for name, size in sorted(found.files.items())]
+    if len(files) > SHOWN_FILES:
+        files[SHOWN_FILES:] = [f"and {len(files) - SHOWN_FILES} more"]
+    title = html.escape(
+        f"{path.name}: {len(found.files)} files, {sum(found.files.values()):,} bytes unpacked"
+    )
+    parts = [f"<details><summary>{visible(title)}</summary>", fenced("\n".join(files)), fenced(found.header)]
+    if path.suffix == ".whl":
+        parts += ["check-wheel-contents says:", fenced(findings_in(path))]
+    return "\n\n".join([*parts, "</details>"])
+
+
+def findings_in(wheel: Path) -> str:
+    """What check-wheel-contents says of a wheel; it is for people to judge, and stops nothing."""
+    command = [sys.executable, "-I", "-m", "check_wheel_contents", "--no-config", str(wheel)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    return (done.stdout or done.stderr).replace(f"{wheel}: ", "").strip()
+
+
+def main() -> None:
+    """Check the distributions in a folder; with $TAG, against its version."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("dist"), help="default: dist")
+    parser.add_argument("--checksums", type=Path, help="file to write the list of hashes to")
+    options = parser.parse_args()
+    settings, tag = load_settings(), os.environ.get("TAG")
+    distributions.refuse_unbuilt(options.folder)
+    wheels, sdist = distributions.find_distributions(options.folder)
+    found = {k: v for path in (*wheels, sdist) for k, v in versions_of(path, settings).items()}
+    version = check_versions(found, read_tag(tag, settings) if tag else None)
+    # An index takes a project without a README; twine would warn of nothing else then.
+    strict = ["--strict"] if read_distribution(wheels[0]).metadata.description else []
+    run(sys.executable, "-I", "-m", "twine", "check", *strict, *wheels, sdist)
+    hashes = hashes_of([*wheels, sdist])
+    if options.checksums:
+        distributions.write_checksums(options.checksums, hashes)
+    pythons = pythons_of(wheels[0], settings)
+    output(pythons=json.dumps(pythons), newest=pythons[-1])
+    summary(f"## Built {settings.distribution} {version}\n\n{fenced(listed(hashes).strip())}")
+    for path in (*wheels, sdist):
+        summary(description_of(path))
+
+
+if __name__ == "__main__":
+    step(main)

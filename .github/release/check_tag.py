@@ -1,0 +1,51 @@
+# /// script
+# requires-python = ">=3.11.5"
+# dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Check that a tag is a version, spelled as the index will spell it, and that it may start a release.
+
+The first step of a release: it needs nothing but the name of the tag.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
+from release_lib.step import ReleaseError, event, step
+
+
+def check_trigger(tag: str, settings: Settings) -> None:
+    """Check that this run was started by the tag itself, or by hand from the default branch.
+
+    A workflow file of any other branch is not the one that was reviewed.
+    """
+    kind = os.environ.get("GITHUB_EVENT_NAME")
+    if kind is None:  # by hand, in a clone
+        return
+    ref = os.environ.get("GITHUB_REF", "")
+    default = event().get("repository", {}).get("default_branch", "main")
+    allowed = {"push": f"refs/tags/{tag}", "workflow_dispatch": f"refs/heads/{default}"}
+    if ref != allowed.get(kind):
+        raise ReleaseError(
+            f"This release was started by {kind!r} from {ref!r}",
+            expected=f"a push of the tag {tag}, or a start by hand from the branch {default}",
+            fix=f"gh workflow run {settings.release_workflow} --ref {default} -f tag={tag}",
+            see=".github/release/RECOVERY.md, 'gate'",
+        )
+
+
+def main() -> None:
+    """Check the tag."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_tag_argument(parser)
+    tag, settings = parser.parse_args().tag, load_settings()
+    print(f"{tag} releases {settings.distribution} {read_tag(tag, settings)}")
+    check_trigger(tag, settings)
+
+
+if __name__ == "__main__":
+    step(main)

@@ -1,0 +1,145 @@
+# /// script
+# requires-python = ">=3.11.5"
+# dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Install a built distribution into a fresh environment and test what was installed.
+
+A wheel is installed as users will install it. The sdist is installed where there is no git, the way a
+distributor builds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from check_distributions import versions_of
+from packaging.tags import sys_tags
+from packaging.utils import parse_wheel_filename
+from release_lib.distributions import find_distributions, refuse_unbuilt
+from release_lib.settings import Settings, load_settings
+from release_lib.step import ReleaseError, run, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEE = ".github/release/RECOVERY.md, 'test'"
+# Runs inside the fresh environment, isolated from the folder it is started in. It imports the package,
+# compares both versions that it states with the expected one, and loads its commands.
+SMOKE_TEST = """
+import importlib, importlib.metadata, sys
+distribution, module, expected = sys.argv[1:]
+installed = importlib.metadata.version(distribution)
+assert installed == expected, f"the installed version is {installed}, not {expected}"
+package = importlib.import_module(module)
+stated = getattr(package, "__version__", expected)  # the version file was read before
+assert stated == expected or not isinstance(stated, str), f"{module}.__version__ is {stated}, not {expected}"
+place = package.__file__ or package.__path__[0]  # a namespace has no file, a single module no path
+assert place.startswith(sys.prefix), f"{module} was imported from {place}"
+for entry in importlib.metadata.distribution(distribution).entry_points:
+    if entry.group in ("console_scripts", "gui_scripts"):
+        assert callable(entry.load()), f"the command {entry.name} is not callable"
+print(f"{distribution} {installed} was installed and imported")
+"""
+
+
+class Environment:
+    """A virtual environment, and what its programs see besides the inherited variables."""
+
+    def __init__(self, path: Path, variables: dict[str, str]) -> None:
+        self.scripts = path / ("Scripts" if os.name == "nt" else "bin")
+        self.python = self.scripts / ("python.exe" if os.name == "nt" else "python")
+        self.variables = variables
+
+    def install(self, *arguments: str | Path) -> None:
+        """Install with ``uv pip install``; files of no project and no user change what it does."""
+        command = (uv(), "pip", "install", "--no-config", "--python", self.python)
+        run(*command, *arguments, env=self.variables)
+
+    def run_command(self, command: str, folder: Path) -> int | None:
+        """Run a command as in an activated environment; return its status, or None without such a program."""
+        path = os.pathsep.join([str(self.scripts), os.environ.get("PATH", "")])
+        words = shlex.split(command)
+        program = shutil.which(words[0], path=path)
+        if program is None:
+            return None
+        print(f"$ {command}", flush=True)
+        variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(self.scripts.parent)}
+        return subprocess.run([program, *words[1:]], cwd=folder, env=variables, check=False).returncode
+
+    def smoke_test(self, distribution: str, module: str, version: str) -> None:
+        """Import the package and compare the versions that it states."""
+        command = [str(self.python), "-I", "-c", SMOKE_TEST, distribution, module, version]
+        env = {**os.environ, **self.variables}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode:
+            last = (done.stderr.strip() or "no output").splitlines()[-1]
+            raise ReleaseError(
+                f"{distribution} {version} does not work where it is installed: {last}",
+                expected=f"`import {module}` to work and to state version {version}",
+                fix="fix the package and release the next version",
+                see=SEE,
+            )
+        print(done.stdout.strip())
+
+
+def uv() -> str:
+    """The path of uv, for environments that do not see it."""
+    return os.environ.get("UV") or shutil.which("uv") or "uv"
+
+
+@contextmanager
+def fresh_environment(*, hide_programs: bool = False) -> Iterator[Environment]:
+    """A new virtual environment with this Python, for a while; with `hide_programs` without git on PATH."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "environment"
+        run(uv(), "venv", "--no-config", "--quiet", "--python", sys.executable, path)
+        yield Environment(path, {"PATH": str(Path(folder) / "nothing")} if hide_programs else {})
+
+
+def wheel_for_here(wheels: list[Path]) -> Path:
+    """The wheel that fits this Python and this system."""
+    tags = set(sys_tags())
+    for wheel in wheels:
+        if tags & parse_wheel_filename(wheel.name)[3]:
+            return wheel
+    raise ReleaseError(
+        f"No wheel fits this Python and system: {', '.join(w.name for w in wheels)}",
+        expected="a wheel for each system that the workflow tests on",
+        fix="take the system out of the matrix, or build a wheel for it",
+        see=SEE,
+    )
+
+
+def try_distribution(path: Path, settings: Settings) -> None:
+    """Install a wheel or an sdist with its dependencies, and import it."""
+    version = next(iter(versions_of(path, settings).values()))
+    with fresh_environment(hide_programs=path.suffix != ".whl") as environment:
+        environment.install(path)
+        environment.smoke_test(settings.distribution, settings.import_name, version)
+
+
+def main() -> None:
+    """Install the wheel that fits here, or the sdist."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("dist"), help="default: dist")
+    parser.add_argument("--sdist", action="store_true", help="install the sdist, with no git in reach")
+    options = parser.parse_args()
+    settings = load_settings()
+    refuse_unbuilt(options.folder)
+    wheels, sdist = find_distributions(options.folder)
+    try_distribution(sdist if options.sdist else wheel_for_here(wheels), settings)
+
+
+if __name__ == "__main__":
+    step(main)

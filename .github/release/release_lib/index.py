@@ -1,0 +1,180 @@
+"""An index: its address, and the state of one version on it.
+
+Indexes are read the way installers read them, through the simple API in JSON (PEP 691, PEP 700).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urljoin
+
+import requests
+from packaging.utils import canonicalize_name
+from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, PyPISimple
+from pypi_simple.errors import NoProvenanceError, NoSuchProjectError
+from release_lib.distributions import version_of
+from release_lib.step import WHEN_IT_STOPS, ReleaseError
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+    from pypi_simple import DistributionPackage, ProjectPage
+    from release_lib.settings import Settings
+
+# New files on an older release are refused by both indexes (since July 2026).
+OPEN_FOR = dt.timedelta(days=14)
+ATTEMPTS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Index:
+    """An index: its name, for people, and the address of its simple API."""
+
+    title: str
+    simple: str
+
+    def page(self, project: str, version: Version) -> str:
+        """Address of the page, for people, of one version of a project."""
+        return urljoin(self.simple, f"/project/{canonicalize_name(project)}/{quote(str(version))}/")
+
+
+INDEXES = {
+    "testpypi": Index("TestPyPI", "https://test.pypi.org/simple/"),
+    "pypi": Index("PyPI", PYPI_SIMPLE_ENDPOINT),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Publisher:
+    """A trusted publisher by which a file was uploaded, as the index states it (PEP 740)."""
+
+    kind: str  # GitHub, GitLab, Google, ...
+    repository: str = ""  # owner/name
+    workflow: str = ""  # its file name
+    environment: str = ""  # empty: the index did not ask for one
+
+    def __str__(self) -> str:
+        where = f"{self.workflow or 'an unnamed workflow'} of {self.repository or 'an unnamed repository'}"
+        return f"{where}, environment {self.environment or '(none)'}, on {self.kind}"
+
+    def is_same(self, other: Publisher) -> bool:
+        """Whether both are one: GitHub compares a workflow's name exactly, and the rest without case."""
+        mine, theirs = (
+            (p.workflow, p.kind, p.repository.casefold(), p.environment.casefold()) for p in (self, other)
+        )
+        return mine == theirs
+
+
+class State(enum.Enum):
+    """How a version on an index compares with the built distributions."""
+
+    ABSENT = "absent"
+    PARTIAL = "partial"
+    IDENTICAL = "identical"
+    CONFLICT = "conflict"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A version on an index beside the built distributions."""
+
+    state: State
+    missing: tuple[str, ...]  # built files that the index does not have
+    differing: tuple[str, ...]  # files with other contents, or that only the index has
+    first_upload: dt.datetime | None  # None if the index does not say so
+
+    def refuse_conflict(self, index: Index, project: str, version: Version) -> None:
+        """Stop if the index has other contents for this version."""
+        if self.state is State.CONFLICT:
+            raise ReleaseError(
+                f"{index.title} already has other files for {project} {version}: {', '.join(self.differing)}",
+                expected="no file of this version there, or exactly the files that were built",
+                fix="release the next version: a file name cannot be reused, not even after deletion",
+                see=".github/release/RECOVERY.md, 'The version is there with other contents'",
+            )
+
+
+def page_of(index: Index, project: str) -> ProjectPage:
+    """What an index says of a project; what goes wrong is raised as it comes."""
+    with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
+        page = client.get_project_page(project, timeout=30.0, headers={"Cache-Control": "no-cache"})
+    if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
+        raise ValueError("the answer is not a list of files (PEP 691)")
+    return page
+
+
+def files_of(index: Index, project: str) -> list[DistributionPackage]:
+    """Every file of a project that an index serves; what goes wrong is raised as it comes."""
+    return list(page_of(index, project).packages)
+
+
+def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:
+    """The files of one version that an index serves, by file name."""
+    return files_in(project_page(index, project), version)
+
+
+def files_in(page: ProjectPage | None, version: Version) -> dict[str, DistributionPackage]:
+    """The files of one version (by PEP 440 equality), by file name."""
+    return {p.filename: p for p in (page.packages if page else ()) if version_of(p.filename) == version}
+
+
+def project_page(index: Index, project: str) -> ProjectPage | None:
+    """What an index says of a project, None if it has none; asked again while it does not answer."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return page_of(index, project)
+        except NoSuchProjectError:
+            return None
+        except (requests.RequestException, ValueError) as error:
+            if attempt == ATTEMPTS:
+                raise ReleaseError(
+                    f"{index.title} did not answer {ATTEMPTS} times: {error}",
+                    expected="the list of the project's files",
+                    fix="see whether the index is up, then `gh run rerun --failed` this run",
+                    see=WHEN_IT_STOPS,
+                ) from error
+        time.sleep(2**attempt / 4)
+    raise AssertionError("unreachable")
+
+
+def publishers_of(package: DistributionPackage) -> list[Publisher]:
+    """Who uploaded a file, by its attestations on the index; nobody if it has none.
+
+    What goes wrong is raised as it comes: `requests.RequestException`, or `ValueError` for an answer that
+    is no provenance.
+    """
+    with PyPISimple() as client:
+        try:
+            found = client.get_provenance(package, timeout=30.0, headers={"Cache-Control": "no-cache"})
+        except NoProvenanceError:
+            return []
+    try:
+        named = [b["publisher"] for b in found["attestation_bundles"] if b["attestations"]]
+        fields = [field.name for field in dataclasses.fields(Publisher)]
+        return [Publisher(**{name: str(p.get(name) or "") for name in fields}) for p in named]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the provenance of {package.filename} is not readable (PEP 740)") from error
+
+
+def expected_publisher(settings: Settings, key: str) -> Publisher:
+    """The publisher of every file of this project on an index, ``testpypi`` or ``pypi``."""
+    return Publisher("GitHub", settings.repository, settings.release_workflow, settings.environments[key])
+
+
+def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:
+    """Compare the built hashes with the files that an index serves, both by file name."""
+    missing = tuple(sorted(set(built) - set(served)))
+    differing = tuple(
+        sorted(n for n, p in served.items() if (p.digests or {}).get("sha256") != built.get(n, "-"))
+    )
+    if differing:
+        state = State.CONFLICT
+    elif not served:
+        state = State.ABSENT
+    else:
+        state = State.PARTIAL if missing else State.IDENTICAL
+    times = [p.upload_time for p in served.values() if p.upload_time]
+    return Comparison(state, missing, differing, min(times, default=None))

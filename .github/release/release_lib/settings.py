@@ -1,0 +1,160 @@
+"""What settings.toml says about the project, and how its release tags are written."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import shlex
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+from release_lib.step import ReleaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+PATH = Path(__file__).resolve().parents[1] / "settings.toml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The keys of settings.toml; those without a default here must be there."""
+
+    distribution: str  # its name on the index
+    import_name: str
+    repository: str  # owner/name on GitHub
+    tag_prefix: str  # may be empty
+    release_branches: tuple[str, ...]  # patterns; empty means any commit
+    release_notes: str  # changelog, towncrier or git-cliff
+    version_file: str  # generated; its path from the root of the source; empty if there is none
+    environments: Mapping[str, str]  # of GitHub, by testpypi and pypi
+    patience: float  # seconds to wait until an index lists what was uploaded
+    checks: Mapping[str, tuple[str, ...]]  # commands, by the name of the check
+    template: Mapping[str, str] = dataclasses.field(default_factory=dict)  # url and commit, for tool.py
+    release_workflow: str = "release.yml"
+    ci_workflow: str | Sequence[str] = "ci.yml"  # whose verdict on a commit counts; empty if there is none
+    changelog: str = "CHANGELOG.md"
+    conventions: str = "CONTRIBUTING.md"  # the page that describes tags and notes
+    pythons: tuple[str, ...] = ()  # to test on; empty means those that the wheel names
+    folder: str = ""  # of pyproject.toml, from the root of the repository
+    file_limit: int = 100  # MiB, of one file on an index; more where the index has granted it
+    project_limit: int = 10240  # MiB, of all files
+    without_attestations: tuple[str, ...] = ()  # indexes that have none: testpypi, pypi
+
+    @property
+    def ci_workflows(self) -> tuple[str, ...]:
+        """The workflows that must have passed on a commit, each of them."""
+        return tuple(
+            filter(None, [self.ci_workflow] if isinstance(self.ci_workflow, str) else self.ci_workflow)
+        )
+
+    def tag(self, version: Version | str) -> str:
+        """The tag that releases a version."""
+        return f"{self.tag_prefix}{version}"
+
+    def tagged_version(self, tag: str) -> Version | None:
+        """The version that a tag stands for, in any spelling; None if it is no version tag."""
+        rest = tag.removeprefix(self.tag_prefix)
+        if not (tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii()):
+            return None  # it does not start the release workflow: the prefix, then a digit
+        try:
+            return Version(rest)
+        except InvalidVersion:
+            return None
+
+    def publish_command(self, tag: str, version: Version, tags: Iterable[str]) -> str:
+        """What publishes a draft; it leaves "Latest" on GitHub to a higher final version among the tags."""
+        finals = [v for v in map(self.tagged_version, tags) if v and not v.is_prerelease]
+        behind = version.is_prerelease or any(v > version for v in finals)
+        return f"gh release edit {tag} --draft=false" + (" --latest=false" if behind else "")
+
+    def see(self, heading: str) -> str:
+        """Where a message sends its reader: a heading of the page that describes conventions."""
+        return f"{self.conventions}, '{heading}'"
+
+
+def load_settings(path: Path = PATH) -> Settings:
+    """Read settings.toml."""
+    fields = dataclasses.fields(Settings)
+    needed = {f.name for f in fields if f.default is f.default_factory is dataclasses.MISSING}
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        known = {key.replace("-", "_"): value for key, value in values.items()}
+        for name in ("release_branches", "pythons", "without_attestations"):
+            known[name] = tuple(known.get(name, ()) if name not in needed else known[name])
+        return Settings(**{f.name: known[f.name] for f in fields if f.name in known})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(
+            f"The settings in {path} cannot be used: {error}",
+            expected=f"a TOML file with the keys {', '.join(sorted(needed)).replace('_', '-')}",
+            fix="uvx copier update --defaults (renders the file again)",
+            see=".github/release/README.md",
+        ) from error
+
+
+def add_tag_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that names the release tag; it is $TAG by default, and required otherwise."""
+    default = os.environ.get("TAG")
+    parser.add_argument("tag", nargs="?" if default else None, default=default, help="default: $TAG")
+
+
+def read_tag(tag: str, settings: Settings) -> Version:
+    """The version that a release tag stands for, by the parser that the index uses (PEP 440).
+
+    Only the canonical spelling is accepted, and no local version, because no index takes one.
+    """
+    see, spelled = settings.see("Version tags"), tag.removeprefix(settings.tag_prefix)
+    if not tag.startswith(settings.tag_prefix):
+        raise ReleaseError(
+            f"The tag {tag!r} does not begin with {settings.tag_prefix!r}",
+            expected=f"{settings.tag_prefix!r} and then the version, as in {settings.tag('1.2.3')}",
+            fix=retag(tag, settings.tag(version_at_end(tag))),
+            see=see,
+        )
+    try:
+        version = Version(spelled)
+    except InvalidVersion as error:
+        raise ReleaseError(
+            f"{spelled!r} in the tag {tag!r} is not a version (PEP 440)",
+            expected=f"a version after {settings.tag_prefix!r}, as in {settings.tag('1.2.3')}",
+            fix=f"{untag(tag)}, then tag a version",
+            see=see,
+        ) from error
+    right = settings.tag(version.public)
+    if version.dev:
+        base = version.public.rpartition(".dev")[0]
+        right = settings.tag(base if version.is_postrelease or version.pre else f"{base}a{version.dev}")
+        problem = "would make every later commit unbuildable: versions between tags are .devN too"
+        expected = f"a pre-release like {right}, or .dev0"
+    elif version.local is not None:
+        problem = f"has a local part, +{version.local}, and indexes refuse local versions"
+        expected = right
+    elif str(version) != spelled:
+        problem = f"spells its version {spelled!r}; the index will call it {version}"
+        expected = f"the canonical spelling, {right}"
+    else:
+        return version
+    raise ReleaseError(f"The tag {tag!r} {problem}", expected=expected, fix=retag(tag, right), see=see)
+
+
+def version_at_end(tag: str) -> str:
+    """The version that a tag of another convention ends with, like 1.2.3 in ``release-1.2.3``."""
+    for start in range(len(tag)):
+        try:
+            return Version(tag[start:]).public
+        except InvalidVersion:
+            continue
+    return "1.2.3"
+
+
+def retag(wrong: str, right: str) -> str:
+    """The commands that replace a tag nothing was released from."""
+    return f"git tag {right} {shlex.quote(wrong + '^{}')} && {untag(wrong)} && git push origin {right}"
+
+
+def untag(tag: str) -> str:
+    """The commands that remove a tag nothing was released from; it may have any name that git allows."""
+    return f"git push --delete origin {shlex.quote(tag)} && git tag -d {shlex.quote(tag)}"

@@ -1,0 +1,168 @@
+"""How a release step runs programs, hands values on, and stops with four lines.
+
+In a workflow the four lines appear as an annotation and in the job summary.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+WHEN_IT_STOPS = "RELEASING.md, 'When it stops'"
+LAST_LINES = 12  # of a failed program's output, in a message
+# Variables that a caller (a git hook, say) sets, and that would point git at another repository.
+FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
+
+
+class ReleaseError(Exception):
+    """A release, or a command of the tool, cannot go on.
+
+    The problem has the wrong value in it, the fix is a command or one action, `see` a page and its heading.
+    """
+
+    def __init__(self, problem: str, *, expected: str, fix: str, see: str) -> None:
+        self.problem = visible(" | ".join(problem.splitlines()))  # a library's message can have several lines
+        super().__init__(self.problem)
+        self.expected, self.fix, self.see = map(shown, (expected, fix, see))
+
+    @property
+    def lines(self) -> tuple[str, str, str, str]:
+        """The message."""
+        return self.problem, f"Expected: {self.expected}", f"Fix: {self.fix}", f"See: {self.see}"
+
+
+def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
+    """Run a program, without a shell, and return what it printed, without the last newline.
+
+    `env` has variables besides the inherited ones. A failure's message has the program's last lines.
+    """
+    words = [str(word) for word in command]
+    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | dict(env or {})
+    try:
+        done = subprocess.run(
+            words, cwd=cwd, env=variables, capture_output=True, encoding="utf-8", errors="replace", check=True
+        )
+    except FileNotFoundError as error:
+        raise ReleaseError(
+            f"The program {words[0]} is not installed",
+            expected=f"{words[0]} on PATH",
+            fix=f"install {words[0]} and run this again",
+            see="RELEASING.md, 'What you need'",
+        ) from error
+    except subprocess.CalledProcessError as error:
+        printed = re.sub(r"\x1b\[[\d;]*m", "", error.stderr or error.stdout or "no output").strip()
+        raise ReleaseError(
+            f"`{' '.join(words)}` failed with status {error.returncode}: "
+            + " | ".join(printed.splitlines()[-LAST_LINES:]),
+            expected="status 0",
+            fix="read the output above, then run this again",
+            see=WHEN_IT_STOPS,
+        ) from error
+    return done.stdout.rstrip("\n")
+
+
+def git(*arguments: str | Path, cwd: Path | None = None) -> str:
+    """Run git; see `run`."""
+    return run("git", *arguments, cwd=cwd)
+
+
+def output(**values: str) -> None:
+    """Hand values to later steps and jobs (and show them when there is no workflow)."""
+    for key, value in values.items():
+        name, word = key.replace("_", "-"), os.urandom(16).hex()
+        several = "\n" in value or "\r" in value  # no line of a value may end it, or begin another output
+        append("GITHUB_OUTPUT", f"{name}<<{word}\n{value}\n{word}\n" if several else f"{name}={value}\n")
+        print(f"{name}={value}")
+
+
+def summary(markdown: str) -> None:
+    """Add a paragraph to the job summary, and print it."""
+    append("GITHUB_STEP_SUMMARY", f"{markdown}\n\n")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        # Notes are made of what others wrote: a line like "::add-mask::" must not command the runner.
+        word = os.urandom(16).hex()
+        print(f"::stop-commands::{word}\n{markdown}\n::{word}::", flush=True)
+    else:
+        print(markdown)
+
+
+def fenced(text: str) -> str:
+    """A code block in Markdown that nothing in the text can end."""
+    fence = "`" * (max([2, *map(len, re.findall("`+", text))]) + 1)
+    return f"{fence}\n{shown(text)}\n{fence}"
+
+
+def shown(text: str) -> str:
+    """The lines of a text, each `visible`."""
+    return "\n".join(map(visible, text.splitlines()))
+
+
+def visible(text: str) -> str:
+    """A text with escape sequences in place of characters that are not visible as themselves.
+
+    What others wrote, like a tag or a file name, must not move the cursor, or begin a workflow command.
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def append(variable: str, text: str) -> None:
+    """Add a text to the file that a variable of GitHub's names, if there is one."""
+    if path := os.environ.get(variable):
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            file.write(text)
+
+
+def annotate(kind: str, title: str, text: str) -> None:
+    """Print a text that GitHub shows as an annotation: an ``error``, a ``warning`` or a ``notice``."""
+    text = shown(text)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        safe = text.replace("%", "%25").replace("\n", "%0A")
+        print(f"::{kind} title={title}::{safe}", flush=True)
+    else:
+        print(f"{kind}: {text}", file=sys.stderr)
+
+
+def event() -> dict[str, Any]:
+    """The event that started the workflow run; empty outside a workflow."""
+    path = os.environ.get("GITHUB_EVENT_PATH")
+    return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+
+
+def step(body: Callable[[], None]) -> None:
+    """Run a step so that every failure ends in four lines and status 1."""
+    title = Path(sys.argv[0]).stem.replace("_", " ").capitalize()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What GitHub reads; Windows would refuse most letters, and a tag can have bytes that are none.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        body()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001  (the last resort: no traceback reaches a user)
+        lines = (error if isinstance(error, ReleaseError) else unexpected(error)).lines
+        annotate("error", title, "\n".join(lines))
+        append("GITHUB_STEP_SUMMARY", f"### :x: {title}\n\n{fenced(chr(10).join(lines))}\n")
+        sys.exit(1)
+
+
+def unexpected(error: Exception) -> ReleaseError:
+    """The message for an error that nobody foresaw: its type, place and text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    return ReleaseError(
+        f"Unexpected {type(error).__name__} at {place}: {error}",
+        expected="no error, or one that is explained here",
+        fix="run this again; if it stays, report these lines to the template's issue tracker",
+        see=WHEN_IT_STOPS,
+    )

@@ -1,0 +1,100 @@
+# /// script
+# requires-python = ">=3.11.5"
+# dependencies = ["packaging==26.3"]
+# [tool.uv]
+# exclude-newer = "2026-11-15T00:00:00Z"
+# ///
+"""Run the project's checks, as settings.toml names them: lint, types, tests.
+
+They run in the unpacked sdist, in a fresh environment where the built wheel is installed, so that they see
+what users will get and nothing that only the repository has. With --clone they run in the current folder, a
+clone, as this project's own CI runs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from install_distribution import SEE, Environment, fresh_environment, wheel_for_here
+from release_lib.distributions import find_distributions, refuse_unbuilt, unpack
+from release_lib.settings import Settings, load_settings
+from release_lib.step import ReleaseError, step
+
+PIP = "pip==26.3"  # some projects install with it
+
+
+def run_commands(check: str, commands: tuple[str, ...], environment: Environment, folder: Path) -> None:
+    """Run the commands of one check in a folder."""
+    for command in commands:
+        status = environment.run_command(command, folder)
+        if status is None:
+            program = command.split(maxsplit=1)[0]
+            raise ReleaseError(
+                f"The check {check!r} needs {program}, which is not installed",
+                expected=f"{program} on the runner, or from the dependency group {check!r}",
+                fix=f"add it to [dependency-groups] {check} in pyproject.toml, or install it before",
+                see=SEE,
+            )
+        if status:
+            raise ReleaseError(
+                f"The check {check!r} failed: `{command}` ended with status {status}",
+                expected="status 0; its report is in the log above",
+                fix=f"run `{command}` in a clone, and fix what it says",
+                see=SEE,
+            )
+
+
+def run_in_clone(settings: Settings, clone: Path) -> None:
+    """Run every check in a clone; without any, the release stops, because nothing is released untested."""
+    if not any(settings.checks.values()):
+        raise ReleaseError(
+            "This project has no command that tests it, and CI has not passed on this commit",
+            expected="a command in settings.toml, [checks], or a passed run of CI",
+            fix="push the commit to a branch that CI runs on, or put the command into ci_commands",
+            see=SEE,
+        )
+    with fresh_environment() as environment:
+        environment.install("--quiet", PIP)
+        for check, commands in settings.checks.items():
+            run_commands(check, commands, environment, clone)
+
+
+def run_on_distributions(check: str, settings: Settings, wheel: Path, source: Path) -> None:
+    """Run one check in the unpacked sdist, with the wheel and the dependency group of its name installed."""
+    with fresh_environment() as environment:
+        environment.install("--quiet", wheel, "--group", f"{source / 'pyproject.toml'}:{check}")
+        run_commands(check, settings.checks[check], environment, source)
+
+
+def main() -> None:
+    """Run the named checks, or all of them."""
+    settings = load_settings()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("check", nargs="*", help=f"of {', '.join(settings.checks)}; default: all")
+    parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
+    parser.add_argument("--clone", action="store_true", help="run all of them in the current folder")
+    options = parser.parse_args()
+    unknown = [name for name in options.check if name not in settings.checks]
+    if unknown:
+        raise ReleaseError(
+            f"There is no check named {', '.join(unknown)}",
+            expected=f"one of {', '.join(settings.checks)}",
+            fix="uv run .github/release/run_checks.py --help",
+            see=SEE,
+        )
+    if options.clone:
+        run_in_clone(settings, Path.cwd())
+        return
+    refuse_unbuilt(options.dist)
+    wheels, sdist = find_distributions(options.dist)
+    wheel = wheel_for_here(wheels).resolve()
+    with tempfile.TemporaryDirectory() as folder:
+        for check in options.check or settings.checks:
+            # Unpacked anew for each, so that no check sees what another one left.
+            run_on_distributions(check, settings, wheel, unpack(sdist, Path(folder) / check))
+
+
+if __name__ == "__main__":
+    step(main)

@@ -1,0 +1,63 @@
+"""This repository is released by its own workflow and scripts; tests/drill/test_own_release.py does it.
+
+``uv run pytest tests/release/test_own_release.py --refresh-docs`` renders them again.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from copier_pypi_release.checks import Result
+from copier_pypi_release.checks.context import read_context
+from copier_pypi_release.commands import doctor
+from packaging.requirements import Requirement
+from support.own_release import FOLDERS, SETTINGS, rendered
+from support.rendering import ROOT, git
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.requirement("B9", "X9")
+def test_our_release_is_the_rendered_one(template: Path, request: pytest.FixtureRequest) -> None:
+    wanted = rendered(template)
+    if request.config.getoption("--refresh-docs"):
+        for path, text in wanted.items():
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+            (ROOT / path).write_text(text, encoding="utf-8")
+    found = {path: (ROOT / path).read_text(encoding="utf-8") for path in wanted if (ROOT / path).is_file()}
+    differing = [path for path in wanted if found.get(path) != wanted[path]]
+    assert differing == [], (
+        "render them again: uv run pytest tests/release/test_own_release.py --refresh-docs"
+    )
+    kept = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS).splitlines()
+    assert {path for path in kept if (ROOT / path).is_file()} <= wanted.keys()
+
+
+def test_the_tool_that_releases_us_is_a_commit_of_ours() -> None:
+    table = tomllib.loads((ROOT / SETTINGS).read_text(encoding="utf-8"))["template"]
+    assert table["url"] == "."
+    assert git(ROOT, "merge-base", table["commit"], "HEAD") == table["commit"]
+
+
+@pytest.mark.requirement("C2", "C3", "C6", "C9")
+def test_our_doctor_finds_nothing_wrong_with_us() -> None:
+    findings = doctor.find(read_context(ROOT, ROOT))
+    assert [f"{f.title}: {f.found}" for f in findings if f.result is Result.FAIL] == []
+    assert sum(f.result is Result.PASS for f in findings) > 30
+
+
+def test_the_tool_has_in_its_sdist_what_its_wheel_is_built_from() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    packages = build["targets"]["wheel"]["packages"]
+    assert {f"/{package}" for package in packages} <= set(build["targets"]["sdist"]["include"])
+
+
+@pytest.mark.requirement("X11")
+def test_our_tool_is_built_by_what_a_release_pins() -> None:
+    system = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]
+    pins = (ROOT / ".github/release/build-constraints.txt").read_text(encoding="utf-8")
+    pinned = {line.partition("==")[0] for line in pins.splitlines() if "==" in line}
+    assert {Requirement(text).name for text in system["requires"]} <= pinned
