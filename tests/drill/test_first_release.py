@@ -29,8 +29,8 @@ def recorded(project: Maintainer) -> str:
     lines = [
         "# A first release, as it was recorded",
         "",
-        "Of [the example](example), by `tests/drill/test_first_release.py`: the rendered workflow, executed with",
-        f"an emulated GitHub and indexes. A person typed `git push origin {project.tag}` and approved once.",
+        "Of [the example](example), by `tests/drill/test_first_release.py`: the workflow, executed with an",
+        f"emulated GitHub and indexes. A person typed `git push origin {project.tag}` and approved once.",
         "",
         "| Job | Result |",
         "|---|---|",
