@@ -131,7 +131,8 @@ def test_a_commit_is_recorded_from_any_kind_of_clone(checkout: Path, tmp_path: P
     commit = git(checkout, "rev-parse", "v1.1.0")
     for number, address in enumerate([str(checkout), str(tmp_path / "clone"), f"git+{checkout.as_uri()}"]):
         copier("copy", "--quiet", "--defaults", address, str(number), cwd=tmp_path)
-        assert template_in(files(tmp_path / str(number))) == {"url": address, "commit": commit}
+        url = address.removeprefix("git+")
+        assert template_in(files(tmp_path / str(number))) == {"url": url, "commit": commit}
 
 
 @pytest.mark.requirement("B5")
@@ -142,6 +143,7 @@ def test_the_template_asks_copier_for_nothing_that_runs_code() -> None:
         "_envops",
         "_exclude",
         "_message_after_copy",
+        "_message_after_update",
         "_min_copier_version",
         "_skip_if_exists",
         "_subdirectory",

@@ -21,6 +21,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -28,7 +29,10 @@ from packaging.version import VERSION_PATTERN, Version
 from release_lib import distributions
 from release_lib.distributions import BUILD, SEE, SUPPORTED_PYTHONS, hashes_of, listed, read_distribution
 from release_lib.settings import Settings, load_settings, read_tag
-from release_lib.step import ReleaseError, fenced, output, run, step, summary, visible
+from release_lib.step import ReleaseError, annotate, fenced, output, run, step, summary, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
 STATED = re.compile(
@@ -92,21 +96,29 @@ def check_versions(found: dict[str, str], expected: Version | None) -> Version:
 
 def pythons_of(wheel: Path, settings: Settings) -> list[str]:
     """The Pythons of the settings; without any, of the wheel's classifiers, or of Requires-Python; sorted."""
-    if settings.pythons:
-        return sorted(settings.pythons, key=Version)
     metadata = read_distribution(wheel).metadata
+    allowed = metadata.requires_python or SpecifierSet()
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
     named = [m[1] for c in metadata.classifiers or () if (m := pattern.fullmatch(c))]
-    allowed = metadata.requires_python or SpecifierSet()
-    found = named or [v for v in SUPPORTED_PYTHONS if allowed.contains(f"{v}.0")]
-    if not found:
+
+    def admitted(versions: Iterable[str]) -> set[str]:
+        return {v for v in versions if any(allowed.contains(f"{v}.{patch}") for patch in (0, 99))}
+
+    tested = sorted(settings.pythons or named or admitted(SUPPORTED_PYTHONS), key=Version)
+    if not tested or set(tested) - admitted(tested):
         raise ReleaseError(
-            f"{wheel.name} supports no Python: it requires {allowed}",
-            expected=f"a requires-python that admits one of {', '.join(SUPPORTED_PYTHONS)}",
-            fix="correct requires-python and the classifiers in pyproject.toml",
+            f"{wheel.name} is tested on {', '.join(tested) or 'no Python'}, but requires Python {allowed}",
+            expected=f"tests on Pythons that it admits, one of {', '.join(SUPPORTED_PYTHONS)} if none is named",
+            fix="correct requires-python and the classifiers in pyproject.toml, and `pythons` in settings.toml",
             see=SEE,
         )
-    return sorted(found, key=Version)
+    older = [f"3.{minor}" for minor in range(int(tested[0][2:]))] if metadata.requires_python else []
+    if untested := sorted({*named, *admitted(older)} - set(tested), key=Version):
+        claimed = (
+            f"{', '.join(untested)} (Requires-Python {allowed}; classifiers {', '.join(named) or 'none'})"
+        )
+        annotate("warning", "Untested Pythons", f"{wheel.name} claims {claimed}, and no test runs on it")
+    return tested
 
 
 def description_of(path: Path) -> str:

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11.5"
-# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
+# dependencies = ["packaging==26.3", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from packaging.version import Version
-    from pypi_simple import ProjectPage
-    from release_lib.index import Comparison, Index
+    from release_lib.index import Comparison, Index, Page
 
 MIB = 1 << 20
 FAMILIES = "win|macosx|manylinux|musllinux|ios|android|pyodide|pyemscripten"
@@ -55,12 +54,12 @@ def refuse_late_upload(index: Index, version: Version, found: Comparison, now: d
 
 
 def refusals(
-    index: Index, page: ProjectPage | None, files: dict[str, int], settings: Settings
+    index: Index, page: Page | None, files: dict[str, int], settings: Settings
 ) -> Iterator[tuple[str, str, str]]:
     """What the index would refuse, of files by name and size (0: not known): why, the fix, and a page."""
     title, raised = index.title, "have the limit raised, then set {}-limit in settings.toml"
     if page and page.status in ("archived", "quarantined"):
-        reason = page.status_reason or "no reason given"
+        reason = page.reason or "no reason given"
         why = f"{settings.distribution} is {page.status} on {title}: {reason}"
         yield why, "an owner ends that on the index's web page; then re-run this", "/manage/projects/"
     for name, size in files.items():
@@ -72,7 +71,7 @@ def refusals(
             why = f"{name} has {size / MIB:.1f} MiB, and {title} takes {settings.file_limit}"
             yield why, f"make it smaller, or {raised.format('file')}", "/help/#file-size-limit"
     new = sum(files.values())
-    whole = new + sum(p.size or 0 for p in (page.packages if page else ()))
+    whole = new + sum(p.size or 0 for p in (page.files if page else ()))
     if new and whole > settings.project_limit * MIB:
         why = f"{title} would have {whole / MIB:.1f} MiB of the project, and takes {settings.project_limit}"
         yield why, raised.format("project"), "/help/#project-size-limit"

@@ -64,6 +64,14 @@ def main() -> None:
     except (ReleaseError, ValueError, KeyError, TypeError) as error:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""
+    if not passed and not any(settings.checks.values()):
+        raise ReleaseError(
+            f"CI has not passed on this commit: {', '.join(settings.ci_workflows) or 'nothing tests it'}",
+            expected="a passed run of each workflow, or a command in settings.toml, [checks]",
+            fix="".join(f"gh workflow run {n} --ref BRANCH, wait, " for n in settings.ci_workflows)
+            + "gh run rerun",
+            see=".github/release/RECOVERY.md, 'gate'",
+        )
     reused = f"CI has passed on this commit, so its suite is not run again: {passed}"
     missing = "No passed CI run of this commit: the whole suite runs now"
     annotate("notice", "CI verdict", reused if passed else missing)

@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import packaging
 from check_distributions import versions_of
-from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 from release_lib.distributions import find_distributions, refuse_unbuilt
 from release_lib.settings import Settings, load_settings
@@ -51,6 +51,7 @@ for entry in importlib.metadata.distribution(distribution).entry_points:
         assert callable(entry.load()), f"the command {entry.name} is not callable"
 print(f"{distribution} {installed} was installed and imported")
 """
+TAGS = "import sys; sys.path.append(sys.argv[1]); import packaging.tags as t; print(*t.sys_tags())"
 
 
 class Environment:
@@ -74,8 +75,22 @@ class Environment:
         if program is None:
             return None
         print(f"$ {command}", flush=True)
-        variables = {**os.environ, "PATH": path, "VIRTUAL_ENV": str(self.scripts.parent)}
+        own = {"PATH": path, "UV_PYTHON": str(self.python), "VIRTUAL_ENV": str(self.scripts.parent)}
+        variables = {**os.environ, **own}
         return subprocess.run([program, *words[1:]], cwd=folder, env=variables, check=False).returncode
+
+    def fitting(self, wheels: list[Path]) -> Path:
+        """The wheel that fits the environment's Python, which may be older than this one, and this system."""
+        tags = run(self.python, "-I", "-c", TAGS, Path(packaging.__file__).parents[1]).split()
+        for wheel in wheels:
+            if not {str(tag) for tag in parse_wheel_filename(wheel.name)[3]}.isdisjoint(tags):
+                return wheel
+        raise ReleaseError(
+            f"No wheel fits this Python and system: {', '.join(w.name for w in wheels)}",
+            expected="a wheel for each system that the workflow tests on",
+            fix="take the system out of the matrix, or build a wheel for it",
+            see=SEE,
+        )
 
     def smoke_test(self, distribution: str, module: str, version: str) -> None:
         """Import the package and compare the versions that it states."""
@@ -100,33 +115,19 @@ def uv() -> str:
 
 @contextmanager
 def fresh_environment(*, hide_programs: bool = False) -> Iterator[Environment]:
-    """A new virtual environment with this Python, for a while; with `hide_programs` without git on PATH."""
+    """An environment with $PACKAGE_PYTHON or this one, for a while; with `hide_programs` without git on PATH."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "environment"
-        run(uv(), "venv", "--no-config", "--quiet", "--python", sys.executable, path)
+        python = os.environ.get("PACKAGE_PYTHON") or sys.executable
+        run(uv(), "venv", "--no-config", "--quiet", "--python", python, path)
         yield Environment(path, {"PATH": str(Path(folder) / "nothing")} if hide_programs else {})
 
 
-def wheel_for_here(wheels: list[Path]) -> Path:
-    """The wheel that fits this Python and this system."""
-    tags = set(sys_tags())
-    for wheel in wheels:
-        if tags & parse_wheel_filename(wheel.name)[3]:
-            return wheel
-    raise ReleaseError(
-        f"No wheel fits this Python and system: {', '.join(w.name for w in wheels)}",
-        expected="a wheel for each system that the workflow tests on",
-        fix="take the system out of the matrix, or build a wheel for it",
-        see=SEE,
-    )
-
-
-def try_distribution(path: Path, settings: Settings) -> None:
+def try_distribution(path: Path, settings: Settings, environment: Environment) -> None:
     """Install a wheel or an sdist with its dependencies, and import it."""
     version = next(iter(versions_of(path, settings).values()))
-    with fresh_environment(hide_programs=path.suffix != ".whl") as environment:
-        environment.install(path)
-        environment.smoke_test(settings.distribution, settings.import_name, version)
+    environment.install(path)
+    environment.smoke_test(settings.distribution, settings.import_name, version)
 
 
 def main() -> None:
@@ -138,7 +139,8 @@ def main() -> None:
     settings = load_settings()
     refuse_unbuilt(options.folder)
     wheels, sdist = find_distributions(options.folder)
-    try_distribution(sdist if options.sdist else wheel_for_here(wheels), settings)
+    with fresh_environment(hide_programs=options.sdist) as environment:
+        try_distribution(sdist if options.sdist else environment.fitting(wheels), settings, environment)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, git, run, step, summary
 
@@ -131,7 +131,7 @@ def same_version(text: str, version: Version) -> bool:
     """Whether a text is a spelling of a version (PEP 440 equality)."""
     try:
         return Version(text) == version
-    except InvalidVersion:
+    except ValueError:
         return False
 
 

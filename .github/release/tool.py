@@ -26,6 +26,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # Nothing that was uploaded later is installed: what runs with an administrator's token is what was tested.
 CUT_OFF = "2026-11-15T00:00:00Z"
+TELLING = {"check-update", "notes", "watch"}  # what workflows run
 UPDATE = "uvx copier update --defaults"
 MOVED = "write its new URL into settings.toml (url) and the answers file (_src_path), and commit both"
 
@@ -101,7 +102,7 @@ def main() -> None:
         python = find_python(*find_template(HERE / "settings.toml"))
     except ReleaseError as error:
         # A workflow that cannot read the template, a folder or a private repository, has nothing to tell.
-        if sys.argv[1:] not in (["check-update"], ["watch"]) or os.environ.get("GITHUB_ACTIONS") != "true":
+        if not TELLING.intersection(sys.argv[1:2]) or os.environ.get("GITHUB_ACTIONS") != "true":
             raise
         annotate("warning", "Not checked", f"{error.problem}, so what `{sys.argv[1]}` looks for is unknown.")
         summary(f"{error.problem}, so what `{sys.argv[1]}` looks for is unknown.")

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11.5"
-# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
+# dependencies = ["packaging==26.3", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from packaging.version import Version
-    from pypi_simple import DistributionPackage
-    from release_lib.index import Index, Publisher
+    from release_lib.index import File, Index, Publisher
 
 RERUN = "gh run rerun --failed RUN (the number of this run; nothing is uploaded twice)"
 LATE = ".github/release/RECOVERY.md, 'Uploaded but not listed'"
@@ -75,7 +74,7 @@ class Patience:
 
 def listed(
     index: Index, project: str, version: Version, built: dict[str, str], publisher: Publisher | None
-) -> dict[str, DistributionPackage]:
+) -> dict[str, File]:
     """Every built file as the index lists it, uploaded by the publisher (None: by anybody)."""
     try:
         served = published(index, project, version)
@@ -92,7 +91,7 @@ def listed(
     return served
 
 
-def check_publisher(index: Index, name: str, package: DistributionPackage, expected: Publisher) -> None:
+def check_publisher(index: Index, name: str, package: File, expected: Publisher) -> None:
     """Stop unless an attestation of the file is by the publisher."""
     try:
         found = publishers_of(package)
@@ -111,7 +110,7 @@ def check_publisher(index: Index, name: str, package: DistributionPackage, expec
         )
 
 
-def download(index: Index, served: dict[str, DistributionPackage], built: dict[str, str], to: Path) -> None:
+def download(index: Index, served: dict[str, File], built: dict[str, str], to: Path) -> None:
     """Download every file and compare what arrives with the build's hashes."""
     for name, package in sorted(served.items()):
         try:

@@ -61,9 +61,9 @@ def find_distributions(folder: Path) -> tuple[list[Path], Path]:
 
 def name_and_version(filename: str) -> tuple[str, Version] | None:
     """The normalized name and the version in a file name; None for names that no index accepts today."""
-    with contextlib.suppress(utils.InvalidWheelFilename):
+    with contextlib.suppress(ValueError):
         return utils.parse_wheel_filename(filename)[:2]
-    with contextlib.suppress(utils.InvalidSdistFilename):
+    with contextlib.suppress(ValueError):
         return utils.parse_sdist_filename(filename)
     return None
 

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from release_lib.step import ReleaseError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Settings:
     folder: str = ""  # of pyproject.toml, from the root of the repository
     file_limit: int = 100  # MiB, of one file on an index; more where the index has granted it
     project_limit: int = 10240  # MiB, of all files
+    kept_workflows: tuple[str, ...] = ()  # that may upload something, and do not publish this package
     without_attestations: tuple[str, ...] = ()  # indexes that have none: testpypi, pypi
 
     @property
@@ -62,7 +63,7 @@ class Settings:
             return None  # it does not start the release workflow: the prefix, then a digit
         try:
             return Version(rest)
-        except InvalidVersion:
+        except ValueError:
             return None
 
     def publish_command(self, tag: str, version: Version, tags: Iterable[str]) -> str:
@@ -83,7 +84,7 @@ def load_settings(path: Path = PATH) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         known = {key.replace("-", "_"): value for key, value in values.items()}
-        for name in ("release_branches", "pythons", "without_attestations"):
+        for name in ("release_branches", "pythons", "without_attestations", "kept_workflows"):
             known[name] = tuple(known.get(name, ()) if name not in needed else known[name])
         return Settings(**{f.name: known[f.name] for f in fields if f.name in known})
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -116,7 +117,7 @@ def read_tag(tag: str, settings: Settings) -> Version:
         )
     try:
         version = Version(spelled)
-    except InvalidVersion as error:
+    except ValueError as error:
         raise ReleaseError(
             f"{spelled!r} in the tag {tag!r} is not a version (PEP 440)",
             expected=f"a version after {settings.tag_prefix!r}, as in {settings.tag('1.2.3')}",
@@ -145,7 +146,7 @@ def version_at_end(tag: str) -> str:
     for start in range(len(tag)):
         try:
             return Version(tag[start:]).public
-        except InvalidVersion:
+        except ValueError:
             continue
     return "1.2.3"
 
