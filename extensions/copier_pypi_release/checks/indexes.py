@@ -175,10 +175,11 @@ def attested_on(key: str) -> Callable[[Context], str]:
             raise CheckSkipped(f"no workflow here uploads to {TITLES[key]}")
         if context.settings and key in context.settings.without_attestations:
             return "not asked for: without-attestations in settings.toml"
-        from copier_pypi_release.watching import read_known  # noqa: PLC0415  (see `index`)
+        late = unattested(context, key)
+        if late and key == "pypi":
+            from copier_pypi_release.watching import read_known  # noqa: PLC0415  (see `index`)
 
-        known = read_known(context.root) if key == "pypi" else {}
-        late = [name for name in unattested(context, key) if name not in known]
+            late = [name for name in late if name not in read_known(context.root)]
         require(
             [f"{name} has no attestation, and older files have one" for name in late],
             fix="find out who uploaded it (Security history on the index); if it was nobody of yours, yank "
