@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 @pytest.mark.requirement("B9", "X9")
 def test_our_release_is_the_rendered_one(template: Path, request: pytest.FixtureRequest) -> None:
     wanted = rendered(template)
+    listed = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS).splitlines()
     if request.config.getoption("--refresh-docs"):
+        for path in set(listed) - wanted.keys():
+            (ROOT / path).unlink(missing_ok=True)
         for path, text in wanted.items():
             (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_text(text, encoding="utf-8")
@@ -32,8 +35,7 @@ def test_our_release_is_the_rendered_one(template: Path, request: pytest.Fixture
     assert differing == [], (
         "render them again: uv run pytest tests/release/test_own_release.py --refresh-docs"
     )
-    kept = git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard", *FOLDERS).splitlines()
-    assert {path for path in kept if (ROOT / path).is_file()} <= wanted.keys()
+    assert {path for path in listed if (ROOT / path).is_file()} <= wanted.keys()
 
 
 def test_the_tool_that_releases_us_is_a_commit_of_ours() -> None:
