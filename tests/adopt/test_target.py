@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import subprocess
 import sys
 import tarfile
@@ -66,6 +67,20 @@ def test_the_change_is_small_enough_to_review(target: Adoption, adoptions: Adopt
 
     before, after = map(files, target.sdists)
     assert before == after
+
+
+@pytest.mark.requirement("B11")
+def test_the_transcript_in_the_documentation_is_what_it_shows(target: Adoption) -> None:
+    """Sizes aside, which change with the template."""
+    page = (ROOT / "docs/adopting.md").read_text(encoding="utf-8")
+    shown = page[page.index("## What it shows") :].partition("```text\n")[2].partition("```")[0]
+    printed = target.output.partition("diff --git")[0]
+
+    def plain(text: str) -> list[str]:
+        words = re.sub(r"[─\s]+", " ", re.sub(r"[+-]?\d[\d,]*(?= files| bytes| -\d|\s)", "N", text)).split()
+        return [re.sub(r"^-\d+$", "-N", word) for word in words]
+
+    assert plain(shown) == plain(printed)
 
 
 @pytest.mark.requirement("B11")
