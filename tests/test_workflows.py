@@ -306,6 +306,19 @@ def test_who_installs_the_package_has_a_python_of_it_and_a_place_for_own_steps(
                 assert sum("- name: " in line for line in after[:own]) == 1, job
 
 
+@pytest.mark.requirement("P3.7")
+def test_a_whole_history_comes_without_the_contents_of_older_commits(packages: list[Package]) -> None:
+    for package in packages:
+        for path in {RELEASE, CI} & set(package.files):
+            whole = [
+                step["with"]
+                for job, step in package.workflow(path).using("actions/checkout")
+                if job in {"gate", "build"} and step["with"].get("fetch-depth") == 0
+            ]
+            assert whole
+            assert {inputs.get("filter") for inputs in whole} == {"blob:none"}
+
+
 # ---- The scripts and their options --------------------------------------------------------------------
 
 # Runs the parser of a script, and nothing after it.
@@ -541,6 +554,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
     ],
     "full-history": [
         ("shallow", lambda d: source(d.release, "build").pop("fetch-depth")),
+        ("without folders", lambda d: source(d.release, "build").update(filter="tree:0")),
         ("CI shallow", lambda d: inputs(d.ci, "build", "actions/checkout").update({"fetch-depth": 1})),
     ],
     "own-scripts": [

@@ -9,7 +9,9 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import build_distributions
+import check_commit
 import pytest
+import release_notes
 from release_lib.settings import PATH
 from support.archives import hashes_of
 from support.rendering import commit_all, git
@@ -68,6 +70,29 @@ def test_another_clone_at_another_place_and_time_gives_the_same_files(
     lines = [f"{first[name]}  {name}" for name in sorted(first)]
     assert done.printed.removeprefix("hashes=").splitlines() == lines
     assert hashes_of(*(clone.parent / "dist").glob("demo*")) == first
+
+
+@pytest.mark.requirement("P3.7", "P5.5")
+def test_a_clone_without_the_contents_of_older_commits_is_enough(
+    clone: Path, tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the workflows get it (`filter: blob:none`); its origin is gone, so nothing can be fetched later."""
+    old = git(clone, "rev-parse", "HEAD:CHANGELOG.md").strip()
+    (clone / "CHANGELOG.md").write_text("# Changelog\n\n## 0.2.0\n\n- More.\n")
+    commit_all(clone, tag="v0.2.0")
+    git(clone, "config", "uploadpack.allowFilter", "true")
+    clone.chmod(0o755)
+    git(tmp_path, "clone", "--quiet", "--filter=blob:none", f"file://{clone}", "partial")
+    clone.rename(tmp_path / "gone")
+    partial = tmp_path / "partial"
+    present = git(partial, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)").split()
+    assert old not in present
+    monkeypatch.chdir(partial)
+    monkeypatch.setenv("TAG", "v0.2.0")
+    assert run_step(check_commit).status == 0
+    assert run_step(release_notes, "--output", tmp_path / "notes.md").status == 0
+    done = run_step(build_distributions, "--out", "../dist", "--twice")
+    assert done.status == 0, done.errors
 
 
 @pytest.mark.requirement("P1.6")

@@ -725,7 +725,9 @@ def full_history(workflow: Workflow, context: Context) -> Iterator[str]:
             ]
             if not found or any(str(given.get("fetch-depth")) != "0" for given in found):
                 yield f"{place}{job} derives a version from a shallow clone"
-            elif any({"filter", "fetch-tags"} & set(given) for given in found):
+            elif any(
+                "fetch-tags" in given or given.get("filter") not in (None, "blob:none") for given in found
+            ):
                 yield f"{place}{job} derives a version from a clone that lacks something"
 
 
