@@ -42,6 +42,9 @@ class Hook(BuildHookInterface):
 """
 
 
+ENDED = "importing it ended Python, with status {}"
+
+
 def change(dist: Path, name: str, changes: dict[str, bytes | None]) -> None:
     """Replace members of a distribution in a folder."""
     rewrite = rewrite_wheel if name.endswith(".whl") else rewrite_sdist
@@ -100,7 +103,10 @@ def test_an_sdist_that_needs_git_is_refused(dist: Path, run_step: RunStep) -> No
             "__version__ = '9.9'\n",
             "AssertionError: demo_pkg.__version__ is 9.9, not 0.1.0",
         ),
-        ("demo_pkg/__init__.py", "import sys; sys.exit(3)\n", "no output"),
+        ("demo_pkg/__init__.py", "import sys; sys.exit(3)\n", ENDED.format(3)),
+        ("demo_pkg/__init__.py", "import sys; sys.exit(0)\n", ENDED.format(0)),
+        ("demo_pkg/__init__.py", "import os; print('fine', flush=True); os._exit(0)\n", ENDED.format(0)),
+        ("demo_pkg/__init__.py", "import sys; sys.stderr.write('a warning'); sys.exit(0)\n", ENDED.format(0)),
     ],
 )
 def test_a_package_that_does_not_work_is_refused(
@@ -133,6 +139,54 @@ def test_a_command_that_does_not_load_is_refused(
     assert run_step(install_distribution, dist).lines[0] == (
         f"demo-pkg 0.1.0 does not work where it is installed: {said}"
     )
+
+
+@pytest.mark.requirement("P1.3")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys; sys.stdout = None\n",
+        "import sys, atexit; sys.argv[1:] and sys.exit(9); atexit.register(print, 'goodbye')\n",
+        "print('demo-pkg 9.9 was installed and imported', end='')\n",
+    ],
+)
+def test_whatever_a_package_prints_or_closes_it_is_the_test_that_speaks(
+    code: str, dist: Path, run_step: RunStep
+) -> None:
+    stated = member(dist / WHEEL, "demo_pkg/__init__.py")
+    change(dist, WHEEL, {"demo_pkg/__init__.py": stated + b"\n" + code.encode()})
+    done = run_step(install_distribution, dist)
+    assert (done.status, done.printed) == (0, "demo-pkg 0.1.0 was installed and imported\n"), done.errors
+
+
+@pytest.mark.requirement("P1.3")
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import click_nowhere", "No module named 'click_nowhere'"),
+        ("raise ImportError('install demo-pkg[cli]')", "install demo-pkg[cli]"),
+        ("import sys; sys.exit('install demo-pkg[cli]')", "install demo-pkg[cli]"),
+    ],
+)
+def test_a_command_whose_extra_is_missing_is_named_and_goes_on(
+    code: str, said: str, dist: Path, run_step: RunStep
+) -> None:
+    info = "demo_pkg-0.1.0.dist-info"
+    changes: dict[str, bytes | None] = {
+        f"{info}/entry_points.txt": b"[console_scripts]\ndemo = demo_pkg.cli:main\n",
+        "demo_pkg/cli.py": code.encode(),
+    }
+    change(dist, WHEEL, changes)
+    assert said in run_step(install_distribution, dist).lines[0]  # no extra could bring it
+    described = member(dist / WHEEL, f"{info}/METADATA")
+    extra = described.replace(b"\nName:", b"\nProvides-Extra: cli\nName:", 1)
+    change(dist, WHEEL, {f"{info}/METADATA": extra})
+    done = run_step(install_distribution, dist)
+    assert (done.status, done.printed) == (0, "demo-pkg 0.1.0 was installed and imported\n")
+    assert done.errors == (f"warning: The command demo was not tested, because it needs an extra: {said}\n")
+    if "cli" not in said:  # what is missing is the package's own
+        change(dist, WHEEL, {"demo_pkg/cli.py": None})
+        assert "No module named 'demo_pkg.cli'" in run_step(install_distribution, dist).lines[0]
 
 
 @pytest.mark.requirement("P1.3")
