@@ -422,6 +422,17 @@ def test_the_draft_is_found_late(waiting: Maintainer) -> None:
     assert len(waiting.sandbox.github.releases(REPOSITORY)) == 1
 
 
+@pytest.mark.requirement("P8.1", "R11")
+def test_the_github_release_was_made_by_hand(ready: Maintainer) -> None:
+    """A tag and its published GitHub Release at once, as on the web: the gate stops, and a draft goes on."""
+    ready.sandbox.github.settings(REPOSITORY, immutable_releases=False)
+    ready.push_unseen("v0.1.0")
+    ready.shell("gh release create v0.1.0 --verify-tag --notes 'By hand.'")
+    ready.follow_runbook("dispatch").stopped_at("gate", "was published by hand")
+    ready.set_reviewer("testpypi")
+    ready.follow_runbook("the-github-release-was-published-too-early", approve=False).waits_for("testpypi")
+
+
 @pytest.mark.requirement("P8.3", "P8.8")
 def test_github_is_down_after_pypi(waiting: Maintainer) -> None:
     """No release can be made; the version is on PyPI, and the re-run drafts it."""

@@ -229,9 +229,12 @@ class Gh:
         """Let there be releases of other tags."""
         self._write("others.json", tags)
 
-    def has_release(self, tag: str, *, draft: bool, assets: tuple[Path, ...] = (), lag: int = 0) -> None:
+    def has_release(
+        self, tag: str, *, draft: bool, immutable: bool = False, assets: tuple[Path, ...] = (), lag: int = 0
+    ) -> None:
         """Let a release be there already."""
-        self._write("release.json", {"tagName": tag, "isDraft": draft, "lag": lag})
+        state = {"tagName": tag, "isDraft": draft, "isImmutable": immutable, "lag": lag}
+        self._write("release.json", state)
         for path in assets:
             shutil.copy(path, self.assets)
 

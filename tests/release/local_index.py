@@ -30,6 +30,7 @@ class LocalIndex:
         uploaded: When a file was uploaded (ISO 8601).
         hidden: How many more times a file is left out of the list.
         status: The project's status, and why (PEP 792).
+        yanked: Why files were yanked, by file name.
         sizes: Sizes that it lists instead of the right ones.
         ownership: Who owns its projects, in their JSON; None where it does not say so.
         publishers: Who uploaded a file, as its provenance says (PEP 740); no provenance without an entry.
@@ -46,6 +47,7 @@ class LocalIndex:
         self.uploaded: dict[str, str] = {}
         self.hidden: dict[str, int] = {}
         self.status: dict[str, str] = {}
+        self.yanked: dict[str, str] = {}
         self.sizes: dict[str, int] = {}
         self.ownership: Any = None
         self.publishers: dict[str, Any] = {}
@@ -112,7 +114,7 @@ class LocalIndex:
                     "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
                     "size": self.sizes.get(name, len(data)),
                     "upload-time": self.uploaded[name],
-                    "yanked": False,
+                    "yanked": self.yanked.get(name, False),
                     "provenance": f"{self.address}/integrity/{name}" if proved else None,
                 }
             )

@@ -107,6 +107,15 @@ def test_settings_of_the_package_for_uv_do_not_reach_the_build(clone: Path, run_
     assert done.status == 0, done.errors
 
 
+@pytest.mark.requirement("P3.11")
+def test_contents_that_git_keeps_elsewhere_are_not_built_in_ci_either(clone: Path, run_step: RunStep) -> None:
+    (clone / "src/demo_pkg/zones").write_text("version https://git-lfs.github.com/spec/v1\n")
+    commit_all(clone)
+    lines = run_step(build_distributions, "--out", "../dist").lines
+    assert lines[0].startswith("This checkout lacks the contents of 1 path(s): src/demo_pkg/zones (")
+    assert not (clone.parent / "dist").exists()
+
+
 @pytest.mark.requirement("P5.5", "B4")
 def test_a_package_that_builds_other_files_each_time_is_caught(clone: Path, run_step: RunStep) -> None:
     (clone / "hatch_build.py").write_text(RANDOM_FILE)

@@ -72,10 +72,11 @@ def test_a_tag_that_is_not_fetched_is_refused_and_can_be_fixed(
     repository.tag("v1.0.0")
     repository.git("tag", "--delete", "v1.0.0")
     done = run_step(check_commit, "v1.0.0")
+    head = repository.git("rev-parse", "HEAD")[:12]
     assert done.lines == (
-        "The tag v1.0.0 is not in this clone",
-        "Expected: every tag of the repository",
-        "Fix: git fetch --tags",
+        f"The tag v1.0.0 stands on nothing here, and {head} is checked out",
+        "Expected: the commit that v1.0.0 stands on",
+        "Fix: git fetch --tags && git checkout v1.0.0",
         SEE,
     )
     shell(fix_command(done.lines), repository.folder)
@@ -92,9 +93,9 @@ def test_a_newer_commit_than_the_tags_is_refused_and_can_be_fixed(
     head = repository.commit()
     done = run_step(check_commit, "v1.0.0")
     assert done.lines == (
-        f"The tag v1.0.0 stands on {tagged[:12]}, but {head[:12]} is checked out",
+        f"The tag v1.0.0 stands on {tagged[:12]} here, and {head[:12]} is checked out",
         "Expected: the commit that v1.0.0 stands on",
-        "Fix: git checkout v1.0.0",
+        "Fix: git fetch --tags && git checkout v1.0.0",
         SEE,
     )
     shell(fix_command(done.lines), repository.folder)
@@ -421,7 +422,8 @@ def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: S
 
 @pytest.mark.requirement("P1.6", "P3.8")
 @pytest.mark.parametrize(
-    "kind", ["submodule", "git-lfs", "git-crypt", "git-annex", "git-annex link", "sparse"]
+    "kind",
+    ["submodule", "git-lfs", "git-crypt", "git-annex", "git-annex link", "sparse", "assumed", "link as text"],
 )
 def test_contents_that_git_keeps_elsewhere_are_named(
     kind: str, repository: Repository, run_step: RunStep
@@ -434,7 +436,9 @@ def test_contents_that_git_keeps_elsewhere_are_named(
         repository.git("commit", "--quiet", "--message", "feat: zones")
     elif kind == "git-annex link":
         path.symlink_to(".git/annex/objects/xx/yy/SHA256E-s1--00")
-    elif kind == "sparse":
+    elif kind == "link as text":
+        path.symlink_to("README.md")
+    elif kind in {"sparse", "assumed"}:
         path.write_text("Europe")
     else:
         starts = {"git-lfs": b"version https://git-lfs.github.com/spec/v1\n", "git-crypt": b"\0GITCRYPT\0x"}
@@ -446,6 +450,13 @@ def test_contents_that_git_keeps_elsewhere_are_named(
     if kind == "sparse":
         repository.git("update-index", "--skip-worktree", "zones")
         path.unlink()
+    elif kind == "assumed":
+        repository.git("update-index", "--assume-unchanged", "zones")
+        path.write_text("Asia")
+    elif kind == "link as text":  # as git makes it on Windows
+        repository.git("config", "core.symlinks", "false")
+        path.unlink()
+        repository.git("checkout", "--", "zones")
     assert repository.git("status", "--porcelain") == ""
     lines = run_step(check_commit, "v1.0.0").lines
     assert lines[0].startswith("This checkout lacks the contents of 1 path(s): zones (")
@@ -453,14 +464,29 @@ def test_contents_that_git_keeps_elsewhere_are_named(
 
 
 @pytest.mark.requirement("P3.8")
-def test_a_submodule_that_was_fetched_is_there(repository: Repository, run_step: RunStep) -> None:
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("x", None),
+        ("version https://git-lfs.github.com/spec/v1\n", "zones/data (git-lfs or git-crypt)"),
+        ("changed", " zones"),
+    ],
+)
+def test_a_submodule_that_was_fetched_is_there_as_its_commit_has_it(
+    inside: str, said: str | None, repository: Repository, run_step: RunStep
+) -> None:
     outside = repository.folder.parent / "outside"
     git(outside.parent, "init", "--quiet", str(outside))
     git(outside, "commit", "--quiet", "--allow-empty", "--message", "first")
-    (outside / "data").write_text("x")
+    (outside / "data").write_text(inside)
     commit_all(outside)
     repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(outside), "zones")
+    repository.git("config", "--file", ".gitmodules", "submodule.zones.ignore", "all")
     repository.commit()
     repository.git("push", "--quiet", "origin", "main")
     repository.tag("v1.0.0")
-    assert run_step(check_commit, "v1.0.0").status == 0
+    if inside == "changed":
+        (repository.folder / "zones/data").write_text("other")
+    assert repository.git("status", "--porcelain") == ""
+    done = run_step(check_commit, "v1.0.0")
+    assert done.lines[0].endswith(said) if said else done.status == 0, done.errors

@@ -38,7 +38,8 @@ def test_nothing_there_goes_on(
         f"**demo-pkg 0.1.0 on {indexes[name].index.title}: absent** - "
         "no file is there yet; all files will be uploaded\n\n"
     )
-    assert [len(local.asked) for local in indexes.values()] == [name == "testpypi", name == "pypi"]
+    assert done.errors == ""
+    assert not indexes["pypi" if name == "testpypi" else "testpypi"].asked
     page = urljoin(indexes[name].index.simple, "/project/demo-pkg/0.1.0/")
     assert done.outputs == {f"{name}-page": page}, "where the environment of the job that uploads links to"
 
@@ -62,11 +63,8 @@ def test_a_part_of_a_release_older_than_14_days_is_refused(
     indexes["pypi"].add(sdist, uploaded=OLD.isoformat())
     done = run_step(check_index, "pypi", "--checksums", checksums)
     assert done.lines == (
-        (
-            f"PyPI has only a part of 0.1.0, lacks {WHEEL}, and takes no new files on a release older than "
-            "14 days"
-        ),
-        "Expected: an interrupted upload to be finished within 14 days",
+        f"PyPI has only a part of this version, and takes no more after 14 days; it lacks {WHEEL}",
+        "Expected: files that the index takes",
         "Fix: yank this version on the web, with the reason 'incomplete', and release the next one",
         "See: .github/release/RECOVERY.md, 'A part of the files is there'",
     )
@@ -210,6 +208,54 @@ def test_a_limit_that_was_raised_is_in_the_settings(
     monkeypatch.setattr(check_index, "load_settings", lambda: raised)
     dist = sparse(tmp_path / "dist", WHEEL, size=150 * 1024 * 1024)
     assert run_step(check_index, "pypi", "--checksums", checksums, "--dist", dist).status == 0
+
+
+@pytest.mark.requirement("P9.3")
+@pytest.mark.parametrize(
+    ("publisher", "said"),
+    [
+        ({"repository": "Demo-Pkg/demo-pkg", "workflow": "old.yml"}, None),  # by another workflow of ours
+        (
+            {"repository": "other/demo-pkg"},
+            " by release.yml of other/demo-pkg, environment testpypi, on GitHub.",
+        ),
+        ({}, " without an attestation."),
+    ],
+)
+def test_a_project_whose_files_came_from_elsewhere_is_named_before_the_upload(
+    *,
+    publisher: dict[str, str],
+    said: str | None,
+    indexes: dict[str, LocalIndex],
+    checksums: Path,
+    tmp_path: Path,
+    run_step: RunStep,
+) -> None:
+    local = indexes["testpypi"]
+    local.add(make_wheel(tmp_path, "demo-pkg", "0.0.8"), uploaded="2026-01-01T00:00:00Z")
+    newest = make_wheel(tmp_path, "demo-pkg", "0.0.9")
+    local.add(newest)
+    local.publishers[newest.name] |= publisher
+    if not publisher:
+        del local.publishers[newest.name]
+    done = run_step(check_index, "testpypi", "--checksums", checksums)
+    assert done.status == 0
+    see = "See: .github/release/RECOVERY.md, 'A name of somebody else'\n"
+    assert done.errors == "" if said is None else done.errors.endswith(see)
+    assert (said or "") in done.errors
+    local.troubles["/integrity/"] = [503]  # nothing is known, nothing is said
+    assert run_step(check_index, "testpypi", "--checksums", checksums).status == 0
+
+
+@pytest.mark.requirement("P5.3", "U6")
+def test_a_version_that_was_yanked_is_named_when_it_runs_again(
+    indexes: dict[str, LocalIndex], checksums: Path, wheel: Path, sdist: Path, run_step: RunStep
+) -> None:
+    indexes["pypi"].add(wheel, sdist)
+    indexes["pypi"].yanked = {wheel.name: "broken\n::error::", sdist.name: "broken\n::error::"}
+    done = run_step(check_index, "pypi", "--checksums", checksums)
+    assert done.status == 0
+    assert done.errors == "warning: demo-pkg 0.1.0 is yanked on PyPI: broken\n::error::\n"
 
 
 @pytest.mark.requirement("P5.7")

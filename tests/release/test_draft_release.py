@@ -49,6 +49,48 @@ COMPLETE = (
 )
 
 
+@pytest.mark.requirement("P8.1", "R11")
+@pytest.mark.parametrize(
+    ("draft", "immutable", "stops"), [(False, False, True), (False, True, True), (True, False, False)]
+)
+def test_a_release_that_was_published_by_hand_is_found_before_anything_is_uploaded(
+    gh: Gh, wheel: Path, run_step: RunStep, *, draft: bool, immutable: bool, stops: bool
+) -> None:
+    gh.has_release("v0.1.0", draft=draft, immutable=immutable, assets=(wheel,))
+    fix = "edit v0.1.0 --draft, then `gh run rerun --failed` this run"
+    if immutable:
+        fix = "delete v0.1.0, then release the next version"
+    done = run_step(draft_release, "v0.1.0", "--check")
+    assert done.status == stops
+    if stops:
+        assert done.lines == (
+            "The GitHub Release of v0.1.0 was published by hand: https://github.example/the-draft",
+            "Expected: no GitHub Release of it, or a draft; this workflow drafts it at its end",
+            f"Fix: gh release {fix}",
+            "See: .github/release/RECOVERY.md, 'The GitHub Release was published too early'",
+        )
+    assert {tuple(call[:2]) for call in gh.calls} == {("release", "view")}
+
+
+@pytest.mark.requirement("P5.1")
+def test_a_release_that_this_workflow_drafted_may_be_published_and_run_again(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep
+) -> None:
+    assert run_step(draft_release, "v0.1.0", "--check").status == 0  # there is none yet
+    draft(run_step, dist, notes)
+    gh.has_release("v0.1.0", draft=False)
+    assert run_step(draft_release, "v0.1.0", "--check").status == 0
+
+
+@pytest.mark.requirement("P8.3")
+def test_a_github_that_does_not_answer_stops_no_release_before_it_began(gh: Gh, run_step: RunStep) -> None:
+    gh.fails("release view", "HTTP 503: Service Unavailable")
+    done = run_step(draft_release, "v0.1.0", "--check")
+    assert done.status == 0
+    assert "Whether v0.1.0 has a GitHub Release is unknown: " in done.errors
+    assert "HTTP 503" in done.errors
+
+
 @pytest.mark.requirement("P7.1", "P8.1", "P8.7")
 def test_a_draft_is_made_with_notes_files_and_hashes(
     gh: Gh, dist: Path, notes: Path, run_step: RunStep

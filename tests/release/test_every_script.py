@@ -40,7 +40,7 @@ MODULES = sorted(
 METADATA = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")  # the pattern of PEP 723
 RUN_BY_NAME = {"check_distributions": {"check-wheel-contents", "twine"}}  # python -m
 HEADINGS = {
-    "RELEASING.md": {"What you need", "When it stops"},
+    "RELEASING.md": {"Steps", "What you need", "When it stops"},
     "conventions": {"Release notes", "Set up", "Version tags"},  # in CONTRIBUTING.md, or in RELEASING.md
     ".github/release/RECOVERY.md": {
         "gate",
@@ -51,6 +51,7 @@ HEADINGS = {
         "A file that this workflow did not upload",
         "A part of the files is there",
         "The version is there with other contents",
+        "The GitHub Release was published too early",
         "Making a tag again",
     },
 }
@@ -117,6 +118,8 @@ def constant(module: str, name: str) -> ast.expr:
 def references(module: str) -> Iterator[str]:
     """Where the messages of a module send their reader."""
     for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Constant) and re.fullmatch(r"[\w./]+\.md, '.+'", str(node.value)):
+            yield str(node.value)
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr == "see":
                 yield f"conventions, '{ast.literal_eval(node.args[0])}'"
@@ -177,9 +180,12 @@ def test_messages_name_files_that_exist(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_every_error_has_a_problem_what_is_expected_a_fix_and_a_place_to_read_on(module: str) -> None:
     for node in ast.walk(tree(module)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "ReleaseError":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"ReleaseError", "refusal"}:
+            known = (
+                {"see"} if ast.unparse(node.func) == "refusal" else set()
+            )  # partial(ReleaseError, see=SEE)
             assert len(node.args) == 1
-            assert {word.arg for word in node.keywords} == {"expected", "fix", "see"}
+            assert {word.arg for word in node.keywords} | known == {"expected", "fix", "see"}
 
 
 @pytest.mark.requirement("X11", "B4")

@@ -20,9 +20,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import packaging
 from check_distributions import versions_of
@@ -31,10 +32,7 @@ from release_lib.distributions import find_distributions, refuse_unbuilt
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, annotate, run, step
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SEE = ".github/release/RECOVERY.md, 'test'"
+refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'test'")
 # Runs inside the fresh environment, isolated from the folder it is started in. It imports the package,
 # compares both versions that it states with the expected one, and loads its commands. What it says begins with a
 # word that the package does not know, and ends with a line that it reaches only if nothing ended it before.
@@ -98,11 +96,10 @@ class Environment:
         for wheel in wheels:
             if not {str(tag) for tag in parse_wheel_filename(wheel.name)[3]}.isdisjoint(tags):
                 return wheel
-        raise ReleaseError(
+        raise refusal(
             f"No wheel fits this Python and system: {', '.join(w.name for w in wheels)}",
             expected="a wheel for each system that the workflow tests on",
             fix="take the system out of the matrix, or build a wheel for it",
-            see=SEE,
         )
 
     def smoke_test(self, distribution: str, module: str, version: str) -> None:
@@ -117,11 +114,10 @@ class Environment:
         if done.returncode or not told:
             early = f"importing it ended Python, with status {done.returncode}"
             last = (done.returncode and done.stderr.strip() or early).splitlines()[-1]
-            raise ReleaseError(
+            raise refusal(
                 f"{distribution} {version} does not work where it is installed: {last}",
                 expected=f"`import {module}` to work and to state version {version}",
                 fix="fix the package and release the next version",
-                see=SEE,
             )
         for warning in told[:-1]:
             annotate("warning", "Install distribution", warning)

@@ -6,6 +6,7 @@ that job, $HASHES, which nothing that runs later can change; the GitHub Release 
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import hashlib
@@ -14,22 +15,18 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from packaging import utils
 from packaging.metadata import Metadata
+from packaging.version import Version
 from release_lib.step import ReleaseError
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable, Iterator
-
-    from packaging.version import Version
 
 # The Pythons of CPython's calendar at the time of this template: https://devguide.python.org/versions/
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
-SEE = ".github/release/RECOVERY.md, 'build'"
+refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'build'")
 BUILD = "uv run .github/release/build_distributions.py"
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, KeyError, ExceptionGroup)
 
@@ -50,11 +47,10 @@ def find_distributions(folder: Path) -> tuple[list[Path], Path]:
     wheels = [p for p in files if p.suffix == ".whl"]
     sdists = [p for p in files if p.name.endswith(".tar.gz")]
     if not wheels or len(sdists) != 1 or len(files) != len(wheels) + 1:
-        raise ReleaseError(
+        raise refusal(
             f"The folder {folder} contains {', '.join(p.name for p in files) or 'nothing'}",
             expected="at least one wheel, exactly one sdist (.tar.gz), and nothing else",
             fix=BUILD,
-            see=SEE,
         )
     return wheels, sdists[0]
 
@@ -119,11 +115,10 @@ def readable(path: Path, expected: str) -> Iterator[None]:
         yield
     except BROKEN as error:
         reasons = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-        raise ReleaseError(
+        raise refusal(
             f"{path.name} cannot be read as a distribution: {'; '.join(map(str, reasons))}",
             expected=expected,
             fix=BUILD,
-            see=SEE,
         ) from error
 
 
@@ -160,7 +155,7 @@ def add_checksums_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def read_checksums(path: Path | None) -> tuple[Version, dict[str, str]]:
-    """The version that was built, and its hashes, from a file or, in a release, from $HASHES."""
+    """The version that was built and the build's hashes, by file name: from a file, or else from $HASHES."""
     if path is None:
         return parse_checksums(os.environ.get("HASHES", ""), "$HASHES")
     try:
@@ -177,11 +172,10 @@ def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[
     hashes = {pair[2]: pair[1] for pair in pairs if pair}
     version, *others = {version_of(name) for name in hashes} or {None}
     if version is None or others or len(hashes) != len(lines):
-        raise ReleaseError(
+        raise refusal(
             f"{name} is not a list of SHA-256 hashes",
             expected="SHA256SUMS as check_distributions.py writes it",
             fix="uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
-            see=SEE,
         )
     return version, hashes
 
@@ -191,11 +185,10 @@ def refuse_other_files(folder: Path, built: dict[str, str]) -> None:
     found = hashes_of([path for path in folder.glob("*") if not path.name.startswith(".")])
     wrong = sorted(name for name in built | found if built.get(name) != found.get(name))
     if wrong:
-        raise ReleaseError(
+        raise refusal(
             f"The files in {folder} are not those that were built: {', '.join(wrong)}",
             expected="every file of the build with its hash, and no other file",
             fix="gh run rerun RUN (the number of this run; builds the same files again)",
-            see=SEE,
         )
 
 

@@ -10,17 +10,15 @@ import dataclasses
 import datetime as dt
 import enum
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urljoin
 
 import requests
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from release_lib.distributions import version_of
+from release_lib.settings import Settings
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
-
-if TYPE_CHECKING:
-    from packaging.version import Version
-    from release_lib.settings import Settings
 
 # New files on an older release are refused by both indexes (since July 2026).
 OPEN_FOR = dt.timedelta(days=14)
@@ -195,11 +193,7 @@ def provenance_of(file: File) -> dict[str, Any]:
 
 
 def publishers_of(file: File) -> list[Publisher]:
-    """Who uploaded a file, by its attestations on the index; nobody if it has none.
-
-    What goes wrong is raised as it comes: `requests.RequestException`, or `ValueError` for an answer that
-    is no provenance.
-    """
+    """Who uploaded a file, by its attestations, if any. What goes wrong: RequestException, or ValueError."""
     if not (found := provenance_of(file)):
         return []
     try:
