@@ -10,8 +10,6 @@ One JSON post to $WEBHOOK, in the form that its host takes: Slack, Discord, Team
 reads `text`. Whatever goes wrong here is a warning: telling people holds no release up.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

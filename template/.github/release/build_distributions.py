@@ -11,8 +11,6 @@ files have the commit's time (SOURCE_DATE_EPOCH, https://reproducible-builds.org
 Run it from the root of the source.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import io

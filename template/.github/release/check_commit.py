@@ -10,8 +10,6 @@ Each of these would otherwise give a wrong version without a word: a shallow clo
 two version tags on one commit, a changed file. Run it from the root of the source.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re
@@ -76,10 +74,7 @@ def check_present() -> None:
 
 
 def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
-    """Check that the tag stands on the checked-out commit, alone, and has not moved; return the commit.
-
-    `pushed` is the commit that the run was started for, if that is known.
-    """
+    """Check that the tag stands, alone, on the commit here, the one that was pushed if known; return it."""
     head = git("rev-parse", "HEAD^{commit}")
     here = git("for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
     if not here or here[-1] != head:
@@ -94,8 +89,8 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
             expected="a tag that stays on its commit",
             fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
         )
-    beside = [name for name in git("tag", "--points-at", "HEAD").splitlines() if name != tag]
-    rivals = [name for name in beside if settings.tagged_version(name)]
+    beside = set(git("tag", "--points-at", "HEAD").splitlines()) - {tag}
+    rivals = sorted(filter(settings.tagged_version, beside))
     if rivals:
         raise ReleaseError(
             f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",

@@ -10,8 +10,6 @@ Uploads skip files that are there already, by name, whatever is in them. So dige
 absent, partial and identical go on; a conflict stops the release. So does what the index would refuse anyway.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import re

@@ -10,8 +10,6 @@ What an interrupted run left is finished: missing and broken files are uploaded 
 has edited stay. It is done when every file, downloaded again, has the hash that the build listed.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -57,10 +55,7 @@ def find_releases(tag: str) -> list[str]:
 
 
 def refuse_handmade(tag: str) -> None:
-    """Stop, before anything is uploaded, if a person has published the GitHub Release of a tag.
-
-    Only one that this workflow drafted lists hashes. (A job that may not write is shown no drafts.)
-    """
+    """Stop, before any upload, if a person has published the release of a tag: only ours lists hashes."""
     try:
         release = json.loads(run("gh", "release", "view", tag, "--json", "isDraft,isImmutable,assets,url"))
     except ReleaseError as error:

@@ -10,8 +10,6 @@ A wheel is installed as users will install it. The sdist is installed where ther
 distributor builds it.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import secrets
@@ -28,7 +26,7 @@ from pathlib import Path
 import packaging
 from check_distributions import versions_of
 from packaging.utils import parse_wheel_filename
-from release_lib.distributions import find_distributions, refuse_unbuilt
+from release_lib.distributions import find_distributions
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, annotate, run, step
 
@@ -153,7 +151,6 @@ def main() -> None:
     parser.add_argument("--sdist", action="store_true", help="install the sdist, with no git in reach")
     options = parser.parse_args()
     settings = load_settings()
-    refuse_unbuilt(options.folder)
     wheels, sdist = find_distributions(options.folder)
     with fresh_environment(hide_programs=options.sdist) as environment:
         try_distribution(sdist if options.sdist else environment.fitting(wheels), settings, environment)

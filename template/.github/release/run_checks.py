@@ -11,14 +11,12 @@ what users will get and nothing that only the repository has. With --clone they 
 clone, as this project's own CI runs them.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from pathlib import Path
 
 from install_distribution import Environment, fresh_environment, refusal
-from release_lib.distributions import find_distributions, refuse_unbuilt, unpack
+from release_lib.distributions import find_distributions, unpack
 from release_lib.settings import Settings, load_settings
 from release_lib.step import step
 
@@ -74,7 +72,6 @@ def main() -> None:
     if options.clone:
         run_in_clone(settings, Path.cwd())
         return
-    refuse_unbuilt(options.dist)
     wheels, sdist = find_distributions(options.dist)
     with tempfile.TemporaryDirectory() as folder:
         for check in options.check or settings.checks:

@@ -8,8 +8,6 @@
 [template]. Once the tool is in uv's cache it starts without a network.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re

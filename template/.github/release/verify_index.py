@@ -11,8 +11,6 @@ repository, this workflow and this environment (PEP 740), to be delivered as bui
 installer gets, which then imports it. What will not change by waiting stops at once.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 import time

@@ -4,8 +4,6 @@ One list of hashes is made by the build, and every later stage is compared with 
 that job, $HASHES, which nothing that runs later can change; the GitHub Release has it as SHA256SUMS.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import dataclasses
@@ -42,7 +40,9 @@ class Distribution:
 
 
 def find_distributions(folder: Path) -> tuple[list[Path], Path]:
-    """The wheels and the sdist in a folder, which must have nothing else in it."""
+    """The wheels and the sdist in a folder: nothing else is there, in a release nothing but what was built."""
+    if "HASHES" in os.environ:
+        refuse_other_files(folder, read_checksums(None)[1])
     files = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
     wheels = [p for p in files if p.suffix == ".whl"]
     sdists = [p for p in files if p.name.endswith(".tar.gz")]
@@ -76,10 +76,7 @@ def metadata_name(files: Iterable[str]) -> str:
 
 
 def read_distribution(path: Path, member: str = "") -> Distribution:
-    """Read a wheel or an sdist, and one file in it, by its path from the root of the source.
-
-    A wheel has that file without the folder that the sources are in, often src.
-    """
+    """Read a wheel or an sdist, and one file by its path in the source (in a wheel, without src or so)."""
     wanted = f"valid metadata{f', and {member}' if member else ''}"
     with readable(path, wanted):
         if path.suffix == ".whl":
@@ -190,9 +187,3 @@ def refuse_other_files(folder: Path, built: dict[str, str]) -> None:
             expected="every file of the build with its hash, and no other file",
             fix="gh run rerun RUN (the number of this run; builds the same files again)",
         )
-
-
-def refuse_unbuilt(folder: Path) -> None:
-    """Stop, in a release, unless a folder has what the build listed; elsewhere there is no such list."""
-    if "HASHES" in os.environ:
-        refuse_other_files(folder, read_checksums(None)[1])

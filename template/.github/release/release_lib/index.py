@@ -4,13 +4,11 @@ Indexes are read the way installers read them, through the simple API in JSON (P
 our own: the one that there is brings nine packages, and takes most of the time of a script to be imported.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import enum
 import time
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urljoin
 
 import requests
@@ -58,7 +56,7 @@ class Publisher:
         where = f"{self.workflow or 'an unnamed workflow'} of {self.repository or 'an unnamed repository'}"
         return f"{where}, environment {self.environment or '(none)'}, on {self.kind}"
 
-    def is_same(self, other: Publisher) -> bool:
+    def is_same(self, other: Self) -> bool:
         """Whether both are one: GitHub compares a workflow's name exactly, and the rest without case."""
         mine, theirs = (
             (p.workflow, p.kind, p.repository.casefold(), p.environment.casefold()) for p in (self, other)
@@ -213,11 +211,8 @@ def compare(built: dict[str, str], served: dict[str, File]) -> Comparison:
     """Compare the built hashes with the files that an index serves, both by file name."""
     missing = tuple(sorted(set(built) - set(served)))
     differing = tuple(sorted(n for n, p in served.items() if p.sha256 != built.get(n, "-")))
-    if differing:
-        state = State.CONFLICT
-    elif not served:
-        state = State.ABSENT
-    else:
-        state = State.PARTIAL if missing else State.IDENTICAL
+    state = State.PARTIAL if missing else State.IDENTICAL
+    if differing or not served:
+        state = State.CONFLICT if differing else State.ABSENT
     times = [p.upload_time for p in served.values() if p.upload_time]
     return Comparison(state, missing, differing, min(times, default=None))

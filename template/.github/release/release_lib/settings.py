@@ -1,7 +1,5 @@
 """What settings.toml says about the project, and how its release tags are written."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os

@@ -3,8 +3,6 @@
 In a workflow the four lines appear as an annotation and in the job summary.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os
