@@ -329,3 +329,13 @@ def test_the_build_asks_where_the_distributions_are(default_package: Path) -> No
     assert "working-directory" not in asks
     assert "--dist" not in asks["run"]
     assert any(step.get("with", {}).get("path") == "dist/" for step in steps)
+
+
+@pytest.mark.requirement("P8.9")
+def test_nothing_is_decided_where_code_of_the_package_has_run(default_package: Path) -> None:
+    """PyPI is asked before the version from TestPyPI is imported in the same job."""
+    workflow = load(default_package / ".github/workflows/release.yml")
+    for job in ("verify-testpypi", "verify-pypi"):
+        names = [script.name for script in workflow.scripts(job)]
+        assert names[-1] == "verify_index.py"
+        assert names[:-1] == (["check_index.py"] if job == "verify-testpypi" else [])
