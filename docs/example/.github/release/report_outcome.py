@@ -9,8 +9,6 @@
 One issue per tag: a second failure adds a comment to it, and a run that ends well closes it.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
