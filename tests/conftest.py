@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +27,6 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from adopt.adoption import Adoptions
 
@@ -54,13 +54,24 @@ FIRST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of test_generated_docs.py."""
+    """Options of test_generated_docs.py, and of docs/drill.md."""
     parser.addoption(
         "--refresh-docs", action="store_true", help="write the documents made from product and tests"
     )
     parser.addoption(
+        "--real-actions", metavar="FOLDER", help="run the code that emulator.real_actions laid out"
+    )
+    parser.addoption(
         "--list-marks", action="store_true", help="print the rows that each collected test proves"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let sandboxes have the real actions."""
+    if folder := config.getoption("real_actions"):
+        from emulator.sandbox import Sandbox  # noqa: PLC0415  (tests without a sandbox need none of it)
+
+        Sandbox.real_actions = Path(folder)
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]

@@ -105,7 +105,10 @@ class Sandbox:
 
     Attributes:
         root: the folder with everything the sandbox knows.
+        real_actions: the folder that `emulator.real_actions` laid out; None has the stand-ins.
     """
+
+    real_actions: Path | None = None
 
     def __init__(
         self,
@@ -131,6 +134,11 @@ class Sandbox:
                 ``interpreters``.
         """
         self.root = root.absolute()
+        if self.real_actions:
+            for name in ("real-actions", "outside"):
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                if not (self.root / name).exists():
+                    (self.root / name).symlink_to(self.real_actions.resolve() / name)
         self._user_namespace = user_namespace
         self._open = contextlib.ExitStack()
         self._manager: Any = None

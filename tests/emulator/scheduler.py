@@ -26,6 +26,8 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Literal
 
+import jwt
+
 from .github import rules, triggers
 from .github.act import (
     Act,
@@ -536,7 +538,10 @@ class Scheduler:
         `id-token: write`.
         """
         base = {"run": run["id"], "job": record["id"], "repo": run["repository"]}
-        tokens = {f"runtime_{secrets.token_hex(12)}": {"kind": "runtime", **base}}
+        # The artifact client reads the ids of run and job in the token itself; nobody checks its signature.
+        scope = f"Actions.Results:{run['id']}:{record['id']}"
+        runtime = jwt.encode({"scp": scope, "jti": secrets.token_hex(12)}, secrets.token_hex(32))
+        tokens = {runtime: {"kind": "runtime", **base}}
         env["ACTIONS_RUNTIME_TOKEN"] = next(iter(tokens))
         env["ACTIONS_RESULTS_URL"] = f"https://{RESULTS_HOST}/"
         if granted.get("id-token") == "write":

@@ -314,7 +314,7 @@ class TestArtifacts:
         )
         blobs = "productionresultssa0.blob.core.windows.net"
         sandbox.fault("corrupt", host=blobs, method="GET", times=1)
-        assert "digest validation failed" in trial.log(conclusion="failure")
+        assert "Digest validation failed" in trial.log(conclusion="failure")
 
     def test_service_trouble_is_survived(self, sandbox: Sandbox) -> None:
         """The client tries again after a 503."""
@@ -355,21 +355,26 @@ class TestSetupUv:
 
     @pytest.mark.requirement("X16")
     def test_another_archive_is_refused(self, sandbox: Sandbox) -> None:
-        """Whatever the mirror serves, its digest decides."""
+        """Where the mirror has another one, GitHub is asked; where both have, nothing is installed."""
         trial = TrialRepository(sandbox, "uv-corrupted")
+        step = {"uses": PINS["uv"], "with": {"version": KNOWN["newest"]}}
         sandbox.fault("corrupt", host=MIRROR_HOST, times=1)
-        trial.steps({"uses": PINS["uv"], "with": {"version": KNOWN["newest"]}})
+        trial.steps(step)
+        log = trial.log()
+        assert "falling back to GitHub Releases: Checksum for" in log
+        sandbox.fault("corrupt", host="*", path=r"\.tar\.gz$", times=2)
+        trial.steps(step, {"run": "uv --version"})
         assert "did not match" in trial.log(conclusion="failure")
 
     def test_without_the_mirror_it_asks_github(self, sandbox: Sandbox) -> None:
         """The mirror is no single point of failure."""
         trial = TrialRepository(sandbox, "uv-mirror")
         before = len(sandbox.journal())
-        sandbox.fault("status", host=MIRROR_HOST, times=1)
+        sandbox.fault("status", host=MIRROR_HOST, times=3)
         trial.steps({"uses": PINS["uv"]})
         trial.log()
         archives = [e["host"] for e in sandbox.journal()[before:] if e["path"].endswith(".tar.gz")]
-        assert archives == [MIRROR_HOST, "github.com"]
+        assert archives == [MIRROR_HOST] * 3 + ["github.com"]
 
     def test_python_that_is_here(self, sandbox: Sandbox) -> None:
         """`python-version` becomes UV_PYTHON."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -29,11 +30,9 @@ def request(url: str, method: str, data: bytes | None, headers: dict[str, str]) 
                 return body
         except urllib.error.HTTPError as error:
             text = error.read().decode(errors="replace")
-            try:
-                text = json.loads(text)["message"]
-            except (ValueError, KeyError, TypeError):
-                text = error.reason
-            why = f"({error.code}) {text}"
+            why = f"({error.code}) {error.reason}"
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                why += f": {json.loads(text)['msg']}"
             if error.code < 500:  # the client's own fault: trying again is no use
                 break
         except OSError as error:

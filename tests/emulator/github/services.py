@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+import shutil
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 ISSUER_HOST = "token.actions.githubusercontent.com"
 
 _KEY_ID = "emulator"
+_TWIRP_CODES = {400: "invalid_argument", 401: "unauthenticated", 404: "not_found", 409: "already_exists"}
 _TWIRP = "/twirp/github.actions.results.api.v1.ArtifactService/"
 
 
@@ -135,9 +137,15 @@ class Services:
     def artifacts(self, request: Request) -> Response:
         """Serve the artifact service of a run: create, finalize, list, sign, delete.
 
-        The shape is that of the real service (Twirp, JSON). An attempt may use a name once;
+        The shape is that of the real service (Twirp, JSON), errors included. An attempt may use a name once;
         a later attempt takes the name over.
         """
+        try:
+            return self._artifacts(request)
+        except ApiError as error:
+            return reply(error.status, {"code": _TWIRP_CODES.get(error.status), "msg": error.message})
+
+    def _artifacts(self, request: Request) -> Response:
         run, _ = self._pass(request, "runtime")
         method = request.path.removeprefix(_TWIRP)
         body = json.loads(request.get_data() or b"{}")
@@ -166,7 +174,7 @@ class Services:
             raise ApiError(400, f"The artifact name is not valid: {name}")
         for item in run["artifacts"]:
             if item["name"] == name and item["attempt"] == run["attempt"]:
-                why = "Conflict: an artifact with this name already exists on the workflow run"
+                why = "an artifact with this name already exists on the workflow run"
                 raise ApiError(409, why)
         artifact = {"id": self.store.new_id(), "name": name, "attempt": run["attempt"]}
         run.setdefault("uploads", {})[name] = artifact
@@ -176,7 +184,7 @@ class Services:
     def _finalize(self, run: Document, body: Json) -> Json:
         artifact = run.get("uploads", {}).pop(body.get("name"), None)
         if artifact is None or not self._file(run, artifact).is_file():
-            raise ApiError(404, "not_found: no such upload")
+            raise ApiError(404, "no such upload")
         data = self._file(run, artifact).read_bytes()
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
         if body.get("hash") not in {None, digest}:
@@ -191,9 +199,13 @@ class Services:
         return {"ok": True, "artifact_id": str(artifact["id"])}
 
     def _list(self, run: Document, body: Json) -> Json:
-        del body
         keys = ("name", "size", "digest", "created_at")
-        items = run["artifacts"]
+        name, number = body.get("name_filter"), body.get("id_filter")
+        items = [
+            item
+            for item in run["artifacts"]
+            if name in {None, item["name"]} and number in {None, str(item["id"])}
+        ]
         return {
             "artifacts": [
                 {"database_id": str(item["id"]), **{key: item[key] for key in keys}} for item in items
@@ -204,7 +216,7 @@ class Services:
         for item in run["artifacts"]:
             if item["name"] == body.get("name"):
                 return {"signed_url": self._url(run, item)}
-        raise ApiError(404, "not_found: no such artifact")
+        raise ApiError(404, "no such artifact")
 
     def _delete(self, run: Document, body: Json) -> Json:
         for item in run["artifacts"]:
@@ -212,7 +224,7 @@ class Services:
                 run["artifacts"].remove(item)
                 self.store.touch(run)
                 return {"ok": True, "artifact_id": str(item["id"])}
-        raise ApiError(404, "not_found: no such artifact")
+        raise ApiError(404, "no such artifact")
 
     def blob(self, request: Request) -> Response:
         """Store or serve bytes below the state's folder; the address is the permission."""
@@ -222,9 +234,23 @@ class Services:
             raise ApiError(404, "Not Found")
         if request.method == "PUT":
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(request.get_data())
-            return Response(status=201)
+            return _stored(path, request)
         if not path.is_file():
             raise ApiError(404, "Not Found")
         kind = "application/zip" if path.parent.name == "artifacts" else "application/octet-stream"
         return Response(path.read_bytes(), content_type=kind)
+
+
+def _stored(path: Path, request: Request) -> Response:
+    """Store a blob: at once, or block by block and then their list. Source: Azure's "Put Block List"."""
+    kind, blocks = request.args.get("comp"), path.with_name(f"{path.name}.blocks")
+    if kind == "block":
+        blocks.mkdir(exist_ok=True)
+        (blocks / request.args["blockid"].encode().hex()).write_bytes(request.get_data())
+    elif kind == "blocklist":
+        ids = re.findall(r"<(?:Latest|Uncommitted)>([^<]*)</", request.get_data(as_text=True))
+        path.write_bytes(b"".join((blocks / one.encode().hex()).read_bytes() for one in ids))
+        shutil.rmtree(blocks)
+    else:
+        path.write_bytes(request.get_data())
+    return Response(status=201)

@@ -25,10 +25,11 @@ def fetch(artifact: dict[str, str], folder: Path) -> None:
     data = request(url, "GET", None, {})
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     if digest != artifact["digest"]:
-        said = f"Artifact digest validation failed: expected {artifact['digest']}, got {digest}"
+        said = f"Digest validation failed for artifact(s): {artifact['name']}."
         wish = given("digest-mismatch")
         if wish == "error":
-            fail(said)
+            hint = "Use 'digest-mismatch: warn' to continue on mismatch."
+            fail(f"Unable to download artifact(s): {said} {hint}")
         if wish != "ignore":
             note("warning", said)
     folder.mkdir(parents=True, exist_ok=True)

@@ -20,40 +20,57 @@ PLATFORM = "x86_64-unknown-linux-gnu"
 VERSIONS = "https://raw.githubusercontent.com/astral-sh/versions/main/v1/uv.ndjson"
 RELEASES, MIRROR = "https://github.com/astral-sh/uv/releases", "https://releases.astral.sh/github/uv/releases"
 
+ATTEMPTS = 3
+
 
 def get(url: str) -> str:
-    """Return what an address serves."""
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        body: bytes = answer.read()
-        return body.decode(errors="replace")
+    """Return what an address serves; a server in trouble is asked three times, as by @actions/tool-cache."""
+    for attempt in range(ATTEMPTS):
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                body: bytes = answer.read()
+                return body.decode(errors="replace")
+        except urllib.error.HTTPError as error:
+            if error.code < 500 or attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError
+
+
+def verified(url: str, wanted: str) -> None:
+    """Download what stands for an archive, and compare its checksum.
+
+    Raises:
+        OSError: it cannot be had, or is another one.
+    """
+    say(f'Downloading uv from "{url}" ...')
+    text = get(url)
+    try:
+        digest = json.loads(text)["sha256"]
+    except (ValueError, KeyError):
+        digest = ""
+    if digest != wanted:
+        raise OSError(f"Checksum for {url.rpartition('/')[2]} did not match {wanted}.")
 
 
 def download(version: str) -> None:
-    """Ask for the archive of a version, from Astral's mirror first; another checksum is an error."""
+    """Get the archive of a version: from Astral's mirror, and from GitHub whatever is wrong there."""
     listed = {record["version"]: record for record in map(json.loads, get(VERSIONS).splitlines())}
     artifacts = listed.get(version, {"artifacts": []})["artifacts"]
     url = next((a["url"] for a in artifacts if a["platform"] == PLATFORM), None)
     if url is None:
         what = f"version {version}, arch x86_64, platform {PLATFORM}"
         fail(f"Could not find artifact for {what} in {VERSIONS} .")
-    mirrored = given("download-from-astral-mirror").lower() != "false"
-    first = url.replace(RELEASES, MIRROR) if mirrored else url
-    say(f'Downloading uv from "{first}" ...')
-    try:
-        archive = get(first)
-    except (OSError, urllib.error.URLError) as error:
-        if first == url:
-            fail(str(error))
-        note("warning", f"Failed to download from mirror, falling back to GitHub Releases: {error}")
-        archive = get(url)
     known = json.loads(Path(__file__).with_name("known.json").read_text(encoding="utf-8"))
     wanted = given("checksum") or known["checksums"][PLATFORM]
     try:
-        digest = json.loads(archive)["sha256"]
-    except (ValueError, KeyError):
-        digest = ""
-    if digest != wanted:
-        fail(f"Checksum for {first.rpartition('/')[2]} did not match {wanted}.")
+        if given("download-from-astral-mirror").lower() != "false":
+            try:
+                return verified(url.replace(RELEASES, MIRROR), wanted)
+            except OSError as error:
+                note("warning", f"Failed to download from mirror, falling back to GitHub Releases: {error}")
+        return verified(url, wanted)
+    except OSError as error:
+        fail(str(error))
 
 
 def main() -> None:
