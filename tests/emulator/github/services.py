@@ -9,6 +9,7 @@ import re
 import shutil
 import time
 import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import jwt
@@ -143,7 +144,9 @@ class Services:
         try:
             return self._artifacts(request)
         except ApiError as error:
-            return reply(error.status, {"code": _TWIRP_CODES.get(error.status), "msg": error.message})
+            answer = reply(error.status, {"code": _TWIRP_CODES.get(error.status), "msg": error.message})
+            answer.status = f"{error.status} {HTTPStatus(error.status).phrase}"  # clients print the phrase
+            return answer
 
     def _artifacts(self, request: Request) -> Response:
         run, _ = self._pass(request, "runtime")
