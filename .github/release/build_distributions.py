@@ -11,8 +11,6 @@ files have the commit's time (SOURCE_DATE_EPOCH, https://reproducible-builds.org
 Run it from the root of the source.
 """
 
-from __future__ import annotations
-
 import argparse
 import gzip
 import io
@@ -21,8 +19,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from check_commit import check_clean, check_commit, check_complete
-from release_lib.distributions import SEE, hashes_of, listed
+from check_commit import check_clean, check_commit, check_complete, check_present
+from release_lib.distributions import hashes_of, listed, refusal
 from release_lib.settings import PATH, load_settings
 from release_lib.step import ReleaseError, git, output, run, step
 
@@ -30,11 +28,10 @@ from release_lib.step import ReleaseError, git, output, run, step
 def build_distributions(source: Path, out: Path) -> dict[str, str]:
     """Build both distributions of a commit, and return the SHA-256 of each file, by file name."""
     if out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir()):
-        raise ReleaseError(
+        raise refusal(
             f"The folder {out} already has files in it",
             expected="an empty folder, so that only this build's files are published",
             fix=f"rm -r {out}",
-            see=SEE,
         )
     pins = sorted(PATH.parent.glob("build-constraints*.txt"))[0]  # "-own" comes first
     time = git("log", "-1", "--format=%ct", cwd=source)
@@ -84,6 +81,7 @@ def main() -> None:
     else:
         check_complete(settings)
         check_clean()
+        check_present()
     built = build_distributions(Path.cwd(), options.out)
     if options.twice:
         check_reproducible(Path.cwd(), built)

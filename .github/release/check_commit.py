@@ -10,17 +10,16 @@ Each of these would otherwise give a wrong version without a word: a shallow clo
 two version tags on one commit, a changed file. Run it from the root of the source.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re
+from functools import partial
 from pathlib import Path
 
 from release_lib.settings import Settings, add_tag_argument, load_settings, untag
 from release_lib.step import ReleaseError, git, output, step
 
-SEE = ".github/release/RECOVERY.md, 'gate'"
+refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'gate'")
 STAND_INS = (b"version https://git-lfs", b"/annex/objects/", b"\0GITCRYPT\0")  # how files begin instead
 NAMED = 20  # changed files that a message names; more would hide the message
 
@@ -38,71 +37,60 @@ def check_complete(settings: Settings) -> None:
 
 def check_clean() -> None:
     """Check that the tree is the commit, with nothing changed or added."""
-    changed = git("status", "--porcelain", "--untracked-files=all").splitlines()
+    changed = git("status", "--porcelain", "--untracked-files=all", "--ignore-submodules=none").splitlines()
     if changed:
         names = ", ".join(line[3:] for line in changed[:NAMED])
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-        raise ReleaseError(
+        raise refusal(
             f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
             expected="exactly the files of the commit",
             fix="git stash --include-untracked (or commit the changes and tag that commit)",
-            see=SEE,
         )
 
 
 def check_present() -> None:
     """Check that every file's contents are here: git calls a tree clean whose contents it keeps elsewhere."""
     absent = []
-    for line in git("-c", "core.quotePath=false", "ls-files", "-t", "--stage").splitlines():
+    listed = git("-c", "core.quotePath=false", "ls-files", "-v", "--stage", "--recurse-submodules")
+    for line in listed.splitlines():
         facts, _, name = line.partition("\t")
         path = Path(name)
         if facts.split()[1] == "160000":
             absent += [] if path.is_dir() and any(path.iterdir()) else [f"{name} (submodule)"]
-        elif facts[0] == "S":
-            absent.append(f"{name} (sparse checkout)")
+        elif facts[0] in "Ssh":  # changes of such a file are hidden
+            absent.append(f"{name} (sparse checkout, or assumed to be unchanged)")
+        elif facts.split()[1] == "120000" and not path.is_symlink():
+            absent.append(f"{name} (a symbolic link that is a text here)")
         elif "/annex/objects/" in (os.readlink(path) if path.is_symlink() else ""):
             absent += [] if path.exists() else [f"{name} (git-annex)"]
         elif path.is_file() and path.open("rb").read(32).startswith(STAND_INS):
             absent.append(f"{name} (git-lfs or git-crypt)")
     if absent:
-        raise ReleaseError(
+        raise refusal(
             f"This checkout lacks the contents of {len(absent)} path(s): {', '.join(absent[:NAMED])}",
             expected="every file with its contents, because the distributions are built from them",
             fix="`submodules: recursive` or `lfs: true` at the checkouts of the source in gate, build and CI",
-            see=SEE,
         )
 
 
 def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
-    """Check that the tag stands on the checked-out commit, alone, and has not moved; return the commit.
-
-    `pushed` is the commit that the run was started for, if that is known.
-    """
+    """Check that the tag stands, alone, on the commit here, the one that was pushed if known; return it."""
     head = git("rev-parse", "HEAD^{commit}")
     here = git("for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
-    if not here:
-        raise ReleaseError(
-            f"The tag {tag} is not in this clone",
-            expected="every tag of the repository",
-            fix="git fetch --tags",
-            see=SEE,
-        )
-    if here[-1] != head:
-        raise ReleaseError(
-            f"The tag {tag} stands on {here[-1][:12]}, but {head[:12]} is checked out",
+    if not here or here[-1] != head:
+        raise refusal(
+            f"The tag {tag} stands on {here[-1][:12] if here else 'nothing'} here, and {head[:12]} is checked out",
             expected=f"the commit that {tag} stands on",
-            fix=f"git checkout {tag}",
-            see=SEE,
+            fix=f"git fetch --tags && git checkout {tag}",
         )
     if pushed and pushed != head:
-        raise ReleaseError(
+        raise refusal(
             f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is on {head[:12]}",
             expected="a tag that stays on its commit",
             fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
-            see=SEE,
         )
-    beside = [name for name in git("tag", "--points-at", "HEAD").splitlines() if name != tag]
-    rivals = [name for name in beside if settings.tagged_version(name)]
+    beside = set(git("tag", "--points-at", "HEAD").splitlines()) - {tag}
+    rivals = sorted(filter(settings.tagged_version, beside))
     if rivals:
         raise ReleaseError(
             f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",
@@ -131,11 +119,10 @@ def check_branch(settings: Settings) -> None:
     names = git("branch", "--remotes", "--format=%(refname:lstrip=3)", "--contains", "HEAD")
     on = [name for name in names.splitlines() if name != "HEAD"]
     if not any(branch_pattern(p).fullmatch(name) for p in settings.release_branches for name in on):
-        raise ReleaseError(
+        raise refusal(
             f"The tagged commit is on {', '.join(on) or 'no branch'}, not on a release branch",
             expected=f"a commit of {' or '.join(settings.release_branches)} that is pushed",
             fix=f"merge it into {settings.release_branches[0]} and push that branch first",
-            see=SEE,
         )
 
 

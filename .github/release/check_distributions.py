@@ -11,8 +11,6 @@ In a release the files are compared with what the build listed ($HASHES). The jo
 what is in both distributions, for whoever approves the upload.
 """
 
-from __future__ import annotations
-
 import argparse
 import html
 import json
@@ -20,19 +18,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import VERSION_PATTERN, Version
 from release_lib import distributions
-from release_lib.distributions import BUILD, SEE, SUPPORTED_PYTHONS, hashes_of, listed, read_distribution
+from release_lib.distributions import BUILD, SUPPORTED_PYTHONS, hashes_of, listed, read_distribution, refusal
 from release_lib.settings import Settings, load_settings, read_tag
-from release_lib.step import ReleaseError, annotate, fenced, output, run, step, summary, visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from release_lib.step import annotate, fenced, output, run, step, summary, visible
 
 SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
 STATED = re.compile(
@@ -44,21 +39,19 @@ def versions_of(path: Path, settings: Settings) -> dict[str, str]:
     """Every version that a distribution names, by the place that names it."""
     found = distributions.name_and_version(path.name)
     if found is None:
-        raise ReleaseError(
+        raise refusal(
             f"{path.name} is not a file name that an index accepts",
             expected="a name as the build backend gives it",
             fix=BUILD,
-            see=SEE,
         )
     name, version = found
     distribution = read_distribution(path, settings.version_file)
     names = {canonicalize_name(distribution.metadata.name), name}
     if names != {canonicalize_name(settings.distribution)}:
-        raise ReleaseError(
+        raise refusal(
             f"{path.name} is a distribution of {', '.join(sorted(names))}",
             expected=f"the project {settings.distribution}",
             fix="make the name in pyproject.toml and in .github/release/settings.toml the same",
-            see=SEE,
         )
     stated = {f"the file name {path.name}": str(version)}
     stated[f"the metadata of {path.name}"] = str(distribution.metadata.version)
@@ -72,11 +65,10 @@ def version_in(code: bytes, name: str, settings: Settings) -> str:
     """The value that a version file gives to ``__version__``, found without running it."""
     if found := next(filter(None, map(STATED.match, code.decode(errors="replace").splitlines())), None):
         return found[2]
-    raise ReleaseError(
+    raise refusal(
         f"{settings.version_file} in {name} does not set __version__ to a version",
         expected="the file that hatch-vcs writes",
         fix="git rm --cached --ignore-unmatch " + settings.version_file,
-        see=SEE,
     )
 
 
@@ -85,11 +77,10 @@ def check_versions(found: dict[str, str], expected: Version | None) -> Version:
     wanted = expected if expected is not None else Version(next(iter(found.values())))
     wrong = [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]
     if wrong:
-        raise ReleaseError(
+        raise refusal(
             f"The built version is not {wanted}: {'; '.join(wrong)}",
             expected=f"{wanted} in all {len(found)} places",
             fix="git describe --tags --long (shows what the version was made from)",
-            see=SEE,
         )
     return wanted
 
@@ -106,11 +97,10 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
 
     tested = sorted(settings.pythons or named or admitted(SUPPORTED_PYTHONS), key=Version)
     if not tested or set(tested) - admitted(tested):
-        raise ReleaseError(
+        raise refusal(
             f"{wheel.name} is tested on {', '.join(tested) or 'no Python'}, but requires Python {allowed}",
             expected=f"tests on Pythons that it admits, one of {', '.join(SUPPORTED_PYTHONS)} if none is named",
             fix="correct requires-python and the classifiers in pyproject.toml, and `pythons` in settings.toml",
-            see=SEE,
         )
     older = [f"3.{minor}" for minor in range(int(tested[0][2:]))] if metadata.requires_python else []
     if untested := sorted({*named, *admitted(older)} - set(tested), key=Version):
@@ -150,7 +140,6 @@ def main() -> None:
     parser.add_argument("--checksums", type=Path, help="file to write the list of hashes to")
     options = parser.parse_args()
     settings, tag = load_settings(), os.environ.get("TAG")
-    distributions.refuse_unbuilt(options.folder)
     wheels, sdist = distributions.find_distributions(options.folder)
     found = {k: v for path in (*wheels, sdist) for k, v in versions_of(path, settings).items()}
     version = check_versions(found, read_tag(tag, settings) if tag else None)

@@ -10,25 +10,20 @@ Uploads skip files that are there already, by name, whatever is in them. So dige
 absent, partial and identical go on; a conflict stops the release. So does what the index would refuse anyway.
 """
 
-from __future__ import annotations
-
 import argparse
 import datetime as dt
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+import requests
+from packaging.version import Version
+from release_lib import index as indexes
 from release_lib.distributions import add_checksums_argument, read_checksums
-from release_lib.index import INDEXES, OPEN_FOR, State, compare, files_in, project_page
+from release_lib.index import INDEXES, Comparison, Index, Page, State
 from release_lib.settings import Settings, load_settings
-from release_lib.step import ReleaseError, output, step, summary
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from packaging.version import Version
-    from release_lib.index import Comparison, Index, Page
+from release_lib.step import ReleaseError, annotate, output, step, summary
 
 MIB = 1 << 20
 FAMILIES = "win|macosx|manylinux|musllinux|ios|android|pyodide|pyemscripten"
@@ -40,24 +35,16 @@ WHAT_FOLLOWS = {
 }
 
 
-def refuse_late_upload(index: Index, version: Version, found: Comparison, now: dt.datetime) -> None:
-    """Stop if files are missing on a release that takes no new files any more."""
-    late = found.first_upload is not None and now - found.first_upload > OPEN_FOR
-    if found.state is State.PARTIAL and late:
-        raise ReleaseError(
-            f"{index.title} has only a part of {version}, lacks {', '.join(found.missing)}, and takes no "
-            f"new files on a release older than {OPEN_FOR.days} days",
-            expected="an interrupted upload to be finished within 14 days",
-            fix="yank this version on the web, with the reason 'incomplete', and release the next one",
-            see=".github/release/RECOVERY.md, 'A part of the files is there'",
-        )
-
-
 def refusals(
-    index: Index, page: Page | None, files: dict[str, int], settings: Settings
+    index: Index, page: Page | None, found: Comparison, files: dict[str, int], settings: Settings
 ) -> Iterator[tuple[str, str, str]]:
     """What the index would refuse, of files by name and size (0: not known): why, the fix, and a page."""
     title, raised = index.title, "have the limit raised, then set {}-limit in settings.toml"
+    if found.first_upload and dt.datetime.now(dt.UTC) - found.first_upload > indexes.OPEN_FOR:
+        why = f"{title} has only a part of this version, and takes no more after {indexes.OPEN_FOR.days} days; it lacks "
+        why += ", ".join(files)
+        fix = "yank this version on the web, with the reason 'incomplete', and release the next one"
+        yield why, fix, ".github/release/RECOVERY.md, 'A part of the files is there'"
     if page and page.status in ("archived", "quarantined"):
         reason = page.reason or "no reason given"
         why = f"{settings.distribution} is {page.status} on {title}: {reason}"
@@ -77,6 +64,26 @@ def refusals(
         yield why, raised.format("project"), "/help/#project-size-limit"
 
 
+def remarks(index: Index, page: Page, version: Version, settings: Settings) -> Iterator[str]:
+    """What the index would take all the same, or refuse in words that do not say why."""
+    there = indexes.files_in(page, version).values()
+    for reason in {p.yanked or "no reason given" for p in there if p.yanked is not None}:
+        yield f"{settings.distribution} {version} is yanked on {index.title}: {reason}"
+    dated = {p.upload_time: p for p in page.files if p.upload_time}
+    if not there and dated:
+        newest = dated[max(dated)]
+        try:
+            found = indexes.publishers_of(newest)
+        except (requests.RequestException, ValueError):
+            return
+        if not any(p.repository.casefold() == settings.repository.casefold() for p in found):
+            who = f"by {', and by '.join(map(str, found))}" if found else "without an attestation"
+            yield (
+                f"{newest.filename} came to {index.title} {who}. If that project is somebody else's, an upload ends "
+                "with 403 or invalid-publisher. See: .github/release/RECOVERY.md, 'A name of somebody else'"
+            )
+
+
 def main() -> None:
     """Ask indexes about the version in the list of hashes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -88,15 +95,16 @@ def main() -> None:
     version, built = read_checksums(options.checksums)
     for name in options.index:
         index = INDEXES[name]
-        page = project_page(index, settings.distribution)
-        found = compare(built, files_in(page, version))
+        page = indexes.project_page(index, settings.distribution)
+        found = indexes.compare(built, indexes.files_in(page, version))
         found.refuse_conflict(index, settings.distribution, version)
-        refuse_late_upload(index, version, found, dt.datetime.now(dt.UTC))
         paths = [options.dist / file for file in found.missing]
         sizes = {path.name: path.stat().st_size if path.is_file() else 0 for path in paths}
-        for why, fix, place in refusals(index, page, sizes, settings) if sizes else ():
-            see = urljoin(index.simple, place)
+        for why, fix, place in refusals(index, page, found, sizes, settings) if sizes else ():
+            see = urljoin(index.simple, place) if place.startswith("/") else place
             raise ReleaseError(why, expected="files that the index takes", fix=fix, see=see)
+        for remark in remarks(index, page, version, settings) if page else ():
+            annotate("warning", "Check index", remark)
         summary(
             f"**{settings.distribution} {version} on {index.title}: {found.state.value}** - "
             f"{WHAT_FOLLOWS[found.state]}"

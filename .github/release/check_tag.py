@@ -9,8 +9,6 @@
 The first step of a release: it needs nothing but the name of the tag.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 

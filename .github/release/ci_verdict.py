@@ -10,8 +10,6 @@ It fails closed: whatever is not plainly a passed run of this commit means that 
 a pull request does not count, because it tested a merge and not the commit.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -10,8 +10,6 @@ What an interrupted run left is finished: missing and broken files are uploaded 
 has edited stay. It is done when every file, downloaded again, has the hash that the build listed.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os
@@ -24,9 +22,10 @@ from packaging.version import Version
 from release_lib import distributions
 from release_lib.distributions import asset_name, hashes_of, write_checksums
 from release_lib.settings import add_tag_argument, load_settings, read_tag
-from release_lib.step import ReleaseError, run, step, summary
+from release_lib.step import ReleaseError, annotate, run, step, summary
 
 SEE = ".github/release/RECOVERY.md, 'github-release'"
+SUMS = "SHA256SUMS"
 PATIENCE = 60.0  # seconds until a release that is not found does not exist
 PAUSE = 3.0
 
@@ -53,6 +52,26 @@ def find_releases(tag: str) -> list[str]:
             return tags
         left -= 1
         time.sleep(PAUSE)
+
+
+def refuse_handmade(tag: str) -> None:
+    """Stop, before any upload, if a person has published the release of a tag: only ours lists hashes."""
+    try:
+        release = json.loads(run("gh", "release", "view", tag, "--json", "isDraft,isImmutable,assets,url"))
+    except ReleaseError as error:
+        if "release not found" not in error.problem:
+            annotate("warning", "Draft release", f"Whether {tag} has a GitHub Release is unknown: {error}")
+        return
+    if not release["isDraft"] and SUMS not in {asset["name"] for asset in release["assets"]}:
+        again = f"gh release edit {tag} --draft, then `gh run rerun --failed` this run"
+        raise ReleaseError(
+            f"The GitHub Release of {tag} was published by hand: {release['url']}",
+            expected="no GitHub Release of it, or a draft; this workflow drafts it at its end",
+            fix=f"gh release delete {tag}, then release the next version"
+            if release["isImmutable"]
+            else again,
+            see=".github/release/RECOVERY.md, 'The GitHub Release was published too early'",
+        )
 
 
 def create_draft(tag: str, version: Version, title: str, notes: Path, files: list[Path]) -> None:
@@ -101,13 +120,18 @@ def main() -> None:
     add_tag_argument(parser)
     parser.add_argument("--dist", type=Path, default=Path("dist"), help="default: dist")
     distributions.add_checksums_argument(parser)
-    parser.add_argument("--notes", type=Path, required=True, help="the release notes, Markdown")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--notes", type=Path, help="the release notes, Markdown")
+    what.add_argument("--check", action="store_true", help="only look for one that was published by hand")
     options = parser.parse_args()
+    if options.check:
+        refuse_handmade(options.tag)
+        return
     settings = load_settings()
     version = read_tag(options.tag, settings)
     _, built = distributions.read_checksums(options.checksums)
     distributions.refuse_other_files(options.dist, built)
-    checksums = options.checksums or write_checksums(options.notes.with_name("SHA256SUMS"), built)
+    checksums = options.checksums or write_checksums(options.notes.with_name(SUMS), built)
     hashes = built | hashes_of([checksums])
     files = [*(options.dist / name for name in built), checksums]
     releases = find_releases(options.tag)

@@ -10,35 +10,35 @@ A wheel is installed as users will install it. The sdist is installed where ther
 distributor builds it.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
+import secrets
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import packaging
 from check_distributions import versions_of
 from packaging.utils import parse_wheel_filename
-from release_lib.distributions import find_distributions, refuse_unbuilt
+from release_lib.distributions import find_distributions
 from release_lib.settings import Settings, load_settings
-from release_lib.step import ReleaseError, run, step
+from release_lib.step import ReleaseError, annotate, run, step
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-SEE = ".github/release/RECOVERY.md, 'test'"
+refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'test'")
 # Runs inside the fresh environment, isolated from the folder it is started in. It imports the package,
-# compares both versions that it states with the expected one, and loads its commands.
+# compares both versions that it states with the expected one, and loads its commands. What it says begins with a
+# word that the package does not know, and ends with a line that it reaches only if nothing ended it before.
 SMOKE_TEST = """
-import importlib, importlib.metadata, sys
-distribution, module, expected = sys.argv[1:]
+import importlib, importlib.metadata, os, sys
+word, distribution, module, expected = sys.argv[1:]
+del sys.argv[1:]
+said = [""]
 installed = importlib.metadata.version(distribution)
 assert installed == expected, f"the installed version is {installed}, not {expected}"
 package = importlib.import_module(module)
@@ -46,10 +46,19 @@ stated = getattr(package, "__version__", expected)  # the version file was read 
 assert stated == expected or not isinstance(stated, str), f"{module}.__version__ is {stated}, not {expected}"
 place = package.__file__ or package.__path__[0]  # a namespace has no file, a single module no path
 assert place.startswith(sys.prefix), f"{module} was imported from {place}"
+extras = importlib.metadata.metadata(distribution).get_all("Provides-Extra")
 for entry in importlib.metadata.distribution(distribution).entry_points:
     if entry.group in ("console_scripts", "gui_scripts"):
-        assert callable(entry.load()), f"the command {entry.name} is not callable"
-print(f"{distribution} {installed} was installed and imported")
+        try:
+            assert callable(entry.load()), f"the command {entry.name} is not callable"
+        except (ImportError, SystemExit) as error:
+            asks = getattr(error, "code", str(error)) == str(error)  # sys.exit("install it with ...")
+            own = f"{entry.module}.".startswith(f"{getattr(error, 'name', None)}.")
+            if own or not asks or not extras:
+                raise
+            said.append(f"{word}The command {entry.name} was not tested, because it needs an extra: {error}")
+said += [f"{word}{distribution} {installed} was installed and imported", ""]
+os.write(1, "\\n".join(said).encode("utf-8", "backslashreplace"))
 """
 TAGS = "import sys; sys.path.append(sys.argv[1]); import packaging.tags as t; print(*t.sys_tags())"
 
@@ -85,27 +94,32 @@ class Environment:
         for wheel in wheels:
             if not {str(tag) for tag in parse_wheel_filename(wheel.name)[3]}.isdisjoint(tags):
                 return wheel
-        raise ReleaseError(
+        raise refusal(
             f"No wheel fits this Python and system: {', '.join(w.name for w in wheels)}",
             expected="a wheel for each system that the workflow tests on",
             fix="take the system out of the matrix, or build a wheel for it",
-            see=SEE,
         )
 
     def smoke_test(self, distribution: str, module: str, version: str) -> None:
         """Import the package and compare the versions that it states."""
-        command = [str(self.python), "-I", "-c", SMOKE_TEST, distribution, module, version]
+        word = secrets.token_hex()
+        command = [str(self.python), "-I", "-c", SMOKE_TEST, word, distribution, module, version]
         env = {**os.environ, **self.variables}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode:
-            last = (done.stderr.strip() or "no output").splitlines()[-1]
-            raise ReleaseError(
+        done = subprocess.run(
+            command, env=env, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+        told = [line.removeprefix(word) for line in done.stdout.splitlines() if line.startswith(word)]
+        if done.returncode or not told:
+            early = f"importing it ended Python, with status {done.returncode}"
+            last = (done.returncode and done.stderr.strip() or early).splitlines()[-1]
+            raise refusal(
                 f"{distribution} {version} does not work where it is installed: {last}",
                 expected=f"`import {module}` to work and to state version {version}",
                 fix="fix the package and release the next version",
-                see=SEE,
             )
-        print(done.stdout.strip())
+        for warning in told[:-1]:
+            annotate("warning", "Install distribution", warning)
+        print(told[-1])
 
 
 def uv() -> str:
@@ -137,7 +151,6 @@ def main() -> None:
     parser.add_argument("--sdist", action="store_true", help="install the sdist, with no git in reach")
     options = parser.parse_args()
     settings = load_settings()
-    refuse_unbuilt(options.folder)
     wheels, sdist = find_distributions(options.folder)
     with fresh_environment(hide_programs=options.sdist) as environment:
         try_distribution(sdist if options.sdist else environment.fitting(wheels), settings, environment)

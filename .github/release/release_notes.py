@@ -10,8 +10,6 @@ The notes come from CHANGELOG.md (kept by hand or joined by towncrier), or from 
 git-cliff, as settings.toml says. No notes, no release. Run it from the root of the source.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import json

@@ -11,16 +11,14 @@ what users will get and nothing that only the repository has. With --clone they 
 clone, as this project's own CI runs them.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 from pathlib import Path
 
-from install_distribution import SEE, Environment, fresh_environment
-from release_lib.distributions import find_distributions, refuse_unbuilt, unpack
+from install_distribution import Environment, fresh_environment, refusal
+from release_lib.distributions import find_distributions, unpack
 from release_lib.settings import Settings, load_settings
-from release_lib.step import ReleaseError, step
+from release_lib.step import step
 
 PIP = "pip<=26.3"  # some projects install with it, on an old Python with an older one
 
@@ -31,18 +29,16 @@ def run_commands(check: str, commands: tuple[str, ...], environment: Environment
         status = environment.run_command(command, folder)
         if status is None:
             program = command.split(maxsplit=1)[0]
-            raise ReleaseError(
+            raise refusal(
                 f"The check {check!r} needs {program}, which is not installed",
                 expected=f"{program} on the runner, or from the dependency group {check!r}",
                 fix=f"add it to [dependency-groups] {check} in pyproject.toml, or install it before",
-                see=SEE,
             )
         if status:
-            raise ReleaseError(
+            raise refusal(
                 f"The check {check!r} failed: `{command}` ended with status {status}",
                 expected="status 0; its report is in the log above",
                 fix=f"run `{command}` in a clone, and fix what it says",
-                see=SEE,
             )
 
 
@@ -72,16 +68,10 @@ def main() -> None:
     options = parser.parse_args()
     unknown = [name for name in options.check if name not in settings.checks]
     if unknown:
-        raise ReleaseError(
-            f"There is no check named {', '.join(unknown)}",
-            expected=f"one of {', '.join(settings.checks)}",
-            fix="uv run .github/release/run_checks.py --help",
-            see=SEE,
-        )
+        parser.error(f"there is no check named {', '.join(unknown)}, only {', '.join(settings.checks)}")
     if options.clone:
         run_in_clone(settings, Path.cwd())
         return
-    refuse_unbuilt(options.dist)
     wheels, sdist = find_distributions(options.dist)
     with tempfile.TemporaryDirectory() as folder:
         for check in options.check or settings.checks:

@@ -8,8 +8,6 @@
 [template]. Once the tool is in uv's cache it starts without a network.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re
@@ -38,9 +36,9 @@ def find_template(settings: Path) -> tuple[str | Path, str]:
         url, commit = table["url"], table["commit"]
         folder = None if "://" in url else (ROOT / Path(url).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-        raise refusal("settings.toml does not say where the template is", error, UPDATE) from error
+        raise unusable("settings.toml does not say where the template is", error, UPDATE) from error
     if not re.fullmatch("[0-9a-f]{40}", str(commit)):
-        raise refusal("settings.toml does not name a commit of the template", repr(commit), UPDATE)
+        raise unusable("settings.toml does not name a commit of the template", repr(commit), UPDATE)
     return folder or url, commit
 
 
@@ -48,8 +46,7 @@ def find_python(template: str | Path, commit: str) -> Path:
     """The Python of an environment with the tool, which is installed now if uv's cache does not have it."""
     address = template if isinstance(template, str) else template.as_uri()
     source = f"copier-pypi-release @ git+{address}@{commit}"
-    # Asking uv takes longer than all else here. Its answer is kept in the environment that uv made for this
-    # script, because that goes when uv's cache goes.
+    # Asking uv takes longest. Its answer is kept in this script's environment, which goes when uv's cache goes.
     answer, key = Path(sys.prefix, "copier-pypi-release"), sha256(f"{source} {CUT_OFF}".encode()).hexdigest()
     with contextlib.suppress(OSError, ValueError):
         known, python = answer.read_text(encoding="utf-8").splitlines()
@@ -76,17 +73,17 @@ def why_not(template: str | Path, commit: str, printed: str) -> ReleaseError:
     """What to do where uv could not install the tool."""
     if isinstance(template, Path):
         if not template.is_dir():
-            return refusal("The template's folder is not on this machine", template, MOVED)
+            return unusable("The template's folder is not on this machine", template, MOVED)
         try:
             git("cat-file", "-e", f"{commit}^{{commit}}", cwd=template)
         except ReleaseError:
-            return refusal(f"The template's folder lacks the commit {commit[:12]}", template, UPDATE)
+            return unusable(f"The template's folder lacks the commit {commit[:12]}", template, UPDATE)
     lines = [line.strip(" \u00d7╰─▶├│") for line in printed.strip().splitlines()[-3:]]
     problem = f"The template's tool cannot be installed from {template}"
-    return refusal(problem, " | ".join(lines), f"run this again online; if the template has moved, {MOVED}")
+    return unusable(problem, " | ".join(lines), f"run this again online; if the template has moved, {MOVED}")
 
 
-def refusal(problem: str, detail: object, fix: str) -> ReleaseError:
+def unusable(problem: str, detail: object, fix: str) -> ReleaseError:
     """The message, without names and passwords in addresses."""
     return ReleaseError(
         re.sub(r"(?<=://)[^/@\s]*@", "", f"{problem}: {detail}"),

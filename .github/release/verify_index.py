@@ -11,33 +11,25 @@ repository, this workflow and this environment (PEP 740), to be delivered as bui
 installer gets, which then imports it. What will not change by waiting stops at once.
 """
 
-from __future__ import annotations
-
 import argparse
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import requests
 from install_distribution import Environment, fresh_environment
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from release_lib import distributions
-from release_lib.index import INDEXES, State, compare, expected_publisher, published, publishers_of
+from release_lib import index as indexes
+from release_lib.index import INDEXES, File, Index, Publisher, State
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, annotate, step, summary
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from packaging.version import Version
-    from release_lib.index import File, Index, Publisher
-
 RERUN = "gh run rerun --failed RUN (the number of this run; nothing is uploaded twice)"
-LATE = ".github/release/RECOVERY.md, 'Uploaded but not listed'"
-STRANGE = ".github/release/RECOVERY.md, 'A file that this workflow did not upload'"
-LONGEST_PAUSE = 60.0
 T = TypeVar("T")
 
 
@@ -47,7 +39,8 @@ class NotYet(ReleaseError):  # noqa: N818  (not an error before the patience has
 
 def late(problem: str, expected: str) -> NotYet:
     """What a re-run finds at last, if the patience ends before."""
-    return NotYet(problem, expected=expected, fix=RERUN, see=LATE)
+    see = ".github/release/RECOVERY.md, 'Uploaded but not listed'"
+    return NotYet(problem, expected=expected, fix=RERUN, see=see)
 
 
 class Patience:
@@ -69,7 +62,7 @@ class Patience:
                     raise
                 print(f"{error.problem}; asking again in {pause:.0f} s", flush=True)
             time.sleep(min(pause, left))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            pause = min(pause * 2, 60.0)
 
 
 def listed(
@@ -77,10 +70,10 @@ def listed(
 ) -> dict[str, File]:
     """Every built file as the index lists it, uploaded by the publisher (None: by anybody)."""
     try:
-        served = published(index, project, version)
+        served = indexes.published(index, project, version)
     except ReleaseError as error:
         raise late(error.problem, error.expected) from error
-    found = compare(built, served)
+    found = indexes.compare(built, served)
     found.refuse_conflict(index, project, version)
     if found.state is not State.IDENTICAL:
         problem = f"{project} {version} was uploaded, but {index.title} does not list "
@@ -94,7 +87,7 @@ def listed(
 def check_publisher(index: Index, name: str, package: File, expected: Publisher) -> None:
     """Stop unless an attestation of the file is by the publisher."""
     try:
-        found = publishers_of(package)
+        found = indexes.publishers_of(package)
     except (requests.RequestException, ValueError) as error:
         raise late(f"{index.title} does not show who uploaded {name}: {error}", str(expected)) from error
     if not any(expected.is_same(other) for other in found):
@@ -106,7 +99,7 @@ def check_publisher(index: Index, name: str, package: File, expected: Publisher)
             expected=f"an attestation by {expected}",
             fix="if it is not yours, yank the version and follow the runbook; if it is, correct the "
             "publisher's form on the index, and release the next version",
-            see=STRANGE,
+            see=".github/release/RECOVERY.md, 'A file that this workflow did not upload'",
         )
 
 
@@ -178,7 +171,7 @@ def main() -> None:
     version, built = distributions.read_checksums(options.checksums)
     project, patience = settings.distribution, Patience(settings.patience)
     proved_by_nobody = options.index in settings.without_attestations
-    publisher = None if proved_by_nobody else expected_publisher(settings, options.index)
+    publisher = None if proved_by_nobody else indexes.expected_publisher(settings, options.index)
     served = patience.wait_for(partial(listed, index, project, version, built, publisher))
     with tempfile.TemporaryDirectory() as folder:
         patience.wait_for(partial(download, index, served, built, Path(folder)))

@@ -4,8 +4,7 @@ One list of hashes is made by the build, and every later stage is compared with 
 that job, $HASHES, which nothing that runs later can change; the GitHub Release has it as SHA256SUMS.
 """
 
-from __future__ import annotations
-
+import argparse
 import contextlib
 import dataclasses
 import hashlib
@@ -14,22 +13,18 @@ import re
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from packaging import utils
 from packaging.metadata import Metadata
+from packaging.version import Version
 from release_lib.step import ReleaseError
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterable, Iterator
-
-    from packaging.version import Version
 
 # The Pythons of CPython's calendar at the time of this template: https://devguide.python.org/versions/
 SUPPORTED_PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
-SEE = ".github/release/RECOVERY.md, 'build'"
+refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'build'")
 BUILD = "uv run .github/release/build_distributions.py"
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, KeyError, ExceptionGroup)
 
@@ -45,16 +40,17 @@ class Distribution:
 
 
 def find_distributions(folder: Path) -> tuple[list[Path], Path]:
-    """The wheels and the sdist in a folder, which must have nothing else in it."""
+    """The wheels and the sdist in a folder: nothing else is there, in a release nothing but what was built."""
+    if "HASHES" in os.environ:
+        refuse_other_files(folder, read_checksums(None)[1])
     files = sorted(p for p in folder.glob("*") if not p.name.startswith("."))
     wheels = [p for p in files if p.suffix == ".whl"]
     sdists = [p for p in files if p.name.endswith(".tar.gz")]
     if not wheels or len(sdists) != 1 or len(files) != len(wheels) + 1:
-        raise ReleaseError(
+        raise refusal(
             f"The folder {folder} contains {', '.join(p.name for p in files) or 'nothing'}",
             expected="at least one wheel, exactly one sdist (.tar.gz), and nothing else",
             fix=BUILD,
-            see=SEE,
         )
     return wheels, sdists[0]
 
@@ -80,10 +76,7 @@ def metadata_name(files: Iterable[str]) -> str:
 
 
 def read_distribution(path: Path, member: str = "") -> Distribution:
-    """Read a wheel or an sdist, and one file in it, by its path from the root of the source.
-
-    A wheel has that file without the folder that the sources are in, often src.
-    """
+    """Read a wheel or an sdist, and one file by its path in the source (in a wheel, without src or so)."""
     wanted = f"valid metadata{f', and {member}' if member else ''}"
     with readable(path, wanted):
         if path.suffix == ".whl":
@@ -119,11 +112,10 @@ def readable(path: Path, expected: str) -> Iterator[None]:
         yield
     except BROKEN as error:
         reasons = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-        raise ReleaseError(
+        raise refusal(
             f"{path.name} cannot be read as a distribution: {'; '.join(map(str, reasons))}",
             expected=expected,
             fix=BUILD,
-            see=SEE,
         ) from error
 
 
@@ -160,7 +152,7 @@ def add_checksums_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def read_checksums(path: Path | None) -> tuple[Version, dict[str, str]]:
-    """The version that was built, and its hashes, from a file or, in a release, from $HASHES."""
+    """The version that was built and the build's hashes, by file name: from a file, or else from $HASHES."""
     if path is None:
         return parse_checksums(os.environ.get("HASHES", ""), "$HASHES")
     try:
@@ -177,11 +169,10 @@ def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[
     hashes = {pair[2]: pair[1] for pair in pairs if pair}
     version, *others = {version_of(name) for name in hashes} or {None}
     if version is None or others or len(hashes) != len(lines):
-        raise ReleaseError(
+        raise refusal(
             f"{name} is not a list of SHA-256 hashes",
             expected="SHA256SUMS as check_distributions.py writes it",
             fix="uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
-            see=SEE,
         )
     return version, hashes
 
@@ -191,15 +182,8 @@ def refuse_other_files(folder: Path, built: dict[str, str]) -> None:
     found = hashes_of([path for path in folder.glob("*") if not path.name.startswith(".")])
     wrong = sorted(name for name in built | found if built.get(name) != found.get(name))
     if wrong:
-        raise ReleaseError(
+        raise refusal(
             f"The files in {folder} are not those that were built: {', '.join(wrong)}",
             expected="every file of the build with its hash, and no other file",
             fix="gh run rerun RUN (the number of this run; builds the same files again)",
-            see=SEE,
         )
-
-
-def refuse_unbuilt(folder: Path) -> None:
-    """Stop, in a release, unless a folder has what the build listed; elsewhere there is no such list."""
-    if "HASHES" in os.environ:
-        refuse_other_files(folder, read_checksums(None)[1])

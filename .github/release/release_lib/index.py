@@ -4,23 +4,19 @@ Indexes are read the way installers read them, through the simple API in JSON (P
 our own: the one that there is brings nine packages, and takes most of the time of a script to be imported.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import enum
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 from urllib.parse import quote, urljoin
 
 import requests
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 from release_lib.distributions import version_of
+from release_lib.settings import Settings
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
-
-if TYPE_CHECKING:
-    from packaging.version import Version
-    from release_lib.settings import Settings
 
 # New files on an older release are refused by both indexes (since July 2026).
 OPEN_FOR = dt.timedelta(days=14)
@@ -60,7 +56,7 @@ class Publisher:
         where = f"{self.workflow or 'an unnamed workflow'} of {self.repository or 'an unnamed repository'}"
         return f"{where}, environment {self.environment or '(none)'}, on {self.kind}"
 
-    def is_same(self, other: Publisher) -> bool:
+    def is_same(self, other: Self) -> bool:
         """Whether both are one: GitHub compares a workflow's name exactly, and the rest without case."""
         mine, theirs = (
             (p.workflow, p.kind, p.repository.casefold(), p.environment.casefold()) for p in (self, other)
@@ -195,11 +191,7 @@ def provenance_of(file: File) -> dict[str, Any]:
 
 
 def publishers_of(file: File) -> list[Publisher]:
-    """Who uploaded a file, by its attestations on the index; nobody if it has none.
-
-    What goes wrong is raised as it comes: `requests.RequestException`, or `ValueError` for an answer that
-    is no provenance.
-    """
+    """Who uploaded a file, by its attestations, if any. What goes wrong: RequestException, or ValueError."""
     if not (found := provenance_of(file)):
         return []
     try:
@@ -219,11 +211,8 @@ def compare(built: dict[str, str], served: dict[str, File]) -> Comparison:
     """Compare the built hashes with the files that an index serves, both by file name."""
     missing = tuple(sorted(set(built) - set(served)))
     differing = tuple(sorted(n for n, p in served.items() if p.sha256 != built.get(n, "-")))
-    if differing:
-        state = State.CONFLICT
-    elif not served:
-        state = State.ABSENT
-    else:
-        state = State.PARTIAL if missing else State.IDENTICAL
+    state = State.PARTIAL if missing else State.IDENTICAL
+    if differing or not served:
+        state = State.CONFLICT if differing else State.ABSENT
     times = [p.upload_time for p in served.values() if p.upload_time]
     return Comparison(state, missing, differing, min(times, default=None))

@@ -1,20 +1,15 @@
 """What settings.toml says about the project, and how its release tags are written."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import os
 import shlex
 import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from packaging.version import Version
 from release_lib.step import ReleaseError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 PATH = Path(__file__).resolve().parents[1] / "settings.toml"
 
@@ -48,9 +43,8 @@ class Settings:
     @property
     def ci_workflows(self) -> tuple[str, ...]:
         """The workflows that must have passed on a commit, each of them."""
-        return tuple(
-            filter(None, [self.ci_workflow] if isinstance(self.ci_workflow, str) else self.ci_workflow)
-        )
+        named = [self.ci_workflow] if isinstance(self.ci_workflow, str) else self.ci_workflow
+        return tuple(filter(None, named))
 
     def tag(self, version: Version | str) -> str:
         """The tag that releases a version."""
@@ -103,10 +97,7 @@ def add_tag_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def read_tag(tag: str, settings: Settings) -> Version:
-    """The version that a release tag stands for, by the parser that the index uses (PEP 440).
-
-    Only the canonical spelling is accepted, and no local version, because no index takes one.
-    """
+    """The version of a release tag, by the index's parser: spelled canonically (PEP 440), and never local."""
     see, spelled = settings.see("Version tags"), tag.removeprefix(settings.tag_prefix)
     if not tag.startswith(settings.tag_prefix):
         raise ReleaseError(

@@ -3,19 +3,16 @@
 In a workflow the four lines appear as an annotation and in the job summary.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from traceback import extract_tb
+from typing import Any
 
 WHEN_IT_STOPS = "RELEASING.md, 'When it stops'"
 LAST_LINES = 12  # of a failed program's output, in a message
@@ -156,12 +153,9 @@ def step(body: Callable[[], None]) -> None:
 
 def unexpected(error: Exception) -> ReleaseError:
     """The message for an error that nobody foresaw: its type, place and text."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "?"
+    places = [f"{Path(p.filename).name}:{p.lineno}" for p in extract_tb(error.__traceback__)]
     return ReleaseError(
-        f"Unexpected {type(error).__name__} at {place}: {error}",
+        f"Unexpected {type(error).__name__} at {places[-1] if places else '?'}: {error}",
         expected="no error, or one that is explained here",
         fix="run this again; if it stays, report these lines to the template's issue tracker",
         see=WHEN_IT_STOPS,
