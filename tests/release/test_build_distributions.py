@@ -107,6 +107,20 @@ def test_settings_of_the_package_for_uv_do_not_reach_the_build(clone: Path, run_
     assert done.status == 0, done.errors
 
 
+@pytest.mark.requirement("P1.6", "X11")
+def test_blanks_in_paths_hide_no_pins(
+    clone: Path, tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the value of such an option has a blank, uv takes it for several files."""
+    folder = tmp_path / "my work"
+    shutil.copytree(build_distributions.PATH.parent, folder / "release scripts")
+    monkeypatch.setattr(build_distributions, "PATH", folder / "release scripts/settings.toml")
+    monkeypatch.chdir(clone.rename(folder / "a clone"))
+    done = run_step(build_distributions, "--out", "../a dist")
+    assert done.status == 0, done.errors
+    assert len(list((folder / "a dist").glob("demo*"))) == 2
+
+
 @pytest.mark.requirement("P3.11")
 def test_contents_that_git_keeps_elsewhere_are_not_built_in_ci_either(clone: Path, run_step: RunStep) -> None:
     (clone / "src/demo_pkg/zones").write_text("version https://git-lfs.github.com/spec/v1\n")
@@ -276,7 +290,8 @@ def test_the_time_of_the_files_is_that_of_the_commit(
 ) -> None:
     seen: dict[str, str] = {}
 
-    def run(*_: object, env: dict[str, str]) -> str:
+    def run(*_: object, env: dict[str, str], cwd: Path) -> str:
+        assert cwd.is_dir()
         seen.update(env)
         (tmp_path / "dist").mkdir()
         return ""

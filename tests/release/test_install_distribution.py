@@ -370,3 +370,17 @@ def test_the_installed_version_is_compared(tmp_path: Path) -> None:
         "demo-pkg 1.1 does not work where it is installed: "
         "AssertionError: the installed version is 1.0, not 1.1"
     )
+
+
+@pytest.mark.requirement("P1.3")
+def test_a_package_that_is_imported_from_elsewhere_is_refused(tmp_path: Path) -> None:
+    """As an editable install is: what works is the source, whatever was built."""
+    wheel = make_wheel(tmp_path, "demo-pkg", "1.0")
+    with fresh_environment() as environment:
+        environment.install("--no-index", wheel)
+        (information,) = environment.scripts.parent.rglob("demo_pkg*.dist-info")
+        (tmp_path / "src").mkdir()
+        shutil.move(information.with_name("demo_pkg"), tmp_path / "src")
+        information.with_name("demo_pkg.pth").write_text(f"{tmp_path / 'src'}\n")
+        lines = refusal(lambda: environment.smoke_test("demo-pkg", "demo_pkg", "1.0"))
+    assert f"demo_pkg was imported from {tmp_path / 'src'}" in lines[0]
