@@ -12,7 +12,7 @@ import json
 import os
 import re
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from release_lib.step import ReleaseError, git, summary
 
@@ -64,7 +64,8 @@ def spared(settings: Settings) -> str:
     number = os.environ.get("PULL_REQUEST", "")
     if not number.isdecimal():
         return ""
-    pull = GitHub(settings.repository, find_token()).get(f"pulls/{number}") or {}
+    pulls = GitHub(settings.repository, find_token()).get_all("pulls", state="open")
+    pull: dict[str, Any] = next((pull for pull in pulls if pull["number"] == int(number)), {})
     if LABEL in [label["name"] for label in pull.get("labels", [])]:
         return f"its label {LABEL}"
     return "a line of its description" if LINE.search(pull.get("body") or "") else ""

@@ -30,7 +30,7 @@ def pull_json(store: Store, repo: Json, pull: Json) -> Json:
 
 def label_json(name: str) -> Json:
     """Return a label as the REST API shows it; only its name is told apart."""
-    known: Json = {"id": 1, "node_id": "LA_1", "url": API, "description": None, "color": "ededed"}
+    known: Json = {"id": 1, "node_id": "LA_1", "url": API, "description": "", "color": "ededed"}
     return {**known, "name": name, "default": False}
 
 
@@ -126,12 +126,6 @@ def create_pull(call: Call) -> Answer:
         message = f"A pull request already exists for {call.repo['owner']}:{head}."
         raise ApiError(422, "Validation Failed", [{"resource": "PullRequest", "message": message}])
     return 201, pull_json(call.store, call.repo, open_pull(call.store, call.repo, call.body, call.actor))
-
-
-@route("GET", "/repos/<owner>/<name>/pulls/<int:number>", permission="pull-requests")
-def show_pull(call: Call, number: int) -> Answer:
-    """Show a pull request."""
-    return pull_json(call.store, call.repo, find_pull(call.repo, number))
 
 
 @route("PATCH", "/repos/<owner>/<name>/pulls/<int:number>", permission="pull-requests")
