@@ -69,6 +69,26 @@ def test_a_releasing_page_of_the_users_own_is_refused(tmp_path: Path, template_r
     assert "The repository has a RELEASING.md" in refused(root, template_repository)
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("nonsense", "Local template must be a directory"),
+        ("git+{folder}/nowhere", "nowhere' does not exist"),
+        ("{folder}", "no copier.yml that renders a release"),
+    ],
+)
+def test_an_address_without_the_template_is_named(tmp_path: Path, address: str, reason: str) -> None:
+    root = make("hatch-static", tmp_path)
+    before = tree_of(root)
+    status, output = run_adopt(root, "--yes", "--template", address.format(folder=tmp_path))
+    said = " ".join(output.split())
+    assert status == 1
+    assert "cannot be used: " in said
+    assert reason in said
+    assert "Fix: adopt without --template" in said
+    assert tree_of(root) == before
+
+
 def test_a_conversion_that_would_lose_something_is_refused(
     tmp_path: Path, template_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from copier import run_copy
 from packaging.version import Version
+from plumbum import ProcessExecutionError  # Copier runs git with it
 from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands
@@ -40,6 +41,7 @@ from copier_pypi_release.adopt.versions import only_version, read_code, without_
 from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare, differences
 from copier_pypi_release.answers_file import free_name
 from copier_pypi_release.console import counted
+from copier_pypi_release.template_source import without_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -416,16 +418,27 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
     cliff = work.root / "cliff.toml"
     own = cliff.read_bytes() if cliff.is_file() else None
     answers_file = free_name(work.repository.root)
-    run_copy(
-        source.url,
-        work.root,
-        data=answers,
-        vcs_ref=source.ref,
-        answers_file=answers_file,
-        defaults=True,
-        overwrite=True,
-        quiet=True,
-    )
+    try:
+        run_copy(
+            source.url,
+            work.root,
+            data=answers,
+            vcs_ref=source.ref,
+            answers_file=answers_file,
+            defaults=True,
+            overwrite=True,
+            quiet=True,
+        )
+        found = (work.root / ".github/release/settings.toml").is_file()
+        reason = "it has no copier.yml that renders a release"
+    except (ValueError, ProcessExecutionError) as error:  # a folder that is none; git's own words
+        found, reason = False, str(getattr(error, "stderr", error)).strip().rpartition("\n")[2]
+    if not found:
+        raise AdoptionError(
+            f"The template at {without_login(source.url)} cannot be used: {without_login(reason)}",
+            expected="the address of a repository of the template, or a folder with it",
+            fix="adopt without --template, or with an address that `git ls-remote` can read",
+        )
     if own is not None:
         cliff.write_bytes(own)
     _unignore(
