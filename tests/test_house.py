@@ -74,6 +74,18 @@ def test_each_test_belongs_to_one_job_of_ci() -> None:
     assert jobs["test"]["steps"][-1]["run"] == "bash .ci/run"
 
 
+def test_the_part_to_run_while_working_starts_no_sandbox() -> None:
+    """It takes less than a minute: what is slow has another folder."""
+    (line,) = [x for x in (ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines() if "under a minute" in x]
+    folders = [word for word in line.partition("#")[0].split() if word.startswith("tests/")]
+    modules = [path for folder in folders for path in (ROOT / folder).glob("**/*.py")]
+    assert len(modules) > len(folders)
+    slow = ("drill", "emulator.fixtures", "emulator.sandbox", "emulator.developer", "adopt.adoption")
+    for module in modules:
+        imported = re.findall(r"(?m)^ *(?:from|import) ([\w.]+)", module.read_text(encoding="utf-8"))
+        assert not [name for name in imported if name.startswith(slow)], module
+
+
 def test_an_assertion_in_a_helper_says_what_it_compared() -> None:
     """Modules of tests do so by themselves; others have to be registered before they are imported."""
     conftest = ast.parse((ROOT / "tests/conftest.py").read_text(encoding="utf-8"))

@@ -277,7 +277,9 @@ def test_what_an_index_says_of_a_publisher(network: Network, package: Settings) 
     """Nobody is taken for the right publisher who is not named so."""
     tally, expected = Tally(), index.expected_publisher(package, "pypi")
     network.answer = (200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, json.dumps(PAGE).encode())
-    (file,) = index.page_of(index.INDEXES["pypi"], package.distribution).files
+    page = index.page_of(index.INDEXES["pypi"], package.distribution)
+    assert page is not None
+    (file,) = page.files
 
     @EFFORT
     @given(broken(PROVENANCE), st.sampled_from([200, 200, 200, 404, 500]))

@@ -17,7 +17,7 @@ import requests
 from packaging.utils import canonicalize_name
 from release_lib import index
 from release_lib.distributions import parse_checksums, version_of
-from release_lib.index import INDEXES, File, NoProjectError, Page, Publisher, publishers_of
+from release_lib.index import INDEXES, File, Page, Publisher, publishers_of
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.github import quoted
@@ -131,10 +131,7 @@ def patiently(ask: Callable[[], Asked]) -> Asked:
 
 def page_of(settings: Settings) -> Page | None:
     """What PyPI says of the project; None if it has none of that name."""
-    try:
-        return index.page_of(INDEXES["pypi"], settings.distribution)
-    except NoProjectError:
-        return None
+    return index.page_of(INDEXES["pypi"], settings.distribution)
 
 
 def owners_of(settings: Settings) -> list[str] | None:

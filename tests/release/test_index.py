@@ -61,6 +61,7 @@ def test_a_list_of_files_is_read_as_pypi_simple_reads_it(
         index.page_of(index.INDEXES["pypi"], "a"),
         ProjectPage.from_json_data(said, base_url=base),
     )
+    assert page is not None
     assert (page.status, page.reason) == (expected.status or "active", expected.status_reason or "")
     for file, package in zip(page.files, expected.packages, strict=True):
         assert (file.filename, file.url) == (package.filename, package.url)

@@ -51,16 +51,15 @@ def _silent(reason: str) -> CheckSkipped:
 
 def _ask(context: Context, key: str) -> list[Any] | CheckSkipped | None:
     import requests  # noqa: PLC0415  (see `index`)
-    from release_lib.index import NoProjectError, page_of  # noqa: PLC0415
+    from release_lib.index import page_of  # noqa: PLC0415
 
     try:
-        return page_of(index(key), context.distribution).files
-    except NoProjectError:
-        return None
+        page = page_of(index(key), context.distribution)
     except requests.ConnectionError:
         return _silent(f"{TITLES[key]} could not be reached")
     except (requests.RequestException, ValueError) as error:
         return _silent(f"{TITLES[key]} does not answer as an index does ({type(error).__name__})")
+    return page.files if page else None
 
 
 def newest_publisher(context: Context, key: str) -> Publisher | None:

@@ -6,6 +6,7 @@ import copy
 import datetime as dt
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,11 +104,14 @@ def prepare(root: Path, env: dict[str, str], pythons: Sequence[str]) -> Settings
         (bin_ / "node").write_text(NODE, encoding="utf-8")
         (bin_ / "node").chmod(0o755)
     here, actions = Path(__file__).parents[1] / "actions", bin_.parent / "actions"
+    uv = tool("uv")
+    said = subprocess.run([uv, "--version"], check=True, capture_output=True, text=True).stdout
+    known = f"UV={shlex.quote(uv)} UV_VERSION={said.split()[1]}"  # asked once, and not by every job
     for name in ACTIONS.values():
         # The one that publishes needs twine, which the tests depend on; the others only the standard library.
         start = [sys.executable] if name == "gh-action-pypi-publish" else [str(python), "-S"]
         command = shlex.join([*start, "-E", str(here)])
-        text = f'stand_in() {{ UV={shlex.quote(tool("uv"))} exec {command} "$1"; }}\n'
+        text = f'stand_in() {{ {known} exec {command} "$1"; }}\n'
         (actions / name).mkdir(parents=True)
         shutil.copy(here / name / "action.yml", actions / name)
         (actions / name / "harness.env").write_text(text, encoding="utf-8")

@@ -115,10 +115,6 @@ class Page:
     reason: str = ""
 
 
-class NoProjectError(Exception):
-    """An index has no project of a name."""
-
-
 def get(url: str, accept: str = "*/*") -> requests.Response | None:
     """What an index answers now, not from a cache; None if it has nothing there."""
     answer = requests.get(url, timeout=30.0, headers={"Accept": accept, "Cache-Control": "no-cache"})
@@ -134,17 +130,16 @@ def _file(entry: dict[str, Any], page: str) -> File:
     texts = (entry["filename"], entry["url"], sha256 or "", uploaded or "", provenance or "")
     if not all(isinstance(t, str) for t in texts) or not isinstance(size or 0, int):
         raise TypeError("a file is not described as PEP 700 says")
-    time_ = dt.datetime.fromisoformat(uploaded) if uploaded else None
-    if not isinstance(yanked, str):
-        yanked = "" if yanked else None
-    return File(texts[0], urljoin(page, texts[1]), sha256, size, time_, yanked, provenance)
+    yanked = yanked if isinstance(yanked, str) else "" if yanked else None
+    uploaded = dt.datetime.fromisoformat(uploaded) if uploaded else None
+    return File(texts[0], urljoin(page, texts[1]), sha256, size, uploaded, yanked, provenance)
 
 
-def page_of(index: Index, project: str) -> Page:
-    """What an index says of a project now; what goes wrong is raised as it comes."""
+def page_of(index: Index, project: str) -> Page | None:
+    """What an index says of a project now, None if it has none; what goes wrong is raised as it comes."""
     answer = get(urljoin(index.simple, f"{canonicalize_name(project)}/"), JSON)
     if answer is None:
-        raise NoProjectError(f"{index.title} has no project {project}")
+        return None
     try:
         said = answer.json()
         status = said.get("project-status") or {}
@@ -165,12 +160,10 @@ def files_in(page: Page | None, version: Version) -> dict[str, File]:
 
 
 def project_page(index: Index, project: str) -> Page | None:
-    """What an index says of a project, None if it has none; asked again while it does not answer."""
+    """See `page_of`; asked again while the index does not answer."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return page_of(index, project)
-        except NoProjectError:
-            return None
         except (requests.RequestException, ValueError) as error:
             if attempt == ATTEMPTS:
                 raise ReleaseError(

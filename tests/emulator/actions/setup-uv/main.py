@@ -73,6 +73,14 @@ def download(version: str) -> None:
         fail(str(error))
 
 
+def is_here(uv: Path, python: str) -> bool:
+    """Whether uv finds a Python on this machine; that it finds this one needs no question."""
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        return True
+    command = [uv, "python", "find", "--no-project", "--no-python-downloads", python]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
 def main() -> None:
     """Put uv and uvx on the PATH, and set UV_PYTHON."""
     if given("activate-environment") == "true":
@@ -80,8 +88,7 @@ def main() -> None:
     uv = Path(os.environ["UV"])
     folder = Path(os.environ["RUNNER_TEMP"]) / "setup-uv"
     folder.mkdir(parents=True, exist_ok=True)
-    said = subprocess.run([uv, "--version"], check=True, capture_output=True, text=True).stdout
-    version = said.split()[1]
+    version = os.environ["UV_VERSION"]
     download(given("version") or version)
     if given("version") not in {"", version}:
         fail(f"The workflow asks for uv {given('version')}; the emulator's machine has uv {version}.")
@@ -94,13 +101,7 @@ def main() -> None:
     python = given("python-version")
     if not python:
         return
-    found = subprocess.run(
-        [uv, "python", "find", "--no-project", "--no-python-downloads", python],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if found.returncode:
+    if not is_here(uv, python):
         here = ".".join(map(str, sys.version_info[:3]))
         note("notice", f"Python {python} is not on the emulator's machine; Python {here} stands in.")
         python = sys.executable
