@@ -80,7 +80,7 @@ def test_the_part_to_run_while_working_starts_no_sandbox() -> None:
     folders = [word for word in line.partition("#")[0].split() if word.startswith("tests/")]
     modules = [path for folder in folders for path in (ROOT / folder).glob("**/*.py")]
     assert len(modules) > len(folders)
-    slow = ("drill", "emulator.fixtures", "emulator.sandbox", "emulator.developer", "adopt.adoption")
+    slow = ("drill", "emulator.sandbox", "emulator.developer", "adopt.adoption")
     for module in modules:
         imported = re.findall(r"(?m)^ *(?:from|import) ([\w.]+)", module.read_text(encoding="utf-8"))
         assert not [name for name in imported if name.startswith(slow)], module
