@@ -266,7 +266,7 @@ def test_what_an_index_lists(network: Network, package: Settings) -> None:
         if isinstance(served, dict):
             found = index.compare({WHEEL: HASH}, served)
             if found.state is index.State.IDENTICAL:
-                assert [(p.filename, p.sha256) for p in served.values()] == [(WHEEL, HASH)]
+                assert [(p.filename, (p.digests or {})["sha256"]) for p in served.values()] == [(WHEEL, HASH)]
 
     try_one()
     tally.report("lists of an index", 300)
@@ -279,7 +279,7 @@ def test_what_an_index_says_of_a_publisher(network: Network, package: Settings) 
     network.answer = (200, {"Content-Type": "application/vnd.pypi.simple.v1+json"}, json.dumps(PAGE).encode())
     page = index.page_of(index.INDEXES["pypi"], package.distribution)
     assert page is not None
-    (file,) = page.files
+    (file,) = page.packages
 
     @EFFORT
     @given(broken(PROVENANCE), st.sampled_from([200, 200, 200, 404, 500]))

@@ -77,9 +77,9 @@ def damaged(state: ReleaseState, settings: Settings) -> NextStep | None:
     """States that no run can repair: a yank, other contents, a part that came too late, a moved tag."""
     tag, version = state.tag, state.version
     name = settings.distribution
-    yanked = {k: p for k, files in state.served.items() for p in files.values() if p.yanked is not None}
+    yanked = {k: p for k, files in state.served.items() for p in files.values() if p.is_yanked}
     if "pypi" in yanked:
-        reason = yanked["pypi"].yanked or "no reason given"
+        reason = yanked["pypi"].yanked_reason or "no reason given"
         return NextStep(
             f"{name} {version} is yanked on PyPI: {reason}",
             "a-wrong-version-is-published",

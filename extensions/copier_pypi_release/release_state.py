@@ -12,7 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from release_lib.distributions import asset_name, sha256_of
-from release_lib.index import INDEXES, Comparison, File, compare, published
+from release_lib.index import INDEXES, Comparison, compare, published
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.version import Version
+    from pypi_simple import DistributionPackage
     from release_lib.settings import Settings
 
     from copier_pypi_release.github import GitHub
@@ -103,7 +104,7 @@ class ReleaseState:
     rejected: bool
     job_ids: Mapping[str, int]
     built: Mapping[str, str]
-    served: Mapping[str, Mapping[str, File]]
+    served: Mapping[str, Mapping[str, DistributionPackage]]
     compared: Mapping[str, Comparison]
     release: Mapping[str, Any] | None
     releases: Sequence[str]

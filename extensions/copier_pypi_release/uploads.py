@@ -121,13 +121,13 @@ def repository_url(step: Mapping[str, Any]) -> str:
 
 def is_elsewhere(name: str) -> bool:
     """Whether an address or a name of an index is neither PyPI's nor TestPyPI's."""
-    from release_lib.index import INDEXES  # noqa: PLC0415  (it is slow, and few ask)
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  (it is slow, and few ask)
 
     if "$" in name or not name:
         return False
     if "://" not in name:
         return "pypi" not in name.lower()
-    own = str(urlsplit(INDEXES["pypi"].simple).hostname)
+    own = str(urlsplit(PYPI_SIMPLE_ENDPOINT).hostname)
     return not f".{urlsplit(name).hostname}".endswith(f".{own}")
 
 

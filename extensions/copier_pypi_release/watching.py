@@ -15,9 +15,10 @@ from urllib.parse import urljoin
 
 import requests
 from packaging.utils import canonicalize_name
+from pypi_simple import ProjectStatus
 from release_lib import index
 from release_lib.distributions import parse_checksums, version_of
-from release_lib.index import INDEXES, File, Page, Publisher, publishers_of
+from release_lib.index import INDEXES, Publisher, publishers_of
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.github import quoted
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packaging.version import Version
+    from pypi_simple import DistributionPackage, ProjectPage
     from release_lib.settings import Settings
 
     from copier_pypi_release.github import GitHub
@@ -69,8 +71,8 @@ def find_alarms(
     """
     page = patiently(lambda: page_of(settings))
     known = read_known(root)
-    served: dict[Version, list[File]] = {}
-    for file in page.files if page else ():
+    served: dict[Version, list[DistributionPackage]] = {}
+    for file in page.packages if page else ():
         found = version_of(file.filename)
         if found is not None and version in {None, found}:
             served.setdefault(found, []).append(file)
@@ -129,7 +131,7 @@ def patiently(ask: Callable[[], Asked]) -> Asked:
     raise AssertionError("unreachable")
 
 
-def page_of(settings: Settings) -> Page | None:
+def page_of(settings: Settings) -> ProjectPage | None:
     """What PyPI says of the project; None if it has none of that name."""
     return index.page_of(INDEXES["pypi"], settings.distribution)
 
@@ -168,18 +170,20 @@ def owner_alarms(root: Path, settings: Settings) -> Iterator[Alarm]:
                 yield Alarm(f"{as_code(name)} of the project on PyPI is not in `{KNOWN_OWNERS}`")
 
 
-def project_alarms(page: Page | None) -> Iterator[Alarm]:
+def project_alarms(page: ProjectPage | None) -> Iterator[Alarm]:
     """A project that is not active (PEP 792): quarantined, archived or deprecated."""
-    if page and page.status != "active":
-        reason = f": {as_code(page.reason)}" if page.reason else ""
-        yield Alarm(f"PyPI calls the project {as_code(page.status)}{reason}")
+    if page and page.status not in {None, ProjectStatus.ACTIVE}:
+        reason = f": {as_code(page.status_reason)}" if page.status_reason else ""
+        yield Alarm(
+            f"PyPI calls the project {as_code(str(getattr(page.status, 'value', page.status)))}{reason}"
+        )
 
 
 def file_alarms(
-    file: File, version: Version, settings: Settings, known: Mapping[str, str]
+    file: DistributionPackage, version: Version, settings: Settings, known: Mapping[str, str]
 ) -> Iterator[Alarm]:
     """A file that the release workflow did not upload, and that is not known either."""
-    name, sha256 = as_code(file.filename), file.sha256
+    name, sha256 = as_code(file.filename), (file.digests or {}).get("sha256")
     if file.filename in known:
         if known[file.filename] != sha256:
             yield Alarm(f"{name} on PyPI has other contents than `{KNOWN}` says", version=version)
@@ -193,16 +197,16 @@ def file_alarms(
             yield Alarm(f"{name} on PyPI was uploaded by {as_code(str(publisher))}", version=version)
 
 
-def unexpected_publishers(file: File, settings: Settings) -> list[Publisher | None]:
+def unexpected_publishers(file: DistributionPackage, settings: Settings) -> list[Publisher | None]:
     """Who else uploaded a file, by its attestations; None stands for somebody unknown."""
     found = patiently(lambda: publishers_of(file))
     expected = index.expected_publisher(settings, "pypi")
     return [p for p in found if not p.is_same(expected)] if found else [None]
 
 
-def yank_alarms(version: Version, files: Sequence[File]) -> Iterator[Alarm]:
+def yank_alarms(version: Version, files: Sequence[DistributionPackage]) -> Iterator[Alarm]:
     """A version that was yanked."""
-    reasons = [file.yanked or "no reason given" for file in files if file.yanked is not None]
+    reasons = [file.yanked_reason or "no reason given" for file in files if file.is_yanked]
     if reasons:
         wrong = ".github/release/RECOVERY.md, 'A wrong version is published'"
         yield Alarm(f"{version} is yanked on PyPI: {as_code(reasons[0])}", wrong, version)
@@ -214,7 +218,7 @@ def yank_alarms(version: Version, files: Sequence[File]) -> Iterator[Alarm]:
 def release_alarms(
     github: GitHub,
     version: Version,
-    files: Sequence[File],
+    files: Sequence[DistributionPackage],
     release: Mapping[str, Any] | None,
     now: dt.datetime,
 ) -> Iterator[Alarm]:
@@ -222,7 +226,7 @@ def release_alarms(
     if release is None or release["draft"]:
         # A token that may not write contents, as the watch's, does not see drafts.
         since = min((file.upload_time for file in files if file.upload_time), default=now)
-        if now - since > PATIENCE and not all(file.yanked is not None for file in files):
+        if now - since > PATIENCE and not all(file.is_yanked for file in files):
             what = "is still a draft" if release else "is not published"
             yield Alarm(
                 f"{version} is on PyPI since {since:%Y-%m-%d}, and its GitHub Release {what}",
@@ -236,7 +240,7 @@ def release_alarms(
             f"The GitHub Release of {version} has no list SHA256SUMS that can be read", version=version
         )
         return
-    served = {file.filename: file.sha256 for file in files}
+    served = {file.filename: (file.digests or {}).get("sha256") for file in files}
     for name in sorted(served.keys() | listed.keys()):
         if name not in listed:
             problem = "is not in SHA256SUMS"
@@ -345,7 +349,7 @@ def unknown_files(root: Path, settings: Settings) -> dict[str, str]:
     page = patiently(lambda: page_of(settings))
     known = read_known(root)
     return {
-        file.filename: file.sha256 or ""
-        for file in (page.files if page else ())
+        file.filename: (file.digests or {}).get("sha256") or ""
+        for file in (page.packages if page else ())
         if file.filename in known or unexpected_publishers(file, settings)
     }

@@ -54,7 +54,7 @@ def checked(
             return None
         if isinstance(files, Exception):
             raise files
-        return SimpleNamespace(files=files)
+        return SimpleNamespace(packages=files)
 
     patch.setattr(index, "page_of", page_of)
     known = [index.Publisher("GitHub", **{k: v or "" for k, v in publisher.items()})] if publisher else []

@@ -12,12 +12,13 @@ import pytest
 import requests
 from copier_pypi_release import recovery, release_state, workflow_files
 from packaging.version import Version
-from release_lib.index import File, compare
+from pypi_simple import DistributionPackage
+from release_lib.index import compare
 from release_lib.settings import Settings, load_settings
 from support.documents import anchors
 from support.rendering import git
 
-from commands.local_github import REPOSITORY, Bench, Command, Outcome, bench
+from commands.local_github import NAME, REPOSITORY, Bench, Command, Outcome, bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,19 +34,29 @@ BUILT = {
 GREEN = dict.fromkeys(workflow_files.STAGES, "success")
 
 
-def package(name: str, sha256: str, *, days: float = 0, yanked: str | None = None) -> File:
+def package(name: str, sha256: str, *, days: float = 0, yanked: str | None = None) -> DistributionPackage:
     """A file of an index."""
-    return File(
+    return DistributionPackage(
+        project=NAME,
+        version="1.2.3",
+        package_type="wheel",
+        digests={"sha256": sha256},
+        requires_python=None,
+        has_sig=False,
+        is_yanked=yanked is not None,
+        yanked_reason=yanked,
+        has_metadata=None,
+        metadata_digests=None,
+        provenance_sha256=None,
         filename=name,
         url=f"https://files.example/{name}",
-        sha256=sha256,
         size=1,
         upload_time=NOW - dt.timedelta(days=days),
-        yanked=yanked,
+        provenance_url=None,
     )
 
 
-def files(*numbers: int, sha256: str = "", **facts: Any) -> dict[str, File]:  # noqa: ANN401
+def files(*numbers: int, sha256: str = "", **facts: Any) -> dict[str, DistributionPackage]:  # noqa: ANN401
     """Some of the built files, as an index serves them."""
     names = [list(BUILT)[number] for number in numbers or (0, 1)]
     return {name: package(name, sha256 or BUILT[name], **facts) for name in names}
@@ -89,7 +100,7 @@ def state(stop: str = "", result: str = "failure", **facts: Any) -> release_stat
     return dataclasses.replace(known, **facts)
 
 
-NOTHING: dict[str, dict[str, File]] = {"testpypi": {}, "pypi": {}}
+NOTHING: dict[str, dict[str, DistributionPackage]] = {"testpypi": {}, "pypi": {}}
 TESTED = {"testpypi": files(), "pypi": {}}
 UNBORN: dict[str, Any] = {"served": NOTHING, "compared": {}, "built": {}, "release": None}
 NO_RUN: dict[str, Any] = {**UNBORN, "runs": [], "stages": {}}

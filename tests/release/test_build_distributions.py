@@ -113,7 +113,7 @@ def test_blanks_in_paths_hide_no_pins(
 ) -> None:
     """Where the value of such an option has a blank, uv takes it for several files."""
     folder = tmp_path / "my work"
-    shutil.copytree(build_distributions.PATH.parent, folder / "release scripts")
+    shutil.copytree(PATH.parent, folder / "release scripts")
     monkeypatch.setattr(build_distributions, "PATH", folder / "release scripts/settings.toml")
     monkeypatch.chdir(clone.rename(folder / "a clone"))
     done = run_step(build_distributions, "--out", "../a dist")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from packaging.version import Version
-from pypi_simple import PYPI_SIMPLE_ENDPOINT, ProjectPage
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from release_lib import index
 from release_lib.index import Publisher, State
 from support.archives import hashes_of, make_wheel
@@ -32,46 +31,6 @@ def test_the_indexes_are_the_real_ones() -> None:
         "testpypi": "https://test.pypi.org/simple/",
         "pypi": PYPI_SIMPLE_ENDPOINT,
     }
-
-
-@pytest.mark.requirement("P5.6", "U6")
-@pytest.mark.parametrize(
-    "yanked", [{}, {"yanked": False}, {"yanked": True}, {"yanked": "Broken"}, {"yanked": ""}]
-)
-@pytest.mark.parametrize("status", [{}, {"project-status": {"status": "archived", "reason": "Over"}}])
-def test_a_list_of_files_is_read_as_pypi_simple_reads_it(
-    yanked: dict[str, Any], status: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = {"size": 7, "upload-time": "2026-11-20T12:00:00.123456Z", "provenance": "https://a.example/p"}
-    files = [
-        {
-            "filename": "a-1.tar.gz",
-            "url": "https://a.example/a-1.tar.gz",
-            "hashes": {"sha256": "f"},
-            **whole,
-            **yanked,
-        },
-        {"filename": "a-1-py3-none-any.whl", "url": "../../files/a.whl", "hashes": {}},
-    ]
-    said = {"name": "a", "meta": {"api-version": "1.4"}, "files": files, **status}
-    base = "https://a.example/simple/a/"
-    answer = SimpleNamespace(json=lambda: said, url=base)
-    monkeypatch.setattr(index, "get", lambda *_: answer)
-    page, expected = (
-        index.page_of(index.INDEXES["pypi"], "a"),
-        ProjectPage.from_json_data(said, base_url=base),
-    )
-    assert page is not None
-    assert (page.status, page.reason) == (expected.status or "active", expected.status_reason or "")
-    for file, package in zip(page.files, expected.packages, strict=True):
-        assert (file.filename, file.url) == (package.filename, package.url)
-        assert file.sha256 == (package.digests or {}).get("sha256")
-        assert (file.size, file.upload_time) == (package.size, package.upload_time)
-        assert (file.yanked is not None, file.yanked or None) == (
-            package.is_yanked,
-            package.yanked_reason or None,
-        )
-        assert file.provenance_url == package.provenance_url
 
 
 @pytest.mark.requirement("P5.6", "P8.2")

@@ -59,7 +59,7 @@ def _ask(context: Context, key: str) -> list[Any] | CheckSkipped | None:
         return _silent(f"{TITLES[key]} could not be reached")
     except (requests.RequestException, ValueError) as error:
         return _silent(f"{TITLES[key]} does not answer as an index does ({type(error).__name__})")
-    return page.files if page else None
+    return page.packages if page else None
 
 
 def newest_publisher(context: Context, key: str) -> Publisher | None:

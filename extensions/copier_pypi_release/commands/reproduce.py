@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import requests
+from pypi_simple import PyPISimple
 from release_lib.distributions import hashes_of, parse_checksums, sha256_of
-from release_lib.index import INDEXES, expected_publisher, provenance_of, published, publishers_of
+from release_lib.index import INDEXES, expected_publisher, published, publishers_of
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError
 from release_lib.step import run as program
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Mapping
 
-    from release_lib.index import File, Publisher
+    from pypi_simple import DistributionPackage
+    from release_lib.index import Publisher
     from release_lib.settings import Settings
 
 SITE = "https://github.com"
@@ -223,7 +225,7 @@ def compared_sums(served: bytes | None, built: Mapping[str, str]) -> str:
         return OTHER
 
 
-def attested(package: File | None, sha256: str | None, expected: Publisher) -> str:
+def attested(package: DistributionPackage | None, sha256: str | None, expected: Publisher) -> str:
     """Whether a file's attestations are those of the release workflow."""
     if package is None or sha256 is None:
         return ""
@@ -231,11 +233,14 @@ def attested(package: File | None, sha256: str | None, expected: Publisher) -> s
     if not found:
         return NONE
     foreign = [str(publisher) for publisher in found if not publisher.is_same(expected)]
-    return (
-        f"by {foreign[0]}"
-        if foreign
-        else signature(patiently(lambda: provenance_of(package)), package.filename, sha256)
-    )
+    return f"by {foreign[0]}" if foreign else signature(provenance_of(package), package.filename, sha256)
+
+
+def provenance_of(package: DistributionPackage) -> Mapping[str, object]:
+    """The attestations of a file, as the index has them."""
+    with PyPISimple() as client:
+        found: Mapping[str, object] = patiently(lambda: client.get_provenance(package, timeout=30.0))
+    return found
 
 
 def signature(provenance: Mapping[str, object], name: str, sha256: str) -> str:

@@ -54,8 +54,11 @@ def rows(state: ReleaseState) -> Iterator[tuple[str, str, str]]:
         )
     for key, files in state.served.items():
         found = state.compared.get(key)
-        details = [f"yanked: {p.yanked or 'no reason'}" for p in files.values() if p.yanked is not None][:1]
-        details += [f"{name} {(package.sha256 or '?')[:SHORT]}" for name, package in sorted(files.items())]
+        details = [f"yanked: {p.yanked_reason or 'no reason'}" for p in files.values() if p.is_yanked][:1]
+        details += [
+            f"{name} {((package.digests or {}).get('sha256') or '?')[:SHORT]}"
+            for name, package in sorted(files.items())
+        ]
         details += [f"lacks {name}" for name in (found.missing if found and files else ())]
         known = found.state.value if found else ("there" if files else "absent")
         yield INDEXES[key].title, known, "\n".join(details)
@@ -114,8 +117,8 @@ def as_json(state: ReleaseState, step: NextStep, alarms: Sequence[str] = ()) -> 
         "indexes": {
             key: {
                 "state": state.compared[key].state.value if key in state.compared else None,
-                "files": {name: p.sha256 for name, p in files.items()},
-                "yanked": any(p.yanked is not None for p in files.values()),
+                "files": {name: (p.digests or {}).get("sha256") for name, p in files.items()},
+                "yanked": any(p.is_yanked for p in files.values()),
             }
             for key, files in state.served.items()
         },
