@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11.5"
-# dependencies = ["packaging==26.3", "requests==2.34.2"]
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -19,9 +19,10 @@ from urllib.parse import urljoin
 
 import requests
 from packaging.version import Version
+from pypi_simple import ProjectPage
 from release_lib import index as indexes
 from release_lib.distributions import add_checksums_argument, read_checksums
-from release_lib.index import INDEXES, Comparison, Index, Page, State
+from release_lib.index import INDEXES, Comparison, Index, State
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, annotate, output, step, summary
 
@@ -36,7 +37,7 @@ WHAT_FOLLOWS = {
 
 
 def refusals(
-    index: Index, page: Page | None, found: Comparison, files: dict[str, int], settings: Settings
+    index: Index, page: ProjectPage | None, found: Comparison, files: dict[str, int], settings: Settings
 ) -> Iterator[tuple[str, str, str]]:
     """What the index would refuse, of files by name and size (0: not known): why, the fix, and a page."""
     title, raised = index.title, "have the limit raised, then set {}-limit in settings.toml"
@@ -46,7 +47,7 @@ def refusals(
         fix = "yank this version on the web, with the reason 'incomplete', and release the next one"
         yield why, fix, ".github/release/RECOVERY.md, 'A part of the files is there'"
     if page and page.status in ("archived", "quarantined"):
-        reason = page.reason or "no reason given"
+        reason = page.status_reason or "no reason given"
         why = f"{settings.distribution} is {page.status} on {title}: {reason}"
         yield why, "an owner ends that on the index's web page; then re-run this", "/manage/projects/"
     for name, size in files.items():
@@ -58,18 +59,18 @@ def refusals(
             why = f"{name} has {size / MIB:.1f} MiB, and {title} takes {settings.file_limit}"
             yield why, f"make it smaller, or {raised.format('file')}", "/help/#file-size-limit"
     new = sum(files.values())
-    whole = new + sum(p.size or 0 for p in (page.files if page else ()))
+    whole = new + sum(p.size or 0 for p in (page.packages if page else ()))
     if new and whole > settings.project_limit * MIB:
         why = f"{title} would have {whole / MIB:.1f} MiB of the project, and takes {settings.project_limit}"
         yield why, raised.format("project"), "/help/#project-size-limit"
 
 
-def remarks(index: Index, page: Page, version: Version, settings: Settings) -> Iterator[str]:
+def remarks(index: Index, page: ProjectPage, version: Version, settings: Settings) -> Iterator[str]:
     """What the index would take all the same, or refuse in words that do not say why."""
     there = indexes.files_in(page, version).values()
-    for reason in {p.yanked or "no reason given" for p in there if p.yanked is not None}:
+    for reason in {p.yanked_reason or "no reason given" for p in there if p.is_yanked}:
         yield f"{settings.distribution} {version} is yanked on {index.title}: {reason}"
-    dated = {p.upload_time: p for p in page.files if p.upload_time}
+    dated = {p.upload_time: p for p in page.packages if p.upload_time}
     if not there and dated:
         newest = dated[max(dated)]
         try:

@@ -1,19 +1,20 @@
 """An index: its address, and the state of one version on it.
 
-Indexes are read the way installers read them, through the simple API in JSON (PEP 691, PEP 700), by a client of
-our own: the one that there is brings nine packages, and takes most of the time of a script to be imported.
+Indexes are read the way installers read them, through the simple API in JSON (PEP 691, PEP 700).
 """
 
 import dataclasses
 import datetime as dt
 import enum
 import time
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote, urljoin
 
 import requests
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, DistributionPackage, ProjectPage, PyPISimple
+from pypi_simple.errors import NoProvenanceError, NoSuchProjectError
 from release_lib.distributions import version_of
 from release_lib.settings import Settings
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
@@ -21,8 +22,7 @@ from release_lib.step import WHEN_IT_STOPS, ReleaseError
 # New files on an older release are refused by both indexes (since July 2026).
 OPEN_FOR = dt.timedelta(days=14)
 ATTEMPTS = 5
-JSON = "application/vnd.pypi.simple.v1+json"
-TESTPYPI = "https://test.pypi.org/simple/"
+NOW = {"Cache-Control": "no-cache"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Index:
 
 
 INDEXES = {
-    "testpypi": Index("TestPyPI", TESTPYPI),
-    "pypi": Index("PyPI", TESTPYPI.replace("test.", "", 1)),
+    "testpypi": Index("TestPyPI", "https://test.pypi.org/simple/"),
+    "pypi": Index("PyPI", PYPI_SIMPLE_ENDPOINT),
 }
 
 
@@ -93,84 +93,33 @@ class Comparison:
             )
 
 
-@dataclasses.dataclass(frozen=True)
-class File:
-    """A file of a project, as an index lists it."""
-
-    filename: str
-    url: str
-    sha256: str | None = None
-    size: int | None = None
-    upload_time: dt.datetime | None = None
-    yanked: str | None = None  # the reason, or empty; None if it is not yanked
-    provenance_url: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """What an index says of a project: its files, and its status (PEP 792) with the reason."""
-
-    files: list[File]
-    status: str = "active"
-    reason: str = ""
+def page_of(index: Index, project: str) -> ProjectPage | None:
+    """What an index says of a project now, None if it has none; what goes wrong is raised as it comes."""
+    with PyPISimple(index.simple, accept=ACCEPT_JSON_ONLY) as client:
+        try:
+            page = client.get_project_page(project, timeout=30.0, headers=NOW)
+        except NoSuchProjectError:
+            return None
+    if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
+        raise ValueError("the answer is not a list of files (PEP 691)")
+    return page
 
 
-class NoProjectError(Exception):
-    """An index has no project of a name."""
-
-
-def get(url: str, accept: str = "*/*") -> requests.Response | None:
-    """What an index answers now, not from a cache; None if it has nothing there."""
-    answer = requests.get(url, timeout=30.0, headers={"Accept": accept, "Cache-Control": "no-cache"})
-    if answer.status_code == requests.codes.not_found:
-        return None
-    answer.raise_for_status()
-    return answer
-
-
-def _file(entry: dict[str, Any], page: str) -> File:
-    sha256, uploaded = entry["hashes"].get("sha256"), entry.get("upload-time")
-    size, yanked, provenance = entry.get("size"), entry.get("yanked", False), entry.get("provenance")
-    texts = (entry["filename"], entry["url"], sha256 or "", uploaded or "", provenance or "")
-    if not all(isinstance(t, str) for t in texts) or not isinstance(size or 0, int):
-        raise TypeError("a file is not described as PEP 700 says")
-    time_ = dt.datetime.fromisoformat(uploaded) if uploaded else None
-    if not isinstance(yanked, str):
-        yanked = "" if yanked else None
-    return File(texts[0], urljoin(page, texts[1]), sha256, size, time_, yanked, provenance)
-
-
-def page_of(index: Index, project: str) -> Page:
-    """What an index says of a project now; what goes wrong is raised as it comes."""
-    answer = get(urljoin(index.simple, f"{canonicalize_name(project)}/"), JSON)
-    if answer is None:
-        raise NoProjectError(f"{index.title} has no project {project}")
-    try:
-        said = answer.json()
-        status = said.get("project-status") or {}
-        files = [_file(entry, answer.url) for entry in said["files"]]
-        return Page(files, str(status.get("status", "active")), str(status.get("reason") or ""))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:  # a page for people: a proxy's
-        raise ValueError("the answer is not a list of files (PEP 691)") from error
-
-
-def published(index: Index, project: str, version: Version) -> dict[str, File]:
+def published(index: Index, project: str, version: Version) -> dict[str, DistributionPackage]:
     """The files of one version that an index serves, by file name."""
     return files_in(project_page(index, project), version)
 
 
-def files_in(page: Page | None, version: Version) -> dict[str, File]:
+def files_in(page: ProjectPage | None, version: Version) -> dict[str, DistributionPackage]:
     """The files of one version (by PEP 440 equality), by file name."""
-    return {p.filename: p for p in (page.files if page else ()) if version_of(p.filename) == version}
+    return {p.filename: p for p in (page.packages if page else ()) if version_of(p.filename) == version}
 
 
-def project_page(index: Index, project: str) -> Page | None:
-    """What an index says of a project, None if it has none; asked again while it does not answer."""
+def project_page(index: Index, project: str) -> ProjectPage | None:
+    """See `page_of`; asked again while the index does not answer."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return page_of(index, project)
-        except NoProjectError:
-            return None
         except (requests.RequestException, ValueError) as error:
             if attempt == ATTEMPTS:
                 raise ReleaseError(
@@ -183,23 +132,19 @@ def project_page(index: Index, project: str) -> Page | None:
     raise AssertionError("unreachable")
 
 
-def provenance_of(file: File) -> dict[str, Any]:
-    """The attestations of a file as the index has them (PEP 740), empty if there are none."""
-    answer = get(file.provenance_url) if file.provenance_url else None
-    found: dict[str, Any] = answer.json() if answer else {}
-    return found
-
-
-def publishers_of(file: File) -> list[Publisher]:
+def publishers_of(package: DistributionPackage) -> list[Publisher]:
     """Who uploaded a file, by its attestations, if any. What goes wrong: RequestException, or ValueError."""
-    if not (found := provenance_of(file)):
-        return []
+    with PyPISimple() as client:
+        try:
+            found = client.get_provenance(package, timeout=30.0, headers=NOW)
+        except NoProvenanceError:
+            return []
     try:
         named = [b["publisher"] for b in found["attestation_bundles"] if b["attestations"]]
         fields = [field.name for field in dataclasses.fields(Publisher)]
         return [Publisher(**{name: str(p.get(name) or "") for name in fields}) for p in named]
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the provenance of {file.filename} is not readable (PEP 740)") from error
+        raise ValueError(f"the provenance of {package.filename} is not readable (PEP 740)") from error
 
 
 def expected_publisher(settings: Settings, key: str) -> Publisher:
@@ -207,10 +152,11 @@ def expected_publisher(settings: Settings, key: str) -> Publisher:
     return Publisher("GitHub", settings.repository, settings.release_workflow, settings.environments[key])
 
 
-def compare(built: dict[str, str], served: dict[str, File]) -> Comparison:
+def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Comparison:
     """Compare the built hashes with the files that an index serves, both by file name."""
     missing = tuple(sorted(set(built) - set(served)))
-    differing = tuple(sorted(n for n, p in served.items() if p.sha256 != built.get(n, "-")))
+    listed = {name: (p.digests or {}).get("sha256") for name, p in served.items()}
+    differing = tuple(sorted(name for name in served if listed[name] != built.get(name, "-")))
     state = State.PARTIAL if missing else State.IDENTICAL
     if differing or not served:
         state = State.CONFLICT if differing else State.ABSENT

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11.5"
-# dependencies = ["packaging==26.3", "requests==2.34.2"]
+# dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -25,7 +25,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from release_lib import distributions
 from release_lib import index as indexes
-from release_lib.index import INDEXES, File, Index, Publisher, State
+from pypi_simple import DistributionPackage
+from release_lib.index import INDEXES, Index, Publisher, State
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, annotate, step, summary
 
@@ -67,7 +68,7 @@ class Patience:
 
 def listed(
     index: Index, project: str, version: Version, built: dict[str, str], publisher: Publisher | None
-) -> dict[str, File]:
+) -> dict[str, DistributionPackage]:
     """Every built file as the index lists it, uploaded by the publisher (None: by anybody)."""
     try:
         served = indexes.published(index, project, version)
@@ -84,7 +85,7 @@ def listed(
     return served
 
 
-def check_publisher(index: Index, name: str, package: File, expected: Publisher) -> None:
+def check_publisher(index: Index, name: str, package: DistributionPackage, expected: Publisher) -> None:
     """Stop unless an attestation of the file is by the publisher."""
     try:
         found = indexes.publishers_of(package)
@@ -103,7 +104,7 @@ def check_publisher(index: Index, name: str, package: File, expected: Publisher)
         )
 
 
-def download(index: Index, served: dict[str, File], built: dict[str, str], to: Path) -> None:
+def download(index: Index, served: dict[str, DistributionPackage], built: dict[str, str], to: Path) -> None:
     """Download every file and compare what arrives with the build's hashes."""
     for name, package in sorted(served.items()):
         try:
