@@ -13,8 +13,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / name) for name in ("tests", "extensions", "template/.github/release")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "extensions"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "template/.github/release"))
 from drill import test_scenarios as scenarios
 from drill.maintainer import OWNER, Maintainer
 from emulator.fixtures import CACHE, claim_one_python, compile_cached, rest_of_the_index

@@ -99,6 +99,7 @@ def spoil_the_runner() -> None:
         "GITHUB_PATH": str(shims),
         "GITHUB_ENV": "HASHES=",
         "GITHUB_OUTPUT": "artifact-id=\nhashes=",
+        "GITHUB_STEP_SUMMARY": f"{os.environ['GITHUB_JOB']} is spoiled",
     }.items():
         if path := os.environ.get(variable):
             with pathlib.Path(path).open("a") as file:

@@ -124,9 +124,12 @@ def test_an_attack_waits_for_the_re_run(ready: Maintainer, tmp_path: Path) -> No
 @pytest.mark.requirement("P8.7")
 def test_a_dependency_changes_its_own_job(ready: Maintainer, tmp_path: Path) -> None:
     """Files, variables and programs that are left for later steps of a job change nothing after it."""
-    depend_on(ready, tmp_path, "test verify-testpypi verify-pypi", "spoil_the_runner")
+    jobs = ("test", "verify-testpypi", "verify-pypi")
+    depend_on(ready, tmp_path, " ".join(jobs), "spoil_the_runner")
     ready.release().approve()
     is_released_as_built(ready)
+    for job in jobs:
+        assert f"{job} is spoiled" in ready.log(job)
 
 
 @pytest.mark.requirement("P8.7", "P5.2")
