@@ -76,7 +76,10 @@ class LocalGitHub:
         bare: The git repository.
         refusals: Method, pattern of the path, status and body of answers that a test puts in force.
         changes: Method and path of every request that could change something.
+        lag: How many reads after a change are answered as before it, each path by its own last answer.
     """
+
+    lag = 0
 
     def __init__(self, root: Path, clone: Path) -> None:
         self.store = Store(root)
@@ -87,6 +90,8 @@ class LocalGitHub:
         git(self.bare, "fetch", "--quiet", "--no-tags", str(clone), "main:main")
         self.refusals: list[tuple[str, str, int, Any]] = []
         self.changes: list[str] = []
+        self._read: dict[str, Response] = {}
+        self._stale = 0
         self._api = RestApi(self.store, None)  # type: ignore[arg-type]  # nothing runs here
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -102,7 +107,14 @@ class LocalGitHub:
                 return Response(text, status)(environ, start_response)
         if request.path.startswith("/simple/"):
             return Response("404 Not Found", 404)(environ, start_response)
-        return self._api(environ, start_response)
+        if request.method != "GET":
+            self._stale = self.lag
+            return self._api(environ, start_response)
+        if self._stale and request.full_path in self._read:
+            self._stale -= 1
+        else:
+            self._read[request.full_path] = Response.from_app(self._api, environ, buffered=True)
+        return self._read[request.full_path](environ, start_response)
 
     def token(self, login: str = OWNER, role: str = "") -> str:
         """A token of an account, which gets a role in the repository."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from copier_pypi_release import github
 from copier_pypi_release.github import GitHub, GitHubError
 from release_lib.step import ReleaseError
 
@@ -115,3 +117,16 @@ def test_an_answer_that_is_no_json_is_named(
     monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
     with pytest.raises(ReleaseError, match="GitHub's answer to rulesets is not JSON"):
         desk.github.client.get("rulesets")
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_secondary_rate_limit_says_until_when(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """GitHub names the pause, and the reset of the other limit, which says nothing about this one."""
+    answer = requests.Response()
+    answer.status_code = status
+    answer.headers.update({"Retry-After": "3600", "X-RateLimit-Reset": "1", "X-RateLimit-Remaining": "4000"})
+    answer._content = b'{"message": "You have exceeded a secondary rate limit"}'  # noqa: SLF001
+    monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
+    monkeypatch.setattr(github, "time", SimpleNamespace(time=lambda: 1_800_000_000.0))
+    with pytest.raises(ReleaseError, match="used up until 2027-01-15 09:00 UTC"):
+        GitHub("demo-pkg/demo-pkg", "ghp_token").get("rulesets")

@@ -7,10 +7,12 @@ import itertools
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release import github, github_settings, workflow_files
+from copier_pypi_release.commands import setup
 from release_lib.index import INDEXES
 from support.rendering import git
 
@@ -116,6 +118,25 @@ def test_releases_are_immutable_tokens_read_only_and_actions_pinned(desk: Bench,
     assert actions["default_workflow_permissions"] == "read"
     assert actions["sha_pinning_required"] is True
     assert actions["enabled"] is True
+
+
+@pytest.fixture
+def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses of the command do not last."""
+    monkeypatch.setattr(setup, "time", SimpleNamespace(sleep=lambda _: None))
+
+
+@pytest.mark.requirement("P9.5")
+@pytest.mark.usefixtures("without_waiting")
+@pytest.mark.parametrize(("lag", "status"), [(5, 0), (20, 0), (10_000, 1)])
+def test_reads_that_are_behind_the_writes_are_waited_for(
+    desk: Bench, run: Command, lag: int, status: int
+) -> None:
+    """A reader of GitHub's may answer from a copy, for some seconds after a change."""
+    desk.github.lag = lag
+    outcome = run("--yes")
+    assert outcome.status == status, outcome.errors
+    assert set(desk.github.repo["environments"]) == {"testpypi", "pypi"}
 
 
 @pytest.mark.requirement("P9.5")
@@ -549,6 +570,7 @@ def test_a_refusal_names_what_is_done_and_the_next_run_continues(
     assert not [item for item in plan_of(desk).values() if item.calls]
 
 
+@pytest.mark.usefixtures("without_waiting")
 def test_settings_that_github_does_not_keep_are_named(desk: Bench, run: Command) -> None:
     desk.github.answers("PUT", "immutable-releases$", None, 204)
     outcome = run("--yes")
