@@ -121,7 +121,8 @@ def test_every_job_of_a_release_has_its_row_and_its_heading(packages: list[Packa
         text = package.text(RECOVERY)
         rows = code_spans(text, "Stopped at", "Published so far", "Section")
         in_table = [job for stopped, _, _ in rows for job in stopped]
-        jobs = [job for job in package.release["jobs"] if job != "report"]  # it is what points here
+        telling = {"report", "announce-review", "announce"}  # they hold nothing up
+        jobs = [job for job in package.release["jobs"] if job not in telling]
         assert in_table == jobs
         assert set(jobs) <= set(headings(text))
         assert set(jobs) <= anchors(text)

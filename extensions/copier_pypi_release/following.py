@@ -153,7 +153,7 @@ class Followed:
         raise AssertionError("unreachable")
 
     def _review(self, run: int) -> Review | None:
-        for pending in self.github.get_all(f"actions/runs/{run}/pending_deployments"):
+        for pending in self.github.get(f"actions/runs/{run}/pending_deployments") or []:
             names = [
                 r["reviewer"].get("login") or f"the team {r['reviewer'].get('slug')}"
                 for r in pending.get("reviewers", [])

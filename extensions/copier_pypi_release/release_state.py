@@ -137,8 +137,9 @@ def collect(github: GitHub, root: Path, settings: Settings, workflow: Workflow, 
     version = read_tag(tag, settings)
     runs = find_runs(github, workflow, tag)
     newest = f"actions/runs/{runs[0].id}" if runs else ""
-    pending = github.get_all(f"{newest}/pending_deployments") if newest else []
-    approvals = github.get_all(f"{newest}/approvals") if newest else []
+    # These two lists have no pages.
+    pending = (github.get(f"{newest}/pending_deployments") if newest else None) or []
+    approvals = (github.get(f"{newest}/approvals") if newest else None) or []
     jobs = github.get_all(f"{newest}/jobs", "jobs") if newest else []
     built = find_built(github, runs)
     served = {key: published(index, settings.distribution, version) for key, index in INDEXES.items()}

@@ -108,7 +108,9 @@ def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repos
     root = make("uv-build", tmp_path)
     git(root, "rm", "--quiet", "-r", "src")
     commit_all(root, "chore: nothing left")
-    assert "does not build as it is: Expected a Python module" in refused(root, template_repository)
+    assert "does not build as it is: Caused by: Expected a Python module" in refused(
+        root, template_repository
+    )
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_an_update_needs_no_trust_and_meets_no_conflict(
     settings = ".github/release/settings.toml"
     assert changed == {".copier-answers.yml", ".github/release/check_tag.py", settings}
     now, then = (tomllib.loads(tree[settings].decode()) for tree in (after, before))
-    assert now["template"] == {"url": f"git+{newer.as_uri()}", "commit": git(newer, "rev-parse", "HEAD")}
+    assert now["template"] == {"url": newer.as_uri(), "commit": git(newer, "rev-parse", "HEAD")}
     assert now | {"template": then["template"]} == then
     assert not any(b"<<<<<<<" in data or name.endswith(".rej") for name, data in after.items())
 

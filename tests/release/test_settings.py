@@ -254,6 +254,7 @@ def test_the_settings_of_a_rendered_package_are_read(settings: Settings) -> None
         "file_limit": 100,
         "project_limit": 10240,
         "without_attestations": (),
+        "kept_workflows": (),
     }
 
 

@@ -121,7 +121,7 @@ def job_added(folder: Path) -> None:
 def scripts_changed(folder: Path) -> None:
     """Every script changes at both ends, and their settings."""
     for path in (folder / SCRIPTS).rglob("*.py"):
-        edit(path, r"^from __future__ import annotations$", r"\g<0>\n\nCHANGED = True", 1)
+        edit(path, r"(?s)\A(# ///.*?^# ///\n)?\"\"\".*?\"\"\"$", r"\g<0>\n\nCHANGED = True", 1)
         append(path, "\n# The end.\n")
     edit(folder / SCRIPTS / "settings.toml.jinja", "^patience = 1800$", "patience = 3600")
 

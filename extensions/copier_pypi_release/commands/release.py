@@ -151,7 +151,7 @@ def unfinished(desk: Desk) -> str:
     if runs := find_runs(desk.github, desk.workflow, tag):
         path = f"actions/runs/{runs[0].id}"
         jobs = desk.github.get_all(f"{path}/jobs", "jobs")
-        return "" if was_rejected(jobs, desk.github.get_all(f"{path}/approvals")) else tag
+        return "" if was_rejected(jobs, desk.github.get(f"{path}/approvals") or []) else tag
     here = tagged_here(desk.root, desk.settings) == max(merged)
     return tag if here and not published(INDEXES["pypi"], desk.settings.distribution, max(merged)) else ""
 
