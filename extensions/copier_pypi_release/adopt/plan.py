@@ -356,7 +356,7 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
     shown = f".github/workflows/{choice.replaced}"
     (folder / choice.replaced).unlink(missing_ok=True)  # Copier replaces no file that it did not render
     work.reasons[shown] = (
-        "replaced in place: the trusted publisher on PyPI names this file"
+        "replaced in place: a trusted publisher that names this file goes on to work"
         if choice.kept
         else "the release: a tag starts it"
     )

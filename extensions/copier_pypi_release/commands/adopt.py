@@ -191,7 +191,8 @@ def show(plan: Plan, screen: Console) -> None:
         lines(screen, ["Look at this", ""])
         for one in plan.look:
             paragraph(screen, f"- {one}")
-    paragraph(screen, f"Tested with builds in a clone: {plan.compared}. A tag would give {plan.version}.")
+    proof = f"Tested with builds in a clone: {plan.compared}. A tag made for the test gave {plan.version}."
+    paragraph(screen, proof)
     differing = table("Differences between the builds", "What", "Before", "After")
     for row in plan.differences:
         differing.add_row(*row)
