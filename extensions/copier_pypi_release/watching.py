@@ -162,12 +162,20 @@ def owners_of(settings: Settings) -> list[str] | None:
 
 
 def owner_alarms(root: Path, settings: Settings) -> Iterator[Alarm]:
-    """Somebody who may upload past the workflow and is not on the list, where there is one."""
+    """Who may upload past the workflow is not who is on the list, where there is one."""
     known = read_known_owners(root)
-    if known is not None:
-        for name in owners_of(settings) or ():
-            if name not in known:
-                yield Alarm(f"{as_code(name)} of the project on PyPI is not in `{KNOWN_OWNERS}`")
+    if known is None:
+        return
+    found = owners_of(settings)
+    if found is None:
+        yield Alarm(f"PyPI does not say who owns the project, so `{KNOWN_OWNERS}` is compared with nothing")
+        return
+    for name in found:
+        if name not in known:
+            yield Alarm(f"{as_code(name)} of the project on PyPI is not in `{KNOWN_OWNERS}`")
+    for name in known:
+        if name not in found:  # a takeover may begin with it
+            yield Alarm(f"{as_code(name)} in `{KNOWN_OWNERS}` is nobody's role on PyPI any more")
 
 
 def project_alarms(page: ProjectPage | None) -> Iterator[Alarm]:

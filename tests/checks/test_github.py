@@ -93,6 +93,19 @@ def any_branch(desk: Bench) -> None:
     desk.github.environment("pypi")["policies"].append({"id": 1, "type": "branch", "name": "*"})
 
 
+def branch_like_a_tag(desk: Bench) -> None:
+    """Whoever may push makes such a branch, with a release workflow that has no gate."""
+    desk.github.environment("pypi")["policies"].append({"id": 1, "type": "branch", "name": "v[0-9]*"})
+
+
+def feature_branches(desk: Bench) -> None:
+    desk.github.environment("testpypi")["policies"].append({"id": 1, "type": "branch", "name": "feature/*"})
+
+
+def any_tag(desk: Bench) -> None:
+    desk.github.environment("pypi")["policies"].append({"id": 1, "type": "tag", "name": "*"})
+
+
 def no_tags(desk: Bench) -> None:
     policies = desk.github.environment("pypi")["policies"]
     policies[:] = [p for p in policies if p["type"] == "branch"]
@@ -182,6 +195,7 @@ BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
         ("environments", change)
         for change in (no_environment, no_reviewer, any_ref, any_branch, no_tags, protected_branches)
     ),
+    *(("environments", change) for change in (branch_like_a_tag, feature_branches, any_tag)),
     *(("actions-on", change) for change in (actions_off, local_actions, release_off)),
     *(("actions-on", change) for change in (selected_actions, no_selected_action, blocked_action)),
     *(("hardened", change) for change in (releases_change, tokens_write, loose_actions)),

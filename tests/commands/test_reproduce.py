@@ -55,6 +55,14 @@ def other_workflow(provenance: dict[str, Any]) -> None:
     provenance["attestation_bundles"][0]["publisher"]["workflow"] = "evil.yml"
 
 
+def test_a_provenance_without_an_attestation_verifies_nothing(provenance: dict[str, Any]) -> None:
+    for bundle in provenance["attestation_bundles"]:
+        bundle["attestations"] = []
+    assert reproduce.signature(provenance, ATTESTED, SHA256) == reproduce.NONE
+    provenance["attestation_bundles"] = []
+    assert reproduce.signature(provenance, ATTESTED, SHA256) == reproduce.NONE
+
+
 def other_signature(provenance: dict[str, Any]) -> None:
     envelope = provenance["attestation_bundles"][0]["attestations"][0]["envelope"]
     spoiled = bytearray(base64.b64decode(envelope["signature"]))

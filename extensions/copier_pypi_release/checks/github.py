@@ -117,7 +117,10 @@ def default_branch(context: Context) -> str:
 def environments(context: Context) -> str:
     """The environments exist; the production one waits for a reviewer; only release refs get in."""
     require_release(context)
-    github, wrong, others = context.github, [], []
+    github = context.github
+    wrong: list[str] = []
+    strange: list[str] = []
+    others: list[str] = []
     named = {job.environment: job.index for job in context.publishing_jobs if job.environment}
     if not named:
         raise CheckSkipped("no publishing job names one")
@@ -136,9 +139,9 @@ def environments(context: Context) -> str:
             wrong.append(f"{name} lets {open_to} in")
             continue
         policies = github.get_all(f"{path}/deployment-branch-policies", "branch_policies")
-        known = {default}
+        known = {("branch", default)}
         if context.tag_prefix is not None:
-            known |= {context.tag_pattern, f"{context.tag_prefix}*"}
+            known |= {("tag", context.tag_pattern)}
             examples = [("tag", f"{context.tag_prefix}1.2.3")]
             examples += [("branch", default)] if context.settings else []
             wrong += [
@@ -146,11 +149,14 @@ def environments(context: Context) -> str:
                 for kind, example in examples
                 if not desired().admits(policies, kind, [example])
             ]
-        foreign = [p["name"] for p in policies if p["name"] not in known]
-        loose = [p for p in foreign if re.fullmatch(r"[*?/]+", p)]
-        wrong += [f"{name} lets any ref in: {', '.join(loose)}"] if loose else []
-        others += [f"{name} also lets in {', '.join(foreign)}"] if foreign and not loose else []
-    require(wrong, fix=by_setup(context), see=page(context, "settings/environments"))
+        foreign = {(p.get("type", "branch"), p["name"]) for p in policies} - known
+        # On another branch, whoever may push has a release workflow of their own, without its gate.
+        loose = sorted(f"{kind} {p}" for kind, p in foreign if kind == "branch" or re.fullmatch(r"[*?/]+", p))
+        strange += [f"{name} lets in what nobody reviewed: {', '.join(loose)}"] if loose else []
+        more = sorted(p for kind, p in foreign if f"{kind} {p}" not in loose)
+        others += [f"{name} also lets in the tags {', '.join(more)}"] if more else []
+    place = page(context, "settings/environments")
+    require(wrong + strange, fix=by_setup(context) if wrong else "take it out on the page below", see=place)
     return "; ".join(["reviewed, for release refs only", *others])
 
 

@@ -250,7 +250,10 @@ def signature(provenance: Mapping[str, object], name: str, sha256: str) -> str:
     except ModuleNotFoundError:
         return NAMED
     try:
-        for bundle in Provenance.model_validate(provenance).attestation_bundles:
+        bundles = Provenance.model_validate(provenance).attestation_bundles
+        if not any(bundle.attestations for bundle in bundles):
+            return NONE  # the index named its publishers a moment ago
+        for bundle in bundles:
             for attestation in bundle.attestations:
                 # Offline: by the trust root that the library brings; no further host is asked.
                 attestation.verify(bundle.publisher, Distribution(name=name, digest=sha256), offline=True)
