@@ -273,8 +273,8 @@ REMOVALS = (
     Removal(
         "a new owner of the project on PyPI",
         f"{TOOL}/watching.py",
-        "            if name not in known:\n",
-        "            if False:\n",
+        "        if name not in known:\n",
+        "        if False:\n",
         "tests/commands/test_watch.py",
     ),
 )
