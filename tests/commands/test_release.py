@@ -12,8 +12,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier_pypi_release.commands import release
-from copier_pypi_release.following import check_ci
+from copier_pypi_release.commands.release import check_rights
+from copier_pypi_release.release.ci import check_ci, start_ci
+from copier_pypi_release.release.commit import bring_commit, is_merged
+from copier_pypi_release.release.desk import Desk, agrees
+from copier_pypi_release.release.plan import Plan
+from copier_pypi_release.release.publish import edited, is_latest
 from copier_pypi_release.workflow_files import load_release
 from packaging.version import Version
 from release_lib.settings import Settings, load_settings
@@ -95,8 +99,8 @@ def test_nothing_is_tagged_where_ci_is_red(conclusion: str) -> None:
 def test_who_may_not_push_is_told_at_once() -> None:
     found = {"full_name": "o/r", "permissions": {"pull": True, "push": False}}
     with pytest.raises(ReleaseError, match="may not push to o/r"):
-        release.check_rights(found)
-    release.check_rights({"full_name": "o/r", "permissions": {"push": True}})
+        check_rights(found)
+    check_rights({"full_name": "o/r", "permissions": {"push": True}})
 
 
 class Releases:
@@ -113,11 +117,11 @@ class Releases:
         return [*found, {"tag_name": draft, "draft": True, "prerelease": False}]
 
 
-def desk(github: object, settings: Settings, root: Path) -> release.Desk:
+def desk(github: object, settings: Settings, root: Path) -> Desk:
     """A desk with nothing on it but a GitHub and the release workflow."""
     known: Any = github
     workflow, options = load_release(root, settings), argparse.Namespace(yes=False)
-    return release.Desk(root, settings, workflow, known, "main", options, Console())
+    return Desk(root, settings, workflow, known, "main", options, Console())
 
 
 @pytest.mark.requirement("B8", "P7.1")
@@ -137,21 +141,21 @@ def test_latest_is_the_highest_final_version(
 ) -> None:
     settings = load_settings(default_package / ".github/release/settings.toml")
     at = desk(Releases(*published, "v9.9.9"), settings, default_package)
-    assert release.is_latest(at, Version(version)) is latest
+    assert is_latest(at, Version(version)) is latest
 
 
 @pytest.mark.requirement("B8")
 @pytest.mark.parametrize(("typed", "yes"), [("y\n", True), ("Yes\n", True), ("n\n", False), ("\n", False)])
 def test_only_a_yes_is_a_yes(monkeypatch: pytest.MonkeyPatch, typed: str, yes: bool) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    assert release.agrees("Release 0.1.0?", "--yes") is yes
+    assert agrees("Release 0.1.0?", "--yes") is yes
 
 
 @pytest.mark.requirement("B8")
 def test_without_anybody_to_ask_it_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     with pytest.raises(ReleaseError, match="nobody to answer: Approve pypi") as stopped:
-        release.agrees("Approve pypi?", "release 0.1.0")
+        agrees("Approve pypi?", "release 0.1.0")
     assert stopped.value.fix == "release 0.1.0"
 
 
@@ -165,22 +169,22 @@ def test_nothing_goes_on_before_the_commit_is_on_the_branch(default_package: Pat
     at = desk(Releases("v9.9.9"), settings, clone)
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "fix: ahead")
     ahead = git(clone, "rev-parse", "HEAD").strip()
-    plan = release.Plan(Version("0.2.0"), "", "main", "", False, 1, True, ())
-    assert not release.is_merged(at, plan, ahead)
+    plan = Plan(Version("0.2.0"), "", "main", "", False, 1, True, ())
+    assert not is_merged(at, plan, ahead)
     git(origin, "pull", "--quiet", str(clone), "main")
     git(clone, "fetch", "--quiet")
-    assert release.is_merged(at, plan, ahead)
-    rolls = release.Plan(Version("0.2.0"), "", "main", "", True, 0, True, ())
+    assert is_merged(at, plan, ahead)
+    rolls = Plan(Version("0.2.0"), "", "main", "", True, 0, True, ())
     changelog = origin / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
     changelog.write_text(text.replace("## Unreleased", "## Unreleased\n\n- New."), encoding="utf-8")
     git(origin, "commit", "--quiet", "--all", "--message", "feat: new")
     git(clone, "fetch", "--quiet")
-    assert not release.is_merged(at, rolls, "0" * 40)
+    assert not is_merged(at, rolls, "0" * 40)
     changelog.write_text(text.replace("## Unreleased", "## Unreleased\n\n## 0.2.0"), encoding="utf-8")
     git(origin, "commit", "--quiet", "--all", "--message", "Release notes of 0.2.0 (#1)")
     git(clone, "fetch", "--quiet")
-    assert release.is_merged(at, rolls, "0" * 40)
+    assert is_merged(at, rolls, "0" * 40)
 
 
 class Dispatched(Ci):
@@ -196,7 +200,7 @@ class Dispatched(Ci):
         self.runs["ci"] = [ci_run(event="workflow_dispatch")]
 
 
-PLAN = release.Plan(Version("0.2.0"), "", "main", "", False, 0, False, ())
+PLAN = Plan(Version("0.2.0"), "", "main", "", False, 0, False, ())
 
 
 @pytest.mark.requirement("B8", "R2")
@@ -208,13 +212,13 @@ def test_ci_that_does_not_begin_is_offered_to_be_started(
     started = Dispatched()
     at = desk(started, settings, default_package)
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\ny\n"))
-    assert not release.start_ci(at, PLAN, COMMIT)
+    assert not start_ci(at, PLAN, COMMIT)
     assert not started.sent
-    assert release.start_ci(at, PLAN, COMMIT)
+    assert start_ci(at, PLAN, COMMIT)
     assert started.sent == [("POST", "actions/workflows/ci.yml/dispatches", {"ref": "main"})]
     assert "CI has not run on aaaaaaaaaa. Start it now: gh workflow run" in capsys.readouterr().err
     assert check_ci(at.github, settings.ci_workflows, COMMIT) == "passed"
-    assert not release.start_ci(at, PLAN, COMMIT)  # it has run
+    assert not start_ci(at, PLAN, COMMIT)  # it has run
 
 
 @pytest.mark.requirement("B8", "R2")
@@ -223,7 +227,7 @@ def test_ci_that_cannot_be_started_by_hand_is_not_offered(default_package: Path,
     path = clone / ".github/workflows/ci.yml"
     path.write_text(path.read_text(encoding="utf-8").replace("  workflow_dispatch:\n", ""), encoding="utf-8")
     settings = load_settings(clone / ".github/release/settings.toml")
-    assert not release.start_ci(desk(Dispatched(), settings, clone), PLAN, COMMIT)
+    assert not start_ci(desk(Dispatched(), settings, clone), PLAN, COMMIT)
 
 
 # ---- On a terminal ------------------------------------------------------------------------------------
@@ -260,7 +264,7 @@ def test_notes_are_edited_on_a_terminal(
     settings = load_settings(default_package / ".github/release/settings.toml")
     monkeypatch.setenv("GIT_EDITOR", editor)
     with terminal(monkeypatch):
-        found = release.edited(desk(Releases("v1"), settings, default_package), "- Something old.\n")
+        found = edited(desk(Releases("v1"), settings, default_package), "- Something old.\n")
     assert found.rstrip("\n") == notes.rstrip("\n")
 
 
@@ -268,11 +272,11 @@ def test_notes_are_edited_on_a_terminal(
 def test_a_yes_is_typed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     with terminal(monkeypatch) as keyboard:
         os.write(keyboard, b"yes\n")
-        assert release.agrees("Approve pypi?", "again")
+        assert agrees("Approve pypi?", "again")
         shown = os.read(keyboard, 1000).decode()
         os.write(keyboard, b"\x04")  # the end of the input
         with pytest.raises(ReleaseError, match="nobody to answer"):
-            release.agrees("Approve pypi?", "again")
+            agrees("Approve pypi?", "again")
     assert shown.count("yes") == 1  # as typed, not once more
     assert "Approve pypi? [y/N] " in shown
 
@@ -308,10 +312,8 @@ def clones(default_package: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 def by_pull_request(clone: Path, pulls: Pulls) -> str:
     """Bring the commit of a clone to a branch that takes pull requests alone."""
-    plan = release.Plan(Version("0.2.0"), "", "main", "- Notes.", False, 1, True, ())
-    return release.bring_commit(
-        desk(pulls, load_settings(clone / ".github/release/settings.toml"), clone), plan
-    )
+    plan = Plan(Version("0.2.0"), "", "main", "- Notes.", False, 1, True, ())
+    return bring_commit(desk(pulls, load_settings(clone / ".github/release/settings.toml"), clone), plan)
 
 
 @pytest.mark.requirement("B8", "P2.1")
@@ -327,7 +329,7 @@ def test_on_a_terminal_it_waits_for_the_merge(
         if len(asked) == 3:
             git(origin, "update-ref", "refs/heads/main", "refs/heads/release-notes/v0.2.0")
 
-    monkeypatch.setattr("copier_pypi_release.following.time.sleep", sleep)
+    monkeypatch.setattr("copier_pypi_release.release.desk.time.sleep", sleep)
     with terminal(monkeypatch) as keyboard:
         commit = by_pull_request(clone, pulls)
         shown = os.read(keyboard, 4000)
@@ -345,7 +347,7 @@ def test_a_pull_request_that_is_closed_ends_the_wait(
 ) -> None:
     origin, clone = clones
     pulls, before = Pulls(), git(origin, "rev-parse", "main")
-    monkeypatch.setattr("copier_pypi_release.following.time.sleep", lambda _: pulls.opened.clear())
+    monkeypatch.setattr("copier_pypi_release.release.desk.time.sleep", lambda _: pulls.opened.clear())
     with terminal(monkeypatch), pytest.raises(ReleaseError, match=r"v0[.]2[.]0 was closed") as stopped:
         by_pull_request(clone, pulls)
     assert stopped.value.fix.startswith("git push --delete origin release-notes/v0.2.0")

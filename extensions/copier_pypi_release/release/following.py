@@ -1,33 +1,29 @@
-"""Waiting for GitHub, live: CI on a commit, a pull request, the run of a release."""
+"""The run of a release, followed live: its stages, its review, and what the runbook says where it stopped."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
 import io
-import time
+import shlex
+import subprocess
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.console import lines, paragraph, printable
+from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
 from copier_pypi_release.workflow_files import STAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
     from rich.console import Console
 
     from copier_pypi_release.github import GitHub
+    from copier_pypi_release.recovery import NextStep
     from copier_pypi_release.workflow_files import Workflow
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds between two questions
-UNTIL_IT_BEGINS = 60.0  # seconds that GitHub may take to create a run
-COUNTED_EVENTS = {"push", "schedule", "workflow_dispatch"}  # a pull request's run tested a merge
-AGAIN = "uv run .github/release/tool.py release"
-SEE = "RELEASING.md, 'Steps'"
 WORDS = {
     "gate": "may be released, its notes are written",
     "publish-testpypi": "uploaded",
@@ -36,67 +32,6 @@ WORDS = {
     "verify-pypi": "every file as built, installed from there",
     "github-release": "a draft with every file",
 }
-
-
-def pauses() -> Iterator[float]:
-    """Sleep, longer each time, and say how many seconds have been slept; without an end."""
-    slept, pause = 0.0, SHORTEST_PAUSE
-    while True:
-        yield slept
-        time.sleep(pause)
-        slept += pause
-        pause = min(pause * 1.5, LONGEST_PAUSE)
-
-
-# ---- CI ----------------------------------------------------------------------------------------------
-
-
-def newest_ci(github: GitHub, workflow: str, commit: str) -> list[dict[str, Any]]:
-    """The newest run of each event by which CI tests a commit, as the gate counts them."""
-    found = github.get(f"actions/workflows/{workflow}/runs", head_sha=commit, per_page=100) or {}
-    runs = [run for run in found.get("workflow_runs", []) if run["head_sha"] == commit]
-    runs.sort(key=lambda run: (run["run_number"], run["run_attempt"]))
-    return list({run["event"]: run for run in runs if run["event"] in COUNTED_EVENTS}.values())
-
-
-def check_ci(github: GitHub, workflows: Sequence[str], commit: str) -> str:
-    """What CI says about a commit: ``passed``, ``running`` or ``absent``.
-
-    Raises:
-        ReleaseError: It failed.
-    """
-    found = [newest_ci(github, workflow, commit) for workflow in workflows]
-    for run in (run for runs in found for run in runs):
-        if run["status"] == "completed" and run["conclusion"] != "success":
-            raise ci_failed(run)
-    if any(run["status"] != "completed" for runs in found for run in runs):
-        return "running"
-    return "passed" if all(found) else "absent"
-
-
-def ci_failed(run: Mapping[str, Any]) -> ReleaseError:
-    """What is said of a run of CI that did not pass."""
-    return ReleaseError(
-        f"CI ended with {run['conclusion']} on {run['head_sha'][:10]}: {run['html_url']}",
-        expected="a passed run of CI; nothing is tagged before",
-        fix=f"gh run view {run['id']} --log-failed; fix the cause, or gh run rerun {run['id']} --failed; "
-        "then run this again",
-        see=SEE,
-    )
-
-
-def wait_for_ci(github: GitHub, workflows: Sequence[str], commit: str, to: Console) -> str:
-    """Wait until CI has passed on a commit; ``absent`` if it does not begin."""
-    for slept in pauses():
-        verdict = check_ci(github, workflows, commit)
-        if verdict == "passed" or (verdict == "absent" and slept >= UNTIL_IT_BEGINS):
-            return verdict
-        if slept == 0.0:
-            lines(to, [f"Waiting for CI on {commit[:10]} ..."])
-    raise AssertionError("unreachable")
-
-
-# ---- The run of a release ----------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,16 +135,23 @@ def took(jobs: list[dict[str, Any]]) -> str:
     return f"{seconds:.0f} s"
 
 
-def notes_of(github: GitHub, run: int) -> str:
-    """The notes that a run has written; empty if they are gone."""
-    for artifact in github.get_all(f"actions/runs/{run}/artifacts", "artifacts", name="release-notes"):
-        data = None if artifact.get("expired") else github.download(f"actions/artifacts/{artifact['id']}/zip")
-        try:
-            with zipfile.ZipFile(io.BytesIO(data or b"")) as archive:
-                return archive.read("release-notes.md").decode(errors="replace").strip()
-        except (zipfile.BadZipFile, KeyError):
-            continue
-    return ""
+def review(desk: Desk, tag: str, found: Review) -> None:
+    """Show what waits, and approve it if this login may and somebody says yes.
+
+    Raises:
+        ReleaseError: It has to wait for somebody else.
+    """
+    run = find_runs(desk.github, desk.workflow, tag)[0]
+    show_review(desk.github, found, run, desk.to)
+    if found.mine and agrees(f"Approve {found.environment}?", desk.again(tag)):
+        approve(desk.github, found)
+        return
+    raise ReleaseError(
+        f"{tag} waits for a review of {found.environment} by {found.who or 'its reviewers'}",
+        expected="an approval, or a rejection",
+        fix=f"approve {desk.github.page(f'actions/runs/{run.id}')}, then {desk.again(tag)}",
+        see=SEE,
+    )
 
 
 def show_review(github: GitHub, review: Review, run: Run, to: Console) -> None:
@@ -222,33 +164,35 @@ def show_review(github: GitHub, review: Review, run: Run, to: Console) -> None:
         lines(to, ["Its notes:", *(f"  {line}".rstrip() for line in printable(notes).splitlines())])
 
 
+def notes_of(github: GitHub, run: int) -> str:
+    """The notes that a run has written; empty if they are gone."""
+    for artifact in github.get_all(f"actions/runs/{run}/artifacts", "artifacts", name="release-notes"):
+        data = None if artifact.get("expired") else github.download(f"actions/artifacts/{artifact['id']}/zip")
+        try:
+            with zipfile.ZipFile(io.BytesIO(data or b"")) as archive:
+                return archive.read("release-notes.md").decode(errors="replace").strip()
+        except (zipfile.BadZipFile, KeyError):
+            continue
+    return ""
+
+
 def approve(github: GitHub, review: Review) -> None:
     """Approve what waits."""
     body = {"environment_ids": [review.id], "state": "approved", "comment": "Approved with release"}
     github.send("POST", f"actions/runs/{review.run}/pending_deployments", body)
 
 
-# ---- A pull request ----------------------------------------------------------------------------------
-
-
-def wait_for_merge(github: GitHub, branch: str, is_there: Callable[[], bool], to: Console) -> None:
-    """Wait until what a pull request brings is on the branch.
-
-    Raises:
-        ReleaseError: It was closed without a merge.
-    """
-    owner = github.repository.partition("/")[0]
-    for slept in pauses():
-        if is_there():
-            return
-        if not github.get_all("pulls", head=f"{owner}:{branch}", state="open"):
-            if is_there():
-                return
+def run_commands(desk: Desk, tag: str, step: NextStep) -> bool:
+    """Offer the commands of the runbook, each with a question of its own; whether all of them were run."""
+    for command in step.commands:
+        if not agrees(f"Run it now: {command}?", f"{command}, then {desk.again(tag)}"):
+            return False
+        done = subprocess.run(shlex.split(command), cwd=desk.root, check=False)
+        if done.returncode:
             raise ReleaseError(
-                f"The pull request of {branch} was closed, and its notes are not on the release branch",
-                expected="a merge",
-                fix=f"git push --delete origin {branch}, then {AGAIN}",
-                see=SEE,
+                f"`{command}` ended with status {done.returncode}",
+                expected="status 0",
+                fix=f"read its output above, then {desk.again(tag)}",
+                see=step.see,
             )
-        if slept == 0.0:
-            lines(to, ["Waiting for its merge ... (this can be stopped, and run again after it)"])
+    return bool(step.commands)

@@ -1,0 +1,78 @@
+"""The draft, edited and published, and where the release is afterwards."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from release_lib.index import INDEXES
+
+from copier_pypi_release.commands import status
+from copier_pypi_release.console import lines
+from copier_pypi_release.release.desk import Desk, agrees
+from copier_pypi_release.release.plan import show_notes
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+    from copier_pypi_release.recovery import NextStep
+    from copier_pypi_release.release_state import ReleaseState
+
+
+def publish(desk: Desk, state: ReleaseState) -> int:
+    """Let somebody edit the notes of the draft, and publish it on a yes."""
+    release: dict[str, Any] = dict(state.release or {})
+    path = f"releases/{release['id']}"
+    notes = edited(desk, str(release["body"] or ""))
+    if notes != (release["body"] or ""):
+        desk.github.send("PATCH", path, {"body": notes})
+    show_notes(desk, notes)
+    latest = is_latest(desk, state.version)
+    words = "as Latest" if latest else "not as Latest"
+    if not agrees(f"Publish the GitHub Release of {state.tag.name}, {words}?", desk.again(state.tag.name)):
+        lines(
+            desk.to, [f"It stays a draft: {release.get('html_url', '')}", f"  {desk.again(state.tag.name)}"]
+        )
+        return 1
+    body = {"draft": False, "make_latest": "true" if latest else "false"}
+    desk.github.send("PATCH", path, body)
+    return finish(desk, *desk.state(state.tag.name))
+
+
+def is_latest(desk: Desk, version: Version) -> bool:
+    """Whether GitHub should show a release as the latest: the highest final version that is published."""
+    tags = [r["tag_name"] for r in desk.github.get_all("releases") if not (r["draft"] or r["prerelease"])]
+    others = [v for v in map(desk.settings.tagged_version, tags) if v]
+    return not version.is_prerelease and all(version >= other for other in others)
+
+
+def edited(desk: Desk, notes: str) -> str:
+    """The notes after a person has edited them; as they are where there is no terminal."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return notes
+    editor = desk.git("var", "GIT_EDITOR")
+    with tempfile.TemporaryDirectory(prefix="release-") as folder:
+        path = Path(folder) / "release-notes.md"
+        path.write_text(notes, encoding="utf-8")
+        if subprocess.run([*shlex.split(editor), str(path)], check=False).returncode:
+            return notes
+        return path.read_text(encoding="utf-8").rstrip("\n") or notes
+
+
+def finish(desk: Desk, state: ReleaseState, step: NextStep) -> int:
+    """Print where the release is, and a text to announce it."""
+    if desk.options.json:
+        print(status.as_json(state, step))
+    else:
+        status.show(state, step, desk.github, desk.settings)
+    address = (state.release or {}).get("html_url", "")
+    name, version = desk.settings.distribution, state.version
+    page = INDEXES["pypi"].page(name, version)
+    lines(
+        desk.to, ["", address, f"To announce: {name} {version} is on PyPI: {page} - what is new: {address}"]
+    )
+    return 0
