@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 WIDTH = 80  # characters, where there is no terminal to ask
 STYLES = {"pass": "green", "fail": "bold red", "unknown": "yellow", "create": "cyan", "change": "cyan"}
@@ -66,6 +67,16 @@ def table(title: str, *columns: str) -> PlainTable:
 def marked(word: str) -> Text:
     """A word of `STYLES` in its colour."""
     return Text(printable(word), style=STYLES.get(word, ""))
+
+
+@contextlib.contextmanager
+def waiting(to: Console) -> Iterator[Callable[[str], None]]:
+    """What says on a terminal, in one line that changes, what is waited for; nothing where there is none."""
+    if not to.is_terminal:
+        yield lambda _: None
+        return
+    with to.status("") as shown:
+        yield lambda text: shown.update(Text(printable(text)))
 
 
 def lines(to: Console, texts: Iterable[str], style: str = "") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import os
 import pty
@@ -12,10 +13,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier_pypi_release.commands.release import check_rights
+import tomlkit
+from copier_pypi_release import github
+from copier_pypi_release.commands.release import check_rights, go_on
+from copier_pypi_release.recovery import next_step
 from copier_pypi_release.release.ci import check_ci, start_ci
 from copier_pypi_release.release.commit import bring_commit, is_merged
 from copier_pypi_release.release.desk import Desk, agrees
+from copier_pypi_release.release.following import Followed
 from copier_pypi_release.release.plan import Plan
 from copier_pypi_release.release.publish import edited, is_latest
 from copier_pypi_release.workflow_files import load_release
@@ -25,9 +30,15 @@ from release_lib.step import ReleaseError
 from rich.console import Console
 from support.rendering import git
 
+from commands.local_github import Bench, bench
+from commands.scripts import run_in_process
+from commands.test_status import STATES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from copier_pypi_release.release_state import ReleaseState
 
 COMMIT = "a" * 40
 RED = ["failure", "cancelled", "timed_out"]
@@ -120,7 +131,7 @@ class Releases:
 def desk(github: object, settings: Settings, root: Path) -> Desk:
     """A desk with nothing on it but a GitHub and the release workflow."""
     known: Any = github
-    workflow, options = load_release(root, settings), argparse.Namespace(yes=False)
+    workflow, options = load_release(root, settings), argparse.Namespace(yes=False, json=False)
     return Desk(root, settings, workflow, known, "main", options, Console())
 
 
@@ -187,6 +198,17 @@ def test_nothing_goes_on_before_the_commit_is_on_the_branch(default_package: Pat
     assert is_merged(at, rolls, "0" * 40)
 
 
+class NobodyReviews(Releases):
+    """A GitHub whose page of a run can be named, and that has no releases."""
+
+    def __init__(self) -> None:
+        super().__init__("v9.9.9")
+
+    def page(self, path: str) -> str:
+        """The address of a page."""
+        return f"https://github.com/o/r/{path}"
+
+
 class Dispatched(Ci):
     """A GitHub whose CI passes on the commit once it is started by hand."""
 
@@ -228,6 +250,133 @@ def test_ci_that_cannot_be_started_by_hand_is_not_offered(default_package: Path,
     path.write_text(path.read_text(encoding="utf-8").replace("  workflow_dispatch:\n", ""), encoding="utf-8")
     settings = load_settings(clone / ".github/release/settings.toml")
     assert not start_ci(desk(Dispatched(), settings, clone), PLAN, COMMIT)
+
+
+# ---- Before anything is pushed -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready(
+    default_package: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Bench:
+    """A clone of a repository that is set up, whose first version has its notes and no tag yet."""
+    made = bench(default_package, tmp_path, monkeypatch)
+    git(made.clone, "tag", "--delete", "v0.1.0")
+    git(made.clone, "remote", "set-url", "origin", str(made.github.bare))
+    git(made.clone, "fetch", "--quiet")
+    assert made.run("setup", "--yes", capsys=capsys).status == 0
+    made.github.ci_ends()
+    run_in_process(monkeypatch)
+    slept: list[float] = []
+    clock = type("Clock", (), {"sleep": staticmethod(slept.append)})
+    monkeypatch.setattr("copier_pypi_release.release.desk.time", clock)
+    return made
+
+
+def stops(ready: Bench, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[str, ...]:
+    """The four lines that `release` stops with; no ref of the clone or of GitHub has changed."""
+    before = [git(place, "for-each-ref") for place in (ready.clone, ready.github.bare)]
+    done = ready.run("release", "--yes", *arguments, capsys=capsys)
+    assert done.status == 1, done.printed
+    assert [git(place, "for-each-ref") for place in (ready.clone, ready.github.bare)] == before
+    return done.error_lines[-4:]
+
+
+def without_checks(ready: Bench, *, ci: str) -> None:
+    """Let no command test a commit, and CI be this; bring that to GitHub."""
+    path = ready.clone / ".github/release/settings.toml"
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    document["ci-workflow"], document["checks"] = ci, {}
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    git(ready.clone, "commit", "--quiet", "--all", "--message", "ci: none")
+    git(ready.clone, "push", "--quiet", "origin", "main")
+
+
+@pytest.mark.requirement("B8", "P1.1", "R9")
+@pytest.mark.parametrize(("ci", "said"), [("", "nothing tests it"), ("ci.yml", "ci.yml")])
+def test_a_commit_that_nothing_tests_is_not_tagged(
+    ready: Bench, capsys: pytest.CaptureFixture[str], ci: str, said: str
+) -> None:
+    """As the gate says it: no workflow and no command; or CI that does not come, and no command."""
+    without_checks(ready, ci=ci)
+    ready.github.answers("POST", "/dispatches$", None, 204)  # accepted, and no run comes of it
+    problem, expected, *_ = stops(ready, capsys)
+    assert problem == f"CI has not passed on this commit: {said}"
+    assert expected == "Expected: a passed run of each workflow, or a command in settings.toml, [checks]"
+
+
+@pytest.mark.requirement("B8", "R2", "R9")
+def test_ci_that_is_red_stops_it(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    ready.github.ci_ends("failure")
+    problem, expected, fix, _ = stops(ready, capsys)
+    assert problem.startswith("CI ended with failure on ")
+    assert expected == "Expected: a passed run of CI; nothing is tagged before"
+    assert fix.startswith("Fix: gh run view ")
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_what_cannot_begin_says_why(ready: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """No right to push, no gh to log in with, no network, no branch, a branch that is not on GitHub."""
+    with ready.patch.context() as here:
+        here.setenv("GH_TOKEN", ready.github.token("reader", "read"))
+        assert stops(ready, capsys)[0] == "This login may not push to demo-pkg/demo-pkg"
+    with ready.patch.context() as here:
+        here.delenv("GH_TOKEN")
+        here.setenv("PATH", str(only(tmp_path / "bin", "git")))
+        assert "gh auth login" in stops(ready, capsys)[2]
+    with ready.patch.context() as here:
+        here.setattr(github, "API", "http://127.0.0.1:9")
+        assert stops(ready, capsys)[0].startswith("GitHub does not answer")
+    git(ready.clone, "switch", "--quiet", "--detach")
+    assert stops(ready, capsys)[0] == "No branch is checked out"
+    git(ready.clone, "switch", "--quiet", "--create", "own")
+    assert stops(ready, capsys)[0] == "The branch own is not on GitHub"
+
+
+def only(folder: Path, *programs: str) -> Path:
+    """A folder with these programs and no others."""
+    folder.mkdir()
+    for name in programs:
+        (folder / name).symlink_to(shutil.which(name) or name)
+    return folder
+
+
+# ---- After the tag ----------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("B8", "P8.4", "R11")
+@pytest.mark.parametrize("seen", STATES, ids=[seen[0] for seen in STATES])
+def test_each_state_is_met_as_by_the_runbook(
+    default_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    seen: tuple[str, ReleaseState, str, str, str],
+) -> None:
+    """The row of the runbook and its first command, offered with a question; without a yes nothing is run."""
+    _, known, anchor, words, _ = seen
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    step = next_step(known, settings, "main")
+    at = desk(NobodyReviews(), settings, default_package)
+    if known.release:
+        known = dataclasses.replace(known, release={"id": 1, "body": "- Notes.", **known.release})
+    monkeypatch.setattr(Desk, "state", lambda *_: (known, step))
+    monkeypatch.setattr("copier_pypi_release.commands.release.find_runs", lambda *_: [known])
+    monkeypatch.setattr(Followed, "until_it_needs_somebody", lambda *_: None)
+    monkeypatch.setattr("copier_pypi_release.release.following.subprocess", None)  # it runs nothing
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\nn\n"))
+    status = go_on(at, known.tag.name)
+    shown = capsys.readouterr()
+    assert status == (0 if not anchor else 1)
+    draft = bool(known.release and known.release["draft"])
+    if anchor == "steps" and draft:
+        assert f"Publish the GitHub Release of {known.tag.name}" in shown.err
+    else:
+        assert shown.err == "".join(f"Run it now: {c}? [y/N] n\n" for c in step.commands[:1])
+        assert words in " ".join(shown.out.split())
+        assert not step.see or f"See: {step.see}" in shown.out
 
 
 # ---- On a terminal ------------------------------------------------------------------------------------

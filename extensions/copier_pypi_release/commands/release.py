@@ -136,6 +136,8 @@ def begin(desk: Desk) -> str:
         verdict = wait_for_ci(desk.github, desk.settings.ci_workflows, commit, desk.to)
         if verdict == "absent" and start_ci(desk, plan, commit):
             verdict = wait_for_ci(desk.github, desk.settings.ci_workflows, commit, desk.to)
+        if verdict != "passed":
+            desk.settings.check_tested(again)
         words = "has passed" if verdict == "passed" else "did not begin; the release runs its checks itself"
         lines(desk.to, [f"CI {words}"])
     push_tag(desk, plan.version, commit)

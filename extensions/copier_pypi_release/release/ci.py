@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from release_lib.settings import newest_runs
 from release_lib.step import ReleaseError
 
-from copier_pypi_release.console import lines
+from copier_pypi_release.console import counted, lines, waiting
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.workflow_files import load
 
@@ -18,15 +19,11 @@ if TYPE_CHECKING:
     from copier_pypi_release.github import GitHub
     from copier_pypi_release.release.plan import Plan
 
-COUNTED_EVENTS = {"push", "schedule", "workflow_dispatch"}  # a pull request's run tested a merge
-
 
 def newest_ci(github: GitHub, workflow: str, commit: str) -> list[dict[str, Any]]:
     """The newest run of each event by which CI tests a commit, as the gate counts them."""
     found = github.get(f"actions/workflows/{workflow}/runs", head_sha=commit, per_page=100) or {}
-    runs = [run for run in found.get("workflow_runs", []) if run["head_sha"] == commit]
-    runs.sort(key=lambda run: (run["run_number"], run["run_attempt"]))
-    return list({run["event"]: run for run in runs if run["event"] in COUNTED_EVENTS}.values())
+    return newest_runs(found.get("workflow_runs", []), commit)
 
 
 def check_ci(github: GitHub, workflows: Sequence[str], commit: str) -> str:
@@ -57,13 +54,25 @@ def ci_failed(run: Mapping[str, Any]) -> ReleaseError:
 
 def wait_for_ci(github: GitHub, workflows: Sequence[str], commit: str, to: Console) -> str:
     """Wait until CI has passed on a commit; ``absent`` if it does not begin."""
-    for slept in pauses():
-        verdict = check_ci(github, workflows, commit)
-        if verdict == "passed" or (verdict == "absent" and slept >= UNTIL_IT_BEGINS):
-            return verdict
-        if slept == 0.0:
-            lines(to, [f"Waiting for CI on {commit[:10]} ..."])
+    with waiting(to) as say:
+        for slept in pauses():
+            verdict = check_ci(github, workflows, commit)
+            if verdict == "passed" or (verdict == "absent" and slept >= UNTIL_IT_BEGINS):
+                return verdict
+            if slept == 0.0:
+                lines(to, [f"Waiting for CI on {commit[:10]} ..."])
+            if to.is_terminal:
+                say(f"{progress_of(github, workflows, commit)}, {slept:.0f} s")
     raise AssertionError("unreachable")
+
+
+def progress_of(github: GitHub, workflows: Sequence[str], commit: str) -> str:
+    """How far CI is on a commit: how many jobs are done, and which go on."""
+    runs = [run for workflow in workflows for run in newest_ci(github, workflow, commit)]
+    jobs = [job for run in runs for job in github.get_all(f"actions/runs/{run['id']}/jobs", "jobs")]
+    done = sum(job["status"] == "completed" for job in jobs)
+    going = ", ".join(job["name"] for job in jobs if job["status"] == "in_progress")
+    return f"{done} of {counted(len(jobs), 'job')} done{f', {going} in progress' if going else ''}"
 
 
 def start_ci(desk: Desk, plan: Plan, commit: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from release_lib.step import ReleaseError
 
-from copier_pypi_release.console import lines, paragraph, printable
+from copier_pypi_release.console import lines, paragraph, printable, waiting
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
 from copier_pypi_release.workflow_files import STAGES
@@ -73,18 +73,21 @@ class Followed:
         Args:
             seen: Attempts of the newest run that have been dealt with already.
         """
-        for slept in pauses():
-            runs = find_runs(self.github, self.workflow, self.tag)
-            begins = not runs or (runs[0].status == "completed" and runs[0].attempt <= seen)
-            if begins and slept < UNTIL_IT_BEGINS:
-                continue
-            if not runs:
-                return None
-            self._print(runs[0])
-            if runs[0].status == "completed":
-                return runs[0]
-            if review := self._review(runs[0].id):
-                return review
+        with waiting(self.to) as say:
+            for slept in pauses():
+                runs = find_runs(self.github, self.workflow, self.tag)
+                begins = not runs or (runs[0].status == "completed" and runs[0].attempt <= seen)
+                if begins and slept < UNTIL_IT_BEGINS:
+                    say(f"GitHub has created no run yet, {slept:.0f} s")
+                    continue
+                if not runs:
+                    return None
+                stage = self._print(runs[0])
+                if runs[0].status == "completed":
+                    return runs[0]
+                if review := self._review(runs[0].id):
+                    return review
+                say(f"{stage or 'the last job'} goes on, {slept:.0f} s")
         raise AssertionError("unreachable")
 
     def _review(self, run: int) -> Review | None:
@@ -98,8 +101,8 @@ class Followed:
             return Review(run, environment["name"], environment["id"], ", ".join(names), mine)
         return None
 
-    def _print(self, run: Run) -> None:
-        """Print a line for each stage that has passed since the last look."""
+    def _print(self, run: Run) -> str:
+        """Print a line for each stage that has passed since the last look; return the one that goes on."""
         jobs = self.github.get_all(f"actions/runs/{run.id}/jobs", "jobs")
         stages = find_stages(jobs, self.workflow)
         if (run.id, run.attempt, "") not in self._printed:
@@ -115,6 +118,7 @@ class Followed:
             lines(
                 self.to, [f"  passed  {stage:17} {took(mine):>7}  {self._found(stage, run, mine)}".rstrip()]
             )
+        return next((stage for stage in STAGES if stages.get(stage) != "success"), "")
 
     def _found(self, stage: str, run: Run, jobs: list[dict[str, Any]]) -> str:
         if stage == "build":

@@ -70,6 +70,8 @@ def make_plan(desk: Desk) -> Plan:
         ReleaseError: Something would stop the release.
     """
     branch, today = check_clone(desk), dt.datetime.now(dt.UTC).date()
+    if not desk.settings.ci_workflows:
+        desk.settings.check_tested(AGAIN)
     with workbench(desk.root, desk.settings, branch) as bench:
         chosen = rehearse.choose(bench, desk.root, desk.settings, desk.options, today)
         notes = bench.prepare(chosen.version, today)

@@ -7,6 +7,7 @@ import shlex
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from packaging.version import Version
 from release_lib.step import ReleaseError
@@ -45,6 +46,17 @@ class Settings:
         """The workflows that must have passed on a commit, each of them."""
         named = [self.ci_workflow] if isinstance(self.ci_workflow, str) else self.ci_workflow
         return tuple(filter(None, named))
+
+    def check_tested(self, then: str) -> None:
+        """Check that commands test a commit that CI has not passed; `then` ends the fix."""
+        if not any(self.checks.values()):
+            start = "".join(f"gh workflow run {name} --ref BRANCH, wait, " for name in self.ci_workflows)
+            raise ReleaseError(
+                f"CI has not passed on this commit: {', '.join(self.ci_workflows) or 'nothing tests it'}",
+                expected="a passed run of each workflow, or a command in settings.toml, [checks]",
+                fix=start + then if start else "write such a command, commit, and tag that commit",
+                see=".github/release/RECOVERY.md, 'gate'",
+            )
 
     def tag(self, version: Version | str) -> str:
         """The tag that releases a version."""
@@ -88,6 +100,14 @@ def load_settings(path: Path = PATH) -> Settings:
             fix="uvx copier update --defaults (renders the file again)",
             see=".github/release/README.md",
         ) from error
+
+
+def newest_runs(runs: Iterable[dict[str, Any]], commit: str) -> list[dict[str, Any]]:
+    """The newest run of each event by which CI tests a commit: a start by hand outweighs no push that failed."""
+    counted = {"push", "schedule", "workflow_dispatch"}  # a pull request's run tested a merge
+    found = [run for run in runs if run["head_sha"] == commit and run["event"] in counted]
+    found.sort(key=lambda run: (run["run_number"], run["run_attempt"]))
+    return list({run["event"]: run for run in found}.values())
 
 
 def add_tag_argument(parser: argparse.ArgumentParser) -> None:
