@@ -176,6 +176,15 @@ def default_package(template: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
+def compiled_package(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with an extension module; not to be changed."""
+    with once(tmp_path_factory, __name__, "compiled") as (folder, missing):
+        if missing:
+            commit_all(render(template, folder / "demo-pkg", {"compiled": True}), tag="v0.1.0")
+    return folder / "demo-pkg"
+
+
+@pytest.fixture(scope="session")
 def template_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template as a git repository of its own, with a version."""
     with once(tmp_path_factory, __name__, "template-repository") as (repository, missing):

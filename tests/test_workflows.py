@@ -25,7 +25,7 @@ from copier_pypi_release.checks import CheckFailed, CheckSkipped
 from copier_pypi_release.checks.context import Context
 from copier_pypi_release.checks.workflow import RULES, TAG, Rule
 from copier_pypi_release.cli import COMMANDS
-from copier_pypi_release.workflow_files import STAGES, Workflow, parse
+from copier_pypi_release.workflow_files import COMPILING, STAGES, Workflow, parse
 from packaging.requirements import Requirement
 from release_lib.settings import load_settings
 from ruamel.yaml import YAML
@@ -144,6 +144,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "full-checks": ("P1.1", "S2"),
     "built-once": ("P1.4", "P8.7"),
     "bound": ("P8.7", "P1.3"),
+    "platforms": ("P8.7", "P5.5"),
     "retention": ("P8.3",),
     "notes": ("P7.4", "T5"),
     "report": ("B7",),
@@ -186,11 +187,13 @@ def test_every_rule_says_what_why_and_how_to_fix() -> None:
 def test_the_jobs_are_the_stages_and_the_report(packages: list[Package]) -> None:
     for package in packages:
         told = package.answers.get("release_webhook", False)
+        before = COMPILING if package.answers.get("compiled") else ()
         jobs = [*STAGES, *(["report"] if package.reports else []), *(["announce"] if told else [])]
         if told:
             jobs.insert(STAGES.index("publish-pypi"), "announce-review")
+        jobs[1:1] = before
         assert list(package.workflow(RELEASE).jobs) == jobs
-        assert tuple(package.workflow(CI).jobs) == ("build", "quality", "test", "notes", "ci")
+        assert tuple(package.workflow(CI).jobs) == (*before, "build", "quality", "test", "notes", "ci")
 
 
 @pytest.mark.requirement("P9.2", "P2.3", "P4.4")
@@ -426,6 +429,12 @@ def bump_every_uv(draft: Draft) -> None:
                     step["with"]["version"] = "9.9.9"
 
 
+def drop(part: dict[str, Any], key: str, text: str) -> None:
+    """Take a text out of a value."""
+    assert text in part[key]
+    part[key] = part[key].replace(text, "")
+
+
 def keep_last(workflow: Any) -> None:  # noqa: ANN401  (YAML)
     """Let the build upload what it built after all else."""
     step = step_of(workflow, "build", "upload-artifact")
@@ -617,6 +626,19 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
             lambda d: keep_last(d.release),
         ),
     ],
+    "platforms": [
+        ("not planned", lambda d: drop(step_of(d.release, "sdist", "build_sdist"), "run", " windows-ARM64")),
+        (
+            "not released",
+            lambda d: drop(
+                inputs(d.release, "build", "download-artifact"),
+                "artifact-ids",
+                ", ${{ needs.wheels.outputs.windows-ARM64 }}",
+            ),
+        ),
+        ("not in CI", lambda d: drop(step_of(d.ci, "sdist", "build_sdist"), "run", " macos-arm64")),
+        ("not collected", lambda d: step_of(d.release, "build", "collect_dist").update({"if": ALWAYS})),
+    ],
     "retention": [
         (
             "a day",
@@ -687,6 +709,12 @@ def whole(packages: list[Package]) -> Package:
     return next(package for package in packages if package.reports and WATCH in package.files)
 
 
+@pytest.fixture(scope="module")
+def compiled(packages: list[Package]) -> Package:
+    """A compiled package with every workflow and job."""
+    return next(p for p in packages if p.answers.get("compiled") and p.reports and WATCH in p.files)
+
+
 def broken(package: Package, change: Callable[[Draft], object]) -> Context:
     """What rules read of a package whose workflows were changed."""
     draft = Draft(*(copy.deepcopy(package.workflow(path).data) for path in (RELEASE, CI, WATCH)))
@@ -706,16 +734,35 @@ def broken(package: Package, change: Callable[[Draft], object]) -> Context:
     [pytest.param(rule, f, id=f"{rule}-{name}") for rule, all_of in BREAKS.items() for name, f in all_of],
 )
 def test_a_broken_workflow_breaks_exactly_its_rule(
-    whole: Package, rule: str, change: Callable[[Draft], object]
+    whole: Package, compiled: Package, rule: str, change: Callable[[Draft], object]
 ) -> None:
-    context = broken(whole, change)
+    context = broken(compiled if rule == "platforms" else whole, change)
     found = {rule.name: said for rule in RULES if (said := verdict(rule, context))}
     assert list(found) == [rule], found
 
 
-def test_a_workflow_that_is_only_written_again_breaks_no_rule(whole: Package) -> None:
-    context = broken(whole, lambda _: None)
-    assert [rule.name for rule in RULES if verdict(rule, context)] == []
+def test_a_workflow_that_is_only_written_again_breaks_no_rule(whole: Package, compiled: Package) -> None:
+    for package in (whole, compiled):
+        context = broken(package, lambda _: None)
+        assert [rule.name for rule in RULES if verdict(rule, context)] == []
+
+
+@pytest.mark.requirement("P8.7", "B10")
+def test_a_wheel_is_handed_on_by_its_own_name_alone(compiled: Package) -> None:
+    """Two cells of one name, an upload that may be left out, another id: the download is not bound."""
+
+    def two(draft: Draft) -> None:
+        cells = draft.release["jobs"]["wheels"]["strategy"]["matrix"]["include"]
+        cells[0]["wheels"] = cells[1]["wheels"]
+
+    changes: list[Callable[[Draft], object]] = [
+        two,
+        lambda d: step_of(d.release, "wheels", "upload-artifact").update({"if": NO_FORK}),
+        lambda d: step_of(d.release, "wheels", "GITHUB_OUTPUT")["env"].update(ARTIFACT="1"),
+    ]
+    for change in changes:
+        context = broken(compiled, change)
+        assert "bound" in [rule.name for rule in RULES if verdict(rule, context)]
 
 
 def test_every_rule_is_broken() -> None:

@@ -28,6 +28,8 @@ STAGES = (
     *("gate", "build", "test", "publish-testpypi", "verify-testpypi"),
     *("publish-pypi", "verify-pypi", "github-release"),
 )
+# Before `build`, where a package is compiled: the sdist, then the wheels of each platform; it collects them.
+COMPILING = ("sdist", "wheels")
 
 SECRET = re.compile(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
 # What asks for an identity and uploads nothing to an index.

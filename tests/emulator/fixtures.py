@@ -42,13 +42,18 @@ def script_requirements() -> set[str]:
         text = script.read_text(encoding="utf-8")
         if block := re.search(r"^# /// script\n((?:#.*\n)+?)# ///$", text, re.MULTILINE):
             found |= set(tomllib.loads(re.sub("^# ?", "", block[1], flags=re.MULTILINE))["dependencies"])
-    constraints = (_SCRIPTS / "build-constraints.txt").read_text(encoding="utf-8")
-    found |= set(re.findall(r"^[\w.-]+==[\w.]+", constraints, re.MULTILINE))
+    found |= pinned_by_hash("build-constraints.txt")
     notes = ast.parse((_SCRIPTS / "release_notes.py").read_text(encoding="utf-8"))
     constants = [node.value for node in ast.walk(notes) if isinstance(node, ast.Constant)]
     return found | {
         text for text in constants if isinstance(text, str) and re.fullmatch(r"[\w-]+==[\w.]+", text)
     }
+
+
+def pinned_by_hash(*lists: str) -> set[str]:
+    """What some lists of the release scripts pin."""
+    texts = [(_SCRIPTS / name).read_text(encoding="utf-8") for name in lists]
+    return set(re.findall(r"^[\w.-]+==[\w.]+", "\n".join(texts), re.MULTILINE))
 
 
 def tool_requirements() -> set[str]:
@@ -83,11 +88,14 @@ def claim_one_python(package: Path, python: str = HERE) -> None:
 
 
 def run_one_leg(package: Path, python: str = HERE) -> None:
-    """Leave one leg of the matrix: a Python, and the system of this machine, which all others run on too."""
+    """Leave one leg of the tests: a Python, and the system of this machine, which all others run on too."""
     claim_one_python(package, python)
     for workflow in (package / ".github/workflows").glob("*.yml"):
         text = workflow.read_text(encoding="utf-8")
-        workflow.write_text(re.sub(r"\n        include:(?:\n          .*)+", "", text), encoding="utf-8")
+        workflow.write_text(
+            re.sub(r"(\n        python:.*)\n        include:(?:\n          .*)+", r"\1", text),
+            encoding="utf-8",
+        )
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +116,8 @@ def rest_of_the_index(package: Path) -> Path:
     """A folder of wheels with what a package's release and its maintainer's tool install."""
     release = script_requirements() | group_requirements(package) | set(TOOLS)
     lists = [release, workflow_requirements(package), tool_requirements()]
+    if (package / ".github/release/wheel-tools.txt").exists():
+        lists += [pinned_by_hash("build-constraints-with-compiler.txt"), pinned_by_hash("wheel-tools.txt")]
     return fill_all(filter(None, lists), CACHE / "wheelhouse")
 
 

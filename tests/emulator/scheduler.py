@@ -589,7 +589,11 @@ class Scheduler:
         for record in open_:
             run["jobs"].remove(record)
         run["jobs"][place:place] = records
-        run["results"][key] = {"result": found.result, "outputs": found.outputs}
+        outputs = found.outputs
+        if run["legs"].get(key):  # the other legs were kept, with what they had handed on
+            before = run["previous"][-1]["results"][key]["outputs"]
+            outputs = before | {name: value for name, value in found.outputs.items() if value}
+        run["results"][key] = {"result": found.result, "outputs": outputs}
         self.store.touch(run)
 
     # -- what people do to runs -------------------------------------------------------------

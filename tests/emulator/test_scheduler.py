@@ -742,11 +742,20 @@ class TestReruns:
         assert [past["conclusion"] for past in second["previous"]] == ["failure"]
 
     def test_one_leg(self, sandbox: Sandbox) -> None:
-        """Of a matrix only the failed legs are repeated."""
+        """Of a matrix only the failed legs are repeated; the outputs of all legs are one, kept ones too."""
         trial = TrialRepository(sandbox, "leg")
         flag = sandbox.root / "home" / "flag-leg"
-        legs = job(f"test ${{{{ matrix.n }}}} = 1 -o -e {flag}", strategy={"matrix": {"n": [1, 2]}})
-        trial.workflow({"legs": legs, "next": job("true", needs="legs")})
+        legs = job(
+            {
+                "id": "s",
+                "run": 'echo "n${{ matrix.n }}=$GITHUB_RUN_ATTEMPT" >> "$GITHUB_OUTPUT"\n'
+                f"test ${{{{ matrix.n }}}} = 1 -o -e {flag}",
+            },
+            strategy={"matrix": {"n": [1, 2]}},
+            outputs={name: f"${{{{ steps.s.outputs.{name} }}}}" for name in ("n1", "n2")},
+        )
+        said = "echo seen=${{ needs.legs.outputs.n1 }},${{ needs.legs.outputs.n2 }}"
+        trial.workflow({"legs": legs, "next": job(said, needs="legs")})
         run = trial.result()["id"]
         flag.touch()
         sandbox.github.rerun(run, failed=True)
@@ -758,6 +767,7 @@ class TestReruns:
             "next": 2,
         }
         assert ended["conclusion"] == "success"
+        assert "seen=1,2" in next(j for j in ended["jobs"] if j["key"] == "next")["log"]
 
     def test_what_cannot_be_repeated(self, sandbox: Sandbox) -> None:
         """A run with nothing failed, and one older than 30 days."""

@@ -91,7 +91,7 @@ def run_step(
             for path in (outputs, summary):
                 path.write_text("")
                 patch.setenv(path.name, str(path))
-            if module.load_settings is load_settings:
+            if getattr(module, "load_settings", None) is load_settings:
                 patch.setattr(module, "load_settings", lambda: settings)
             patch.setattr(sys, "argv", [f"{module.__name__}.py", *map(str, arguments)])
             capsys.readouterr()

@@ -60,6 +60,10 @@ FREE_TEXT: dict[str, list[Any]] = {
     ],
 }
 
+# Choices that would double all combinations, and their seconds: with yes they meet every value of each other
+# question, and not every combination of them.
+COVERED = frozenset({"compiled"})
+
 # What no build reads. That is tested: a build opens nothing of it, and no sdist has anything of it.
 NOT_BUILT = re.compile(
     r"[.]github/.*|[.]copier-answers[.]yml|[.]pre-commit-config[.]yaml|changelog[.]d/.*|cliff[.]toml"
@@ -136,7 +140,7 @@ def make_everything(template: Path, store: Path) -> Everything:
     """
     started = time.monotonic()
     everything = Everything(store, Lookups(questions_of(template)))
-    answers = product_of(choices_of(template))
+    answers = product_of(multiplied(choices_of(template)))
     chunks = [answers[i : i + CHUNK] for i in range(0, len(answers), CHUNK)]
     empty = store / "empty"
     empty.mkdir()
@@ -158,12 +162,32 @@ def make_everything(template: Path, store: Path) -> Everything:
     return everything
 
 
+def multiplied(choices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """The choices of which every combination is made: all but those that are `COVERED`."""
+    return {name: values for name, values in choices.items() if name not in COVERED}
+
+
 def crossed(choices: Mapping[str, list[Any]]) -> list[Answers]:
     """Choices and awkward answers in free text, every value of each with every value of each other.
+
+    The rows come first in which what is `COVERED` has its default; behind them, as few as have every value of
+    every other question.
 
     Args:
         choices: Values of the questions with choices.
     """
+    rows = _crossed(multiplied(choices))
+    covering: list[Answers] = []
+    for name in COVERED & choices.keys():
+        left = {(key, str(value)) for row in rows for key, value in row.items()}
+        while left:
+            row = max(rows, key=lambda row: len(left & {(key, str(value)) for key, value in row.items()}))
+            left -= {(key, str(value)) for key, value in row.items()}
+            covering.append({**row, name: True})
+    return [{**dict.fromkeys(COVERED & choices.keys(), False), **row} for row in (*rows, *covering)]
+
+
+def _crossed(choices: Mapping[str, list[Any]]) -> list[Answers]:
     values = {**choices, **FREE_TEXT}
     rows = (dict(zip(values, row, strict=True)) for row in AllPairs(list(values.values())))
     # What has a dict for a value is several questions in one.

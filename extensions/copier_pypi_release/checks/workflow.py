@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from copier_pypi_release.checks import DISARMS, RENDERS, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import tag_patterns
 from copier_pypi_release.uploads import index_of, repository_url, upload_command
-from copier_pypi_release.workflow_files import FOLDER, PINNED, STAGES, Workflow
+from copier_pypi_release.workflow_files import COMPILING, FOLDER, PINNED, STAGES, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,7 +32,7 @@ RUNNER = "ubuntu-24.04"
 WATCH = "release-watch.yml"
 READ = {"contents": "read"}
 RIGHTS: dict[str, dict[str, str]] = {
-    **dict.fromkeys(STAGES, READ),
+    **dict.fromkeys((*STAGES, *COMPILING), READ),
     "gate": {"actions": "read", "contents": "read"},
     "publish-testpypi": {},
     "publish-pypi": {},
@@ -46,8 +46,10 @@ BYPASS = re.compile(r"\b(?:always|failure|cancelled)\s*\(")
 # Values that somebody else can choose: a tag, a branch, a title, what a start by hand is told.
 CHOSEN = re.compile(r"\$\{\{[^}]*\b(?:github\.(?:event\.|head_ref|ref\b|ref_name|actor)|inputs\.)")
 COMPARING = {  # scripts that compare what they get with what was built
+    "build_wheels.py",
     "check_distributions.py",
     "check_index.py",
+    "collect_distributions.py",
     "draft_release.py",
     "install_distribution.py",
     "run_checks.py",
@@ -55,11 +57,16 @@ COMPARING = {  # scripts that compare what they get with what was built
 }
 WEBHOOK = "${{ secrets.RELEASE_WEBHOOK }}"  # the one secret, of the jobs that tell people
 BUILT, BUILT_HERE = "${{ needs.build.outputs.hashes }}", "${{ steps.build.outputs.hashes }}"
+SDIST = "${{ needs.sdist.outputs.hashes }}"
+# What a job of a matrix hands on by the name of its cell: what the same name of the matrix says.
+HANDED = re.compile(r'echo "\$(\w+)=\$(\w+)" >> "\$GITHUB_OUTPUT"')
+# The job that builds and its script, by whether the package is compiled.
+BUILDS = {False: ("build", "build_distributions.py"), True: ("sdist", "build_sdist.py")}
 SKIPPED_WITH_CI = "needs.gate.outputs.ci != 'passed'"
 ON_ONE_SYSTEM = f"matrix.os == '{RUNNER}'"
 BUILD_COMMAND = re.compile(
     r"-m\s+build\b|\b(?:pipx\s+run\s+build|pyproject-build|(?:uv|hatch|poetry|flit|pdm|maturin)\s+build"
-    r"|setup\.py\s.*\b(?:sdist|bdist_wheel))\b|build_distributions\.py"
+    r"|setup\.py\s.*\b(?:sdist|bdist_wheel))\b|build_(?:distributions|sdist)\.py"
 )
 FROM_TAGS = re.compile(
     r"hatch-vcs|setuptools[-_]scm|versioningit|dunamai|versioneer|flit[-_]scm", re.IGNORECASE
@@ -227,6 +234,11 @@ def condition(text: object) -> str:
     return re.sub(r"\A\$\{\{\s*|\s*\}\}\Z", "", str(text or "").strip())
 
 
+def compiles(workflow: Workflow) -> bool:
+    """Whether it builds wheels of several platforms."""
+    return set(COMPILING) <= set(workflow.jobs)
+
+
 def told(rights: Mapping[str, Any] | str) -> str:
     """Permissions, for people."""
     return rights if isinstance(rights, str) else ", ".join(f"{k}: {v}" for k, v in rights.items()) or "none"
@@ -276,7 +288,8 @@ def order(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def no_bypass(workflow: Workflow, context: Context) -> Iterator[str]:
     """No job of a release goes on after a failure, and a rendered one is never left out."""
-    for job in chain(workflow) if not context.settings else [j for j in STAGES if j in workflow.jobs]:
+    ours = [job for job in workflow.jobs if job in {*STAGES, *COMPILING}]
+    for job in ours if context.settings else chain(workflow):
         asked = condition(workflow.jobs[job].get("if"))
         guard = job == STAGES[0] and "repository.fork" in asked
         if BYPASS.search(asked) or (context.settings and asked and not guard):
@@ -418,7 +431,7 @@ def permissions(workflow: Workflow, context: Context) -> Iterator[str]:
             if ci
             else {}
         )
-        if ci and job in {"build", "quality", "test"} and rights != READ:
+        if ci and job in {"build", "quality", "test", *COMPILING} and rights != READ:
             yield f"{ci.file}: {job} has {told(rights)}, and needs {told(READ)}"
 
 
@@ -708,7 +721,7 @@ def tagged_commit(workflow: Workflow, context: Context) -> Iterator[str]:
 )
 def full_history(workflow: Workflow, context: Context) -> Iterator[str]:
     """Where a version is derived, the checkout has all commits and tags."""
-    deriving = {"build_distributions.py", "check_commit.py", "release_notes.py"}
+    deriving = {"build_distributions.py", "build_sdist.py", "check_commit.py", "release_notes.py"}
     if not context.settings and not FROM_TAGS.search(str(context.pyproject.get("build-system", ""))):
         return
     for place, read in both(workflow, context):
@@ -823,9 +836,13 @@ def full_checks(workflow: Workflow, context: Context) -> Iterator[str]:
 def built_once(workflow: Workflow, context: Context) -> Iterator[str]:
     """Built and handed on once; what a job downloads was uploaded by one that it waits for."""
     for place, read in both(workflow, context):
-        builders = [job for job in read.jobs for s in read.scripts(job) if s.name == "build_distributions.py"]
-        if context.settings and builders != ["build"]:
-            yield f"{place}{', '.join(builders) or 'no job'} builds, not build alone"
+        build, script = BUILDS[compiles(read)]
+        found = [(job, s.name) for job in read.jobs for s in read.scripts(job)]
+        builders = [job for job, name in found if name in dict(BUILDS.values()).values()]
+        if context.settings and builders != [build]:
+            yield f"{place}{', '.join(builders) or 'no job'} builds, not {build} alone"
+        elif context.settings and (build, script) not in found:
+            yield f"{place}{build} does not build with {script}"
         uploads: dict[str, list[str]] = {}
         for job, step in read.using("actions/upload-artifact"):
             uploads.setdefault(str((step.get("with") or {}).get("name", "artifact")), []).append(job)
@@ -855,27 +872,36 @@ def bound(workflow: Workflow, context: Context) -> Iterator[str]:
     An empty id would download everything, so it has to come from an upload that always happens.
     """
     for place, read in both(workflow, context):
-        for job, step in read.using("actions/download-artifact"):
-            given = step.get("with") or {}
-            if {"name", "pattern"} & set(given) or "artifact-ids" not in given:
-                yield f"{place}{job} downloads by name"
-            elif not uploaded(read, job, str(given["artifact-ids"])):
-                yield f"{place}{job} downloads `{given['artifact-ids']}`, which no job that it needs uploads"
+        yield from (f"{place}{error}" for error in _downloads(read))
     for job in workflow.jobs:
         for script in workflow.scripts(job):
             own = (workflow.jobs[job].get("env") or {}) | (script.step.get("env") or {})
             source = BUILT_HERE if job == "build" else BUILT
+            if script.name in {"build_wheels.py", "collect_distributions.py"}:
+                source = SDIST
             compares = script.name in COMPARING and "--check" not in script.arguments
             if compares and (own.get("HASHES") != source or "--checksums" in script.arguments):
                 yield f"{job} runs {script.name} without `HASHES: {source}`"
     build = workflow.steps("build") if "build" in workflow.jobs else []
-    names = ["build_distributions.py", "actions/upload-artifact", "check_distributions.py"]
+    first = "collect_distributions.py" if compiles(workflow) else "build_distributions.py"
+    names = [first, "actions/upload-artifact", "check_distributions.py"]
     texts_of = [f"{step.get('uses', '')} {step.get('run', '')}" for step in build]
     order = [next((n for n, text in enumerate(texts_of) if name in text), len(build)) for name in names]
     if build and (order != sorted(order) or len(build) in order[:2] or build[order[0]].get("id") != "build"):
         yield "build does not keep the files before other tools read them"
     if build and (workflow.jobs["build"].get("outputs") or {}).get("hashes") != BUILT_HERE:
         yield "build does not hand on the hashes of what it built"
+
+
+def _downloads(read: Workflow) -> Iterator[str]:
+    for job, step in read.using("actions/download-artifact"):
+        given = step.get("with") or {}
+        if {"name", "pattern"} & set(given) or "artifact-ids" not in given:
+            yield f"{job} downloads by name"
+            continue
+        for artifact in re.split(r",\s*", str(given["artifact-ids"])):
+            if not uploaded(read, job, artifact):
+                yield f"{job} downloads `{artifact}`, which no job that it needs uploads"
 
 
 def uploaded(workflow: Workflow, job: str, ids: str) -> bool:
@@ -885,12 +911,76 @@ def uploaded(workflow: Workflow, job: str, ids: str) -> bool:
     if not found or found[1] not in ([needed] if isinstance(needed, str) else needed):
         return False
     output = str((workflow.jobs.get(found[1], {}).get("outputs") or {}).get(found[2]))
+    if output in handed(workflow, found[1]):
+        return True
     return any(
         source == found[1]
         and output == f"${{{{ steps.{step.get('id')}.outputs.artifact-id }}}}"
         and not {"if", "continue-on-error"} & set(step)
         for source, step in workflow.using("actions/upload-artifact")
     )
+
+
+def handed(workflow: Workflow, job: str) -> Iterator[str]:
+    """The outputs by which the cells of a matrix hand the ids of their artifacts on, each by its own name.
+
+    The runner merges the outputs of all cells, so that two which have one name would lose one artifact.
+    """
+    cells = ((workflow.jobs.get(job, {}).get("strategy") or {}).get("matrix") or {}).get("include") or []
+    kept = {
+        f"${{{{ steps.{step.get('id')}.outputs.artifact-id }}}}"
+        for source, step in workflow.using("actions/upload-artifact")
+        if source == job and not {"if", "continue-on-error"} & set(step)
+    }
+    for step in workflow.steps(job):
+        found, env = HANDED.fullmatch(str(step.get("run", "")).strip()), step.get("env") or {}
+        if found and env.get(found[2]) in kept and not {"if", "continue-on-error"} & set(step):
+            key = re.fullmatch(r"\$\{\{ matrix\.([\w-]+) \}\}", str(env.get(found[1])))
+            names = [str(cell.get(key[1])) for cell in cells] if key else []
+            if len(set(names)) == len(names):
+                yield from (f"${{{{ steps.{step.get('id')}.outputs.{name} }}}}" for name in names)
+
+
+@rule(
+    "platforms",
+    "A wheel for every platform",
+    why="A platform that is planned and not built, or built and not released, is missing on the index.",
+    fix="name each platform in the job sdist, in matrix and outputs of wheels, and in the download of build",
+    good="planned, built and released alike",
+    adopted=True,
+)
+def platforms(workflow: Workflow, context: Context) -> Iterator[str]:
+    """The platforms that are planned are those that are built, handed on and released; CI's are the same."""
+    planned: dict[str, list[str]] = {}
+    for place, read in both(workflow, context):
+        present = set(COMPILING) & set(read.jobs)
+        if present and not compiles(read):
+            yield f"{place}there is no job {', '.join(sorted(set(COMPILING) - present))}"
+        if not compiles(read):
+            continue
+        scripts = [s for s in read.scripts("sdist") if s.name == "build_sdist.py"]
+        words = [word for s in scripts for word in s.arguments if re.fullmatch(r"[a-z]+-\w+", word)]
+        wheels = read.jobs["wheels"]
+        cells = ((wheels.get("strategy") or {}).get("matrix") or {}).get("include") or []
+        taken = [
+            str((step.get("with") or {}).get("artifact-ids", ""))
+            for job, step in read.using("actions/download-artifact")
+            if job == "build"
+        ]
+        places = {
+            "the matrix": [str(cell.get("wheels")) for cell in cells],
+            "the outputs of wheels": list(wheels.get("outputs") or {}),
+            "the download of build": re.findall(r"needs\.wheels\.outputs\.([\w-]+)", " ".join(taken)),
+        }
+        for where, names in places.items():
+            differing = sorted(set(words) ^ set(names))
+            if differing:
+                yield f"{place}{where} and the plan differ in {', '.join(differing)}"
+        if not runs(read, "wheels", "build_wheels.py") or not runs(read, "build", "collect_distributions.py"):
+            yield f"{place}wheels are not built by build_wheels.py, or not collected"
+        planned[read.file] = sorted(words)
+    if len(set(map(str, planned.values()))) > 1:
+        yield f"{' and '.join(planned)} build for other platforms"
 
 
 @rule(
@@ -1173,7 +1263,7 @@ def ci_rehearsal(workflow: Workflow, context: Context) -> Iterator[str]:
     ]
     if set(seen[0]) - set(seen[1]):
         yield f"{ci.file} does not build and install as {workflow.file} does"
-    if not runs(ci, "build", "build_distributions.py", "--twice"):
+    if not runs(ci, *BUILDS[compiles(ci)], "--twice"):
         yield f"{ci.file} does not build twice"
     checked = [
         word for job in ci.jobs for s in ci.scripts(job) if s.name == "run_checks.py" for word in s.arguments

@@ -417,6 +417,10 @@ def outcome(act: Act, lines: list[Json], workflow: Json, key: str) -> Outcome:
         problem = f"Job {key} has no result: {last}"
         return Outcome("failure", {}, found, problem)
     outputs = {name: str(value) for name, value in (seen["outputs"] or {}).items()}
+    if job.get("strategy"):
+        # act evaluates the outputs of a job once, in the leg that ends first; GitHub merges all.
+        for reader in legs.values():
+            outputs |= reader.outputs(job.get("outputs") or {})
     if seen["result"] == "skipped":
         return Outcome("skipped")
     if not any(reader.ended for reader in legs.values()):
@@ -453,6 +457,12 @@ class _LegReader:
         self._names: dict[int, str] = {}
         self._began: dict[int, str] = {}
         self._first = self._last = ""
+        self._set: dict[str, str] = {}  # outputs of steps, as an expression names them
+
+    def outputs(self, declared: Json) -> dict[str, str]:
+        """The outputs of the job that are outputs of steps of this leg, and not empty."""
+        found = {name: self._set.get(str(wanted).strip(), "") for name, wanted in declared.items()}
+        return {name: value for name, value in found.items() if value}
 
     def feed(self, line: Json) -> None:
         """Take one line."""
@@ -481,6 +491,9 @@ class _LegReader:
         if top and line.get("stepResult"):
             self._outcomes[index] = {"result": line["stepResult"], "time": line["time"]}
         command = line.get("command")
+        if command == "set-output" and top:
+            name = f"steps.{self.steps[index].get('id')}.outputs.{line['name']}"
+            self._set[f"${{{{ {name} }}}}"] = line["arg"]
         if command in _MARK:
             kind = _MARK[command]
             self._note(kind, line["arg"], line.get("kvPairs") or {}, f"##[{command}]{line['arg']}")
@@ -516,12 +529,13 @@ class _LegReader:
     def finish(self) -> Leg:
         """Return the leg after its last line."""
         steps = [self._entry("Set up job", "success", self._first, self._first)]
-        failed = False
+        failed = cut = False
         for index, step in enumerate(self.steps):
             found = self._outcomes.get(index)
             result = found["result"] if found else "skipped"
             tolerated = step.get("continue-on-error") in (True, "true")
             failed = failed or (result == "failure" and not tolerated)
+            cut = cut or (not found and "if" not in step)
             began = self._began.get(index, self._last)
             ended = found["time"] if found else began
             shown = "success" if result == "failure" and tolerated else result
@@ -532,6 +546,8 @@ class _LegReader:
         # act gives every leg that ends after a failed one "failure" too: look at its own steps.
         whole = self._result == "success" or (bool(self.leg.matrix) and self.ended and not failed)
         self.leg.conclusion = "success" if whole else "failure"
+        if whole and cut and self._result != "success":  # act leaves steps out when another leg has failed
+            self.leg.conclusion = "cancelled"
         return self.leg
 
     def _name(self, index: int) -> str:
