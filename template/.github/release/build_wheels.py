@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from install_distribution import fresh_environment
-from release_lib.distributions import BUILD, refuse_unbuilt, unpack
+from release_lib.distributions import BUILD, read_checksums, refuse_other_files, unpack
 from release_lib.settings import PATH
 from release_lib.step import ReleaseError, step
 from release_lib.wheels import SEE, check_wheels, read_plan
@@ -102,7 +102,7 @@ def main() -> None:
             fix="take both from the matrix and from the job sdist, as the workflow is rendered",
             see=SEE,
         )
-    refuse_unbuilt(options.folder)
+    refuse_other_files(options.folder, read_checksums(None)[1])
     sdists = sorted(options.folder.glob("*.tar.gz"))
     if len(sdists) != 1:
         raise ReleaseError(

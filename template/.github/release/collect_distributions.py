@@ -11,13 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from release_lib.distributions import (
-    find_distributions,
-    hashes_of,
-    listed,
-    read_checksums,
-    refuse_other_files,
-)
+from release_lib.distributions import hashes_of, listed, read_checksums, refuse_other_files
 from release_lib.step import output, step
 from release_lib.wheels import check_wheels, read_plan
 
@@ -27,10 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("dist"), help="default: dist")
     options = parser.parse_args()
-    plan = read_plan()
-    wheels, sdist = find_distributions(options.folder)
-    built = hashes_of([*wheels, sdist])
-    refuse_other_files(options.folder, built | read_checksums(None)[1])
+    plan, wheels = read_plan(), sorted(options.folder.glob("*.whl"))
+    built = hashes_of(wheels) | read_checksums(None)[1]
+    refuse_other_files(options.folder, built)
     check_wheels([path.name for path in wheels], plan)
     output(hashes=listed(built).rstrip())
 
