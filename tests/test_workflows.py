@@ -316,7 +316,7 @@ def test_a_whole_history_comes_without_the_contents_of_older_commits(packages: l
             whole = [
                 step["with"]
                 for job, step in package.workflow(path).using("actions/checkout")
-                if job in {"gate", "build"} and step["with"].get("fetch-depth") == 0
+                if job in {"gate", "sdist", "build"} and step["with"].get("fetch-depth") == 0
             ]
             assert whole
             assert {inputs.get("filter") for inputs in whole} == {"blob:none"}

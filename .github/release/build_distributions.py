@@ -36,8 +36,8 @@ def build_distributions(source: Path, out: Path, *kinds: str) -> dict[str, str]:
     pins = sorted(PATH.parent.glob("build-constraints*.txt"))[0]  # "-own" comes first, then the compiled ones
     time = git("log", "-1", "--format=%ct", cwd=source)
     # By its name, in its folder: uv would take a path with a blank for two.
-    how = (*kinds, "--build-constraint", pins.name, "--require-hashes", "--out-dir", out.resolve())
-    run("uv", "build", "--no-config", *how, source.resolve(), cwd=pins.parent, env={"SOURCE_DATE_EPOCH": time})
+    how = ("--no-config", "--build-constraint", pins.name, "--require-hashes", "--out-dir", out.resolve())
+    run("uv", "build", *kinds, *how, source.resolve(), cwd=pins.parent, env={"SOURCE_DATE_EPOCH": time})
     for sdist in out.glob("*.tar.gz"):
         date_sdist(sdist, int(time))
     return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
