@@ -25,19 +25,19 @@ from release_lib.settings import PATH, load_settings
 from release_lib.step import ReleaseError, git, output, run, step
 
 
-def build_distributions(source: Path, out: Path) -> dict[str, str]:
-    """Build both distributions of a commit, and return the SHA-256 of each file, by file name."""
+def build_distributions(source: Path, out: Path, *kinds: str) -> dict[str, str]:
+    """Build the distributions of a commit, and return the SHA-256 of each file, by file name."""
     if out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir()):
         raise refusal(
             f"The folder {out} already has files in it",
             expected="an empty folder, so that only this build's files are published",
             fix=f"rm -r {out}",
         )
-    pins = sorted(PATH.parent.glob("build-constraints*.txt"))[0]  # "-own" comes first
+    pins = sorted(PATH.parent.glob("build-constraints*.txt"))[0]  # "-own" comes first, then the compiled ones
     time = git("log", "-1", "--format=%ct", cwd=source)
     # By its name, in its folder: uv would take a path with a blank for two.
     how = ("--no-config", "--build-constraint", pins.name, "--require-hashes", "--out-dir", out.resolve())
-    run("uv", "build", *how, source.resolve(), cwd=pins.parent, env={"SOURCE_DATE_EPOCH": time})
+    run("uv", "build", *kinds, *how, source.resolve(), cwd=pins.parent, env={"SOURCE_DATE_EPOCH": time})
     for sdist in out.glob("*.tar.gz"):
         date_sdist(sdist, int(time))
     return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
@@ -56,10 +56,10 @@ def date_sdist(sdist: Path, time: int) -> None:
     sdist.write_bytes(gzip.compress(data.getvalue(), mtime=time))
 
 
-def check_reproducible(source: Path, first: dict[str, str]) -> None:
+def check_reproducible(source: Path, first: dict[str, str], *kinds: str) -> None:
     """Build once more and compare."""
     with tempfile.TemporaryDirectory() as folder:
-        second = build_distributions(source, Path(folder) / "dist")
+        second = build_distributions(source, Path(folder) / "dist", *kinds)
     differing = sorted(name for name in first | second if first.get(name) != second.get(name))
     if differing:
         raise ReleaseError(

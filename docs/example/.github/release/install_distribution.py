@@ -128,13 +128,17 @@ def uv() -> str:
 
 
 @contextmanager
-def fresh_environment(*, hide_programs: bool = False) -> Iterator[Environment]:
-    """An environment with $PACKAGE_PYTHON or this one, for a while; with `hide_programs` without git on PATH."""
+def fresh_environment(*, hidden: str | None = None) -> Iterator[Environment]:
+    """An environment with $PACKAGE_PYTHON or this one, for a while; PATH lacks what begins so, like git."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "environment"
+        path, seen = Path(folder) / "environment", Path(folder) / "programs"
+        seen.mkdir()
+        for program in (p for place in os.get_exec_path() if hidden for p in Path(place).glob("*")):
+            if not program.name.startswith(str(hidden)) and not (seen / program.name).is_symlink():
+                (seen / program.name).symlink_to(program)
         python = os.environ.get("PACKAGE_PYTHON") or sys.executable
         run(uv(), "venv", "--no-config", "--quiet", "--python", python, path)
-        yield Environment(path, {"PATH": str(Path(folder) / "nothing")} if hide_programs else {})
+        yield Environment(path, {} if hidden is None else {"PATH": str(seen)})
 
 
 def try_distribution(path: Path, settings: Settings, environment: Environment) -> None:
@@ -152,7 +156,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings()
     wheels, sdist = find_distributions(options.folder)
-    with fresh_environment(hide_programs=options.sdist) as environment:
+    hidden = "" if wheels[0].name.endswith("-none-any.whl") else "git"  # what compiles needs programs
+    with fresh_environment(hidden=hidden if options.sdist else None) as environment:
         try_distribution(sdist if options.sdist else environment.fitting(wheels), settings, environment)
 
 
