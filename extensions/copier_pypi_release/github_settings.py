@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 AGAIN = "uv run .github/release/tool.py setup"
 JOBS = {"testpypi": "publish-testpypi", "pypi": "publish-pypi"}
-WRITERS = 4  # GitHub's number of the role "write" in the list of those who may bypass a rule
 FORBIDDEN = 403
 MAINTAINERS = [
     {"actor_id": role, "actor_type": "RepositoryRole", "bypass_mode": "always"}
@@ -54,6 +55,18 @@ BRANCH_RULE: dict[str, Any] = {
         },
     ],
 }
+NEEDED = {  # by the rule that forbids it: what nobody but maintainers shall do to a branch
+    "pull_request": "change it without a review",
+    "non_fast_forward": "rewrite it",
+    "deletion": "delete it",
+}
+# Also to branches that are not there yet: a commit on a release branch passes the gate.
+NEEDED_BEFORE = {"creation": "make it", **NEEDED}
+EVERYBODY = "everybody who may push"
+# Tags that start a release, behind the prefix: what covers these covers them all.
+VERSIONS = [
+    f"{d}{rest}" for d in range(10) for rest in ("", ".2.3", "0.1rc1", "!1.0.post1", "026.11.30", "x")
+]
 CUSTOM = {"protected_branches": False, "custom_branch_policies": True}
 
 
@@ -152,12 +165,72 @@ def tag_pattern(settings: Settings) -> str:
     return f"{settings.tag_prefix}[0-9]*"
 
 
+def matches(pattern: str, ref: str) -> bool:
+    """Whether a pattern of GitHub matches: ``*`` stops at ``/``, and ``**/`` stands for any folders."""
+    first, _, rest = pattern.partition("/")
+    head, slash, tail = ref.partition("/")
+    if first == "**" and "/" in pattern:
+        return matches(rest, ref) or (bool(slash) and matches(pattern, tail))
+    if bool(slash) != ("/" in pattern):
+        return False
+    return fnmatchcase(head, first) and (not slash or matches(rest, tail))
+
+
+@functools.cache
+def overlap(one: str, other: str) -> bool:
+    """Whether a ref may match both patterns; ``*`` does not stop at ``/`` here, so rather yes than no."""
+    if not one or not other:
+        return not (one + other).strip("*")
+    if "*" in {one[0], other[0]}:
+        one, other = (one, other) if one[0] == "*" else (other, one)
+        return overlap(one[1:], other) or overlap(one, _first(other)[1])
+    (mine, left), (theirs, right) = _first(one), _first(other)
+    return _together(mine, theirs) and overlap(left, right)
+
+
+def _first(pattern: str) -> tuple[str, str]:
+    """The first character or class of characters of a pattern, and the rest."""
+    found = re.match(r"\[[!^]?[^\]]+\]|.", pattern, re.DOTALL)
+    return (found[0], pattern[found.end() :]) if found else ("", "")
+
+
+def _together(one: str, other: str) -> bool:
+    return one == other or any(
+        fnmatchcase(chr(c), one) and fnmatchcase(chr(c), other) for c in range(32, 127)
+    )
+
+
+def covers_tags(names: dict[str, Any], prefix: str) -> bool:
+    """Whether a ruleset with these conditions is about every tag that starts a release."""
+    refs = [f"refs/tags/{prefix}{version}" for version in VERSIONS]
+    included = any(p == "~ALL" or all(matches(p, ref) for ref in refs) for p in names.get("include", []))
+    return included and not any(_touches(p, f"refs/tags/{prefix}[0-9]*") for p in names.get("exclude", []))
+
+
+def _touches(exclude: str, wanted: str) -> bool:
+    return exclude.startswith("~") or overlap(exclude, wanted)
+
+
 def admits(policies: list[dict[str, Any]], kind: str, names: list[str]) -> bool:
     """Whether the deployment policies of an environment admit all of these tags or branches."""
     patterns = [p["name"] for p in policies if p.get("type", "branch") == kind]
-    return all(
-        any(fnmatchcase(name, p) and p.count("/") == name.count("/") for p in patterns) for name in names
-    )
+    return all(any(matches(p, name) for p in patterns) for name in names)
+
+
+def loose_policies(policies: list[dict[str, Any]], default_branch: str) -> list[dict[str, Any]]:
+    """The policies that let in what nobody reviewed: other branches, and tags of any name.
+
+    On another branch, whoever may push has a release workflow of their own, without its gate.
+    """
+    return [
+        p
+        for p in policies
+        if (p["name"] != default_branch if _kind(p) == "branch" else re.fullmatch(r"[*?/]+", p["name"]))
+    ]
+
+
+def _kind(policy: dict[str, Any]) -> str:
+    return str(policy.get("type", "branch"))
 
 
 def environment_item(
@@ -175,13 +248,15 @@ def environment_item(
     policy = found.get("deployment_branch_policy")
     custom = bool(policy and policy.get("custom_branch_policies"))
     policies = github.get_all(f"{path}/deployment-branch-policies", "branch_policies") if custom else []
+    loose = loose_policies(policies, default_branch)
+    kept = [p for p in policies if p not in loose]
     missing = [
         {"name": pattern, "type": kind}
         for pattern, kind, examples in (
             (tag_pattern(settings), "tag", [settings.tag("1.2.3"), settings.tag("1.0rc1")]),
             (default_branch, "branch", [default_branch]),
         )
-        if not admits(policies, kind, examples)
+        if not admits(kept, kind, examples)
     ]
     calls = []
     if not found or wanted != reviewers or forbid != forbidden or not custom:
@@ -198,10 +273,12 @@ def environment_item(
             body["can_admins_bypass"] = False  # stricter than the default, so it stays
         calls.append(Call("PUT", path, body))
     calls += [Call("POST", f"{path}/deployment-branch-policies", policy) for policy in missing]
+    calls += [Call("DELETE", f"{path}/deployment-branch-policies/{p['id']}") for p in loose]
     added = [f"{p['type']} {p['name']}" for p in missing]
     if custom:
-        admitted = [f"{p.get('type', 'branch')} {p['name']}" for p in policies]
-        then = [*admitted, *added]
+        admitted = [f"{_kind(p)} {p['name']}" for p in policies]
+        then = [f"{_kind(p)} {p['name']}" for p in kept] + added
+        then += [f"no longer {_kind(p)} {p['name']}" for p in loose]
     else:
         admitted, then = ["protected branches only"] if policy else ["any ref"], added
     return Item(
@@ -229,7 +306,7 @@ def _review(reviewers: Sequence[Reviewer], *, forbid: bool) -> str:
 
 
 def ruleset_item(github: GitHub, listed: list[dict[str, Any]], wanted: dict[str, Any], example: str) -> Item:
-    """A ruleset, for tags or for the default branch.
+    """A ruleset, for tags or for branches.
 
     Args:
         github: The repository.
@@ -240,19 +317,22 @@ def ruleset_item(github: GitHub, listed: list[dict[str, Any]], wanted: dict[str,
     same = (wanted["name"], wanted["target"])
     known = [r["id"] for r in listed if (r["name"], r.get("target")) == same]
     title = f"{wanted['target'].capitalize()} rule '{wanted['name']}'"
-    ref = f"refs/{'tags' if wanted['target'] == 'tag' else 'heads'}/{example}"
     if not known:
         kinds = ", ".join(rule["type"] for rule in wanted["rules"])
         call = Call("POST", "rulesets", wanted)
         return Item(title, "missing", f"active for {example}: {kinds}", (call,), new=True)
     found = github.get(f"rulesets/{known[0]}")
-    merged, changes = stricter(found, wanted, ref)
+    default = f"refs/heads/{example}" if wanted["target"] == "branch" else ""
+    merged, changes = stricter(found, wanted, default)
     calls = (Call("PUT", f"rulesets/{known[0]}", merged),) if changes else ()
     return Item(title, "active" if not changes else "weaker", "; ".join(changes) or "active", calls)
 
 
-def stricter(found: dict[str, Any], wanted: dict[str, Any], ref: str) -> tuple[dict[str, Any], list[str]]:
-    """The union of the restrictions of two rulesets, and the changes that it makes to the one found."""
+def stricter(found: dict[str, Any], wanted: dict[str, Any], default: str) -> tuple[dict[str, Any], list[str]]:
+    """The union of the restrictions of two rulesets, and the changes that it makes to the one found.
+
+    `default` is the ref of the default branch, for which a ruleset has a name of its own.
+    """
     merged = {key: found.get(key, wanted[key]) for key in wanted}
     changes = []
     if found["enforcement"] != "active":
@@ -260,57 +340,226 @@ def stricter(found: dict[str, Any], wanted: dict[str, Any], ref: str) -> tuple[d
         changes.append(f"{found['enforcement']} -> active")
     kinds = {rule["type"] for rule in found.get("rules", [])}
     missing = [rule for rule in wanted["rules"] if rule["type"] not in kinds]
-    if missing:
-        merged["rules"] = [*found.get("rules", []), *missing]
-        changes.append("forbids " + ", ".join(rule["type"] for rule in missing) + " too")
+    rules = [_reviewed(rule) for rule in found.get("rules", [])]
+    if missing or rules != found.get("rules", []):
+        merged["rules"] = [*rules, *missing]
+        changes += ["forbids " + ", ".join(rule["type"] for rule in missing) + " too"] if missing else []
+        changes += ["asks for an approval of the last change"] if rules != found.get("rules", []) else []
     names = (found.get("conditions") or {}).get("ref_name") or {}
     include, exclude = list(names.get("include", [])), list(names.get("exclude", []))
-    absent = [p for p in wanted["conditions"]["ref_name"]["include"] if p not in include]
+    patterns = wanted["conditions"]["ref_name"]["include"]
+    absent = [p for p in patterns if p not in include]
     if "~ALL" in include:
         absent = []
-    holes = [p for p in exclude if fnmatchcase(ref, p)]
+    refs = [default if p == "~DEFAULT_BRANCH" else p for p in patterns]
+    holes = [p for p in exclude if any(_touches(p, ref) for ref in refs)]
     if absent or holes:
         left = [p for p in exclude if p not in holes]
         merged["conditions"] = {"ref_name": {"include": include + absent, "exclude": left}}
         changes += [f"applies to {p}" for p in absent] + [f"no exception for {p}" for p in holes]
     actors = found.get("bypass_actors") or []
-    allowed = [a for a in actors if not is_writers(a)] if wanted["bypass_actors"] else []
-    if len(allowed) < len(actors):
-        merged["bypass_actors"] = allowed
-        changes.append("bypassed by maintainers only" if wanted["bypass_actors"] else "bypassed by nobody")
+    open_to = [a for a in actors if is_open(a) or not wanted["bypass_actors"]]
+    if open_to:
+        merged["bypass_actors"] = [a for a in actors if a not in open_to]
+        changes.append(f"no longer bypassed by {', '.join(map(who, open_to))}")
     return merged, changes
 
 
-def branch_holes(github: GitHub, branch: str) -> list[str]:
-    """What everybody who may push can do to a branch; nothing if it is protected."""
-    place = quoted(branch)
-    if (github.get(f"branches/{place}") or {}).get("protected"):  # by a rule of the older kind
-        return []
-    held = set()
-    for rule in github.get_all(f"rules/branches/{place}"):
-        ruleset = github.get(f"rulesets/{rule['ruleset_id']}") or {}
-        if not any(map(is_writers, ruleset.get("bypass_actors") or [])):
-            held.add(rule["type"])
-    holes = {
-        "pull_request": "change it without a review",
-        "non_fast_forward": "rewrite it",
-        "deletion": "delete it",
+# ---- Who bypasses a rule, and what is left open ------------------------------------------------------
+
+
+def is_open(actor: dict[str, Any]) -> bool:
+    """Whether an entry of a bypass list lets in others than maintainers, and persons named one by one.
+
+    The role of everybody who may push, roles that an organisation made, deploy keys and apps: what acts
+    there is a key or a token that anybody may hold.
+    """
+    return not is_maintainers(actor) and actor.get("actor_type") not in {"Team", "User"}
+
+
+def is_maintainers(actor: dict[str, Any]) -> bool:
+    """Whether an entry of a bypass list stands for maintainers or administrators."""
+    return actor.get("actor_type") in {"OrganizationAdmin", "EnterpriseOwner"} or any(
+        (actor.get("actor_type"), actor.get("actor_id")) == (m["actor_type"], m["actor_id"])
+        for m in MAINTAINERS
+    )
+
+
+def who(actor: dict[str, Any]) -> str:
+    """An entry of a bypass list, in words."""
+    kind, number = str(actor.get("actor_type")), actor.get("actor_id")
+    words = {
+        "DeployKey": "deploy keys",
+        "Integration": f"the app {number}",
+        "RepositoryRole": EVERYBODY if number == 4 else f"the role {number}",  # noqa: PLR2004  (write)
+        "OrganizationAdmin": "administrators of the organisation",
+        "Team": f"the team {number}",
+        "User": f"the account {number}",
     }
-    return [hole for kind, hole in holes.items() if kind not in held]
+    roles = {5: "administrators", 2: "maintainers"}
+    return roles[number] if kind == "RepositoryRole" and number in roles else words.get(kind, kind)
 
 
-def branch_item(github: GitHub, listed: list[dict[str, Any]], branch: str, *, wanted: bool) -> Item:
-    """The default branch is protected by something: by the rule of this module where nothing else does."""
-    holes = branch_holes(github, branch)
-    if holes and wanted:
-        return ruleset_item(github, listed, BRANCH_RULE, branch)
-    now = f"whoever may push can {', '.join(holes)}" if holes else "protected"
-    return Item(f"Default branch {branch}", now, now)
+@dataclasses.dataclass
+class Guard:
+    """What the rules about a ref forbid, and to whom not.
+
+    Attributes:
+        holes: Who may do what nobody shall, by what it is.
+        named: Teams and accounts that bypass a rule: whether they are maintainers is for a person to say.
+        unseen: What is forbidden, and to whom not is shown to administrators only.
+    """
+
+    holes: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    named: set[str] = dataclasses.field(default_factory=set)
+    unseen: set[str] = dataclasses.field(default_factory=set)
+
+    def problems(self, ref: str) -> list[str]:
+        """The holes, a sentence for each kind of people."""
+        by_people: dict[str, list[str]] = {}
+        for act, people in self.holes.items():
+            for one in people:
+                by_people.setdefault(one, []).append(act)
+        return [f"{one} can {', '.join(acts)}: {ref}" for one, acts in by_people.items()]
+
+    def doubt(self, ref: str) -> str:
+        """What only a person can say; empty if nothing."""
+        if self.unseen:
+            return f"who may {', '.join(sorted(self.unseen))} all the same is shown to administrators: {ref}"
+        if self.named:
+            return f"{', '.join(sorted(self.named))} may bypass the rules of {ref}: are they maintainers?"
+        return ""
 
 
-def is_writers(actor: dict[str, Any]) -> bool:
-    """Whether an entry of a bypass list stands for everybody who may push."""
-    return actor.get("actor_type") == "RepositoryRole" and actor.get("actor_id") == WRITERS
+def guard_of(needed: dict[str, str], rules: list[tuple[str, list[dict[str, Any]] | None]]) -> Guard:
+    """What rules forbid of what is needed: each is a type, and who bypasses it, None if that is not shown."""
+    guard = Guard()
+    for kind, act in needed.items():
+        lists = [actors for of, actors in rules if of == kind]
+        shown = [actors for actors in lists if actors is not None]
+        closed = [actors for actors in shown if not any(map(is_open, actors))]
+        if closed:
+            best = min(closed, key=lambda actors: sum(not is_maintainers(a) for a in actors))
+            guard.named |= {who(a) for a in best if not is_maintainers(a)}
+        elif len(shown) < len(lists):
+            guard.unseen.add(act)
+        else:
+            among = [{who(a) for a in actors if is_open(a)} for actors in shown]
+            guard.holes[act] = sorted(set.intersection(*among)) if among else [EVERYBODY]
+            if among and not guard.holes[act]:  # each rule has others who bypass it
+                guard.holes[act] = sorted(among[0])
+    return guard
+
+
+def _reviewed(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule, so that what is merged was approved as it is by somebody else; others stay."""
+    asked = rule.get("parameters") or {}
+    if rule["type"] != "pull_request" or is_reviewed(asked):
+        return rule
+    count = max(1, int(asked.get("required_approving_review_count") or 0))
+    more = {"required_approving_review_count": count, "dismiss_stale_reviews_on_push": True}
+    return {**rule, "parameters": {**BRANCH_RULE["rules"][-1]["parameters"], **asked, **more}}
+
+
+def is_reviewed(asked: dict[str, Any]) -> bool:
+    """Whether a rule about pull requests asks for an approval, and of the last change."""
+    last = asked.get("dismiss_stale_reviews_on_push") or asked.get("require_last_push_approval")
+    return bool((asked.get("required_approving_review_count") or 0) > 0 and last)
+
+
+def tag_guard(github: GitHub, prefix: str) -> Guard:
+    """Who may make release tags, besides maintainers; and who may move or delete them."""
+    rules: list[tuple[str, list[dict[str, Any]] | None]] = []
+    for listed in github.get_all("rulesets"):
+        if listed.get("target") != "tag" or listed["enforcement"] != "active":
+            continue
+        found = github.get(f"rulesets/{listed['id']}") or {}
+        if covers_tags((found.get("conditions") or {}).get("ref_name") or {}, prefix):
+            rules += [(rule["type"], found.get("bypass_actors")) for rule in found.get("rules", [])]
+    made = guard_of({"creation": "make"}, rules)
+    # Nobody moves one: whoever bypasses a rule that forbids it does.
+    strangers = [
+        (k, None if actors is None else [{"actor_type": who(a)} for a in actors]) for k, actors in rules
+    ]
+    kept = guard_of({"update": "move", "deletion": "delete"}, strangers)
+    return Guard({**made.holes, **kept.holes}, made.named, made.unseen | kept.unseen)
+
+
+def branch_guard(github: GitHub, branch: str, *, pattern: bool = False) -> Guard:
+    """Who may do what to a branch besides maintainers; `pattern`: it is an example of a release branch's."""
+    place = quoted(branch)
+    rules: list[tuple[str, list[dict[str, Any]] | None]] = []
+    for rule in github.get_all(f"rules/branches/{place}"):
+        if rule["type"] != "pull_request" or is_reviewed(rule.get("parameters") or {}):
+            ruleset = github.get(f"rulesets/{rule['ruleset_id']}") or {}
+            rules.append((rule["type"], ruleset.get("bypass_actors")))
+    needed = NEEDED_BEFORE if pattern else NEEDED
+    guard = guard_of(needed, rules)
+    if guard.holes and not pattern and (github.get(f"branches/{place}") or {}).get("protected"):
+        return guard_of(needed, rules + older_rules(github, place))
+    return guard
+
+
+def older_rules(github: GitHub, place: str) -> list[tuple[str, list[dict[str, Any]] | None]]:
+    """What a branch protection of the older kind forbids, as `guard_of` takes it."""
+    try:
+        found = github.get(f"branches/{place}/protection")
+    except GitHubError:
+        found = None
+    if found is None:
+        admin = ((github.get("") or {}).get("permissions") or {}).get("admin")
+        return [] if admin else [(kind, None) for kind in NEEDED]  # only administrators see it
+    asked = found.get("required_pull_request_reviews") or {}
+    allowed = asked.get("bypass_pull_request_allowances") or {}
+    kinds = {"users": "User", "teams": "Team", "apps": "Integration"}
+    actors = [
+        {"actor_type": kind, "actor_id": one.get("login") or one.get("slug")}
+        for key, kind in kinds.items()
+        for one in allowed.get(key) or []
+    ]
+    asked = {**asked, "dismiss_stale_reviews_on_push": asked.get("dismiss_stale_reviews")}
+
+    def on(key: str) -> bool:
+        return bool((found.get(key) or {}).get("enabled"))
+
+    locked = on("lock_branch")
+    rules: list[tuple[str, list[dict[str, Any]] | None]] = []
+    rules += [("pull_request", [] if locked else actors)] if locked or is_reviewed(asked) else []
+    rules += [("non_fast_forward", [])] if locked or not on("allow_force_pushes") else []
+    return rules + ([("deletion", [])] if not on("allow_deletions") else [])
+
+
+def guarded_branches(default_branch: str, release_branches: Sequence[str]) -> dict[str, bool]:
+    """The branches whose commits are released, and whether each is only an example of a pattern."""
+    found = {default_branch: False}
+    for pattern in release_branches:
+        example = re.sub(r"\*+", "1.0", pattern)
+        found.setdefault(example, example != pattern)
+    return found
+
+
+def branch_rule(default_branch: str, release_branches: Sequence[str]) -> dict[str, Any]:
+    """The rule for the branches whose commits are released."""
+    others = [p for p in release_branches if p != default_branch]
+    if not others:
+        return BRANCH_RULE
+    refs = ["~DEFAULT_BRANCH", *(f"refs/heads/{p.replace('**', '**/*')}" for p in others)]
+    rules = [*([{"type": "creation"}] if any("*" in p for p in others) else []), *BRANCH_RULE["rules"]]
+    return {**BRANCH_RULE, "conditions": {"ref_name": {"include": refs, "exclude": []}}, "rules": rules}
+
+
+def branch_item(
+    github: GitHub, listed: list[dict[str, Any]], default_branch: str, settings: Settings, *, wanted: bool
+) -> Item:
+    """Release branches are protected by something: by the rule of this module where nothing else does."""
+    branches = guarded_branches(default_branch, settings.release_branches)
+    guards = {name: branch_guard(github, name, pattern=pattern) for name, pattern in branches.items()}
+    problems = [problem for name, guard in guards.items() for problem in guard.problems(name)]
+    if problems and wanted:
+        rule = branch_rule(default_branch, settings.release_branches)
+        return ruleset_item(github, listed, rule, default_branch)
+    now = "; ".join(problems) or "protected"
+    return Item(f"Release branches: {', '.join(branches)}", now, now)
 
 
 def immutable_item(github: GitHub) -> Item:
@@ -378,7 +627,7 @@ def plan(
         immutable_item(github),
         token_item(github),
         actions_item(github, unpinned(root)),
-        branch_item(github, listed, default_branch, wanted=review.branch_rule),
+        branch_item(github, listed, default_branch, settings, wanted=review.branch_rule),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,59 @@ def writers_change_the_branch(desk: Bench) -> None:
     desk.github.ruleset("Default branch")["bypass_actors"].append(actor)
 
 
-BRANCH = [no_branch_rule, branch_without_review, branch_that_is_rewritten, writers_change_the_branch]
+def bypassing(kind: str, number: int | None, rule: str) -> Callable[[Bench], None]:
+    """A change: a ruleset is bypassed by somebody more."""
+
+    def change(desk: Bench) -> None:
+        actor = {"actor_id": number, "actor_type": kind, "bypass_mode": "always"}
+        desk.github.ruleset(rule)["bypass_actors"].append(actor)
+
+    change.__name__ = f"{kind}_{number or 'all'}_{rule.partition(' ')[0]}"
+    return change
+
+
+# Keys and tokens, and a role that an organisation made.
+STRANGERS = [("DeployKey", None), ("Integration", 29110), ("RepositoryRole", 17)]
+TAGS_BYPASSED = [bypassing(*actor, "created") for actor in STRANGERS]
+BRANCH_BYPASSED = [bypassing(*actor, "Default branch") for actor in STRANGERS]
+
+
+def some_tags(desk: Bench) -> None:
+    desk.github.ruleset("never")["conditions"]["ref_name"]["include"] = ["refs/tags/v1.*"]
+
+
+def tags_excluded_one_by_one(desk: Bench) -> None:
+    desk.github.ruleset("never")["conditions"]["ref_name"]["exclude"] = ["refs/tags/v[7-9].*"]
+
+
+def asked_of_nobody(desk: Bench) -> None:
+    asked = desk.github.ruleset("Default branch")["rules"][-1]["parameters"]
+    asked["required_approving_review_count"] = 0
+
+
+def asked_before_the_last_change(desk: Bench) -> None:
+    asked = desk.github.ruleset("Default branch")["rules"][-1]["parameters"]
+    asked["dismiss_stale_reviews_on_push"] = False
+
+
+def release_branches(desk: Bench) -> None:
+    """The gate takes commits of branches that no rule is about."""
+    settings = desk.clone / ".github/release/settings.toml"
+    text = settings.read_text(encoding="utf-8")
+    changed = re.sub(r"(?m)^release-branches = .*$", 'release-branches = ["main", "release/**"]', text)
+    assert changed != text
+    settings.write_text(changed, encoding="utf-8")
+
+
+BRANCH: list[Callable[[Bench], None]] = [
+    no_branch_rule,
+    branch_without_review,
+    branch_that_is_rewritten,
+    writers_change_the_branch,
+]
+BRANCH += [asked_of_nobody, asked_before_the_last_change, release_branches, *BRANCH_BYPASSED]
+TAGS: list[Callable[[Bench], None]] = [no_rule, disabled_rule, bypassed_rule, writers_create, excluded_tags]
+TAGS += [some_tags, tags_excluded_one_by_one, *TAGS_BYPASSED]
 
 
 def no_environment(desk: Bench) -> None:
@@ -186,10 +239,7 @@ def not_pushed(desk: Bench) -> None:
 
 
 BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
-    *(
-        ("tag-rules", change)
-        for change in (no_rule, disabled_rule, bypassed_rule, writers_create, excluded_tags)
-    ),
+    *(("tag-rules", change) for change in TAGS),
     *(("default-branch", change) for change in BRANCH),
     *(
         ("environments", change)
@@ -222,8 +272,9 @@ def test_what_is_broken_on_github_is_named(
 @pytest.mark.parametrize(
     "change",
     [
-        *(no_rule, disabled_rule, bypassed_rule, writers_create),
+        *TAGS,
         *(no_environment, no_reviewer, any_ref, no_tags),
+        *(any_branch, branch_like_a_tag, feature_branches, any_tag),
         *BRANCH,
     ],
 )
@@ -293,15 +344,107 @@ def add_release(repo: dict[str, Any], tag: str, published: str) -> None:
     repo["releases"].append({**facts, "tag_name": tag, "published_at": published})
 
 
+OLDER: dict[str, Any] = {
+    "required_pull_request_reviews": {"required_approving_review_count": 1, "dismiss_stale_reviews": True},
+    "allow_force_pushes": {"enabled": False},
+    "allow_deletions": {"enabled": False},
+}
+
+
 @pytest.mark.requirement("X15")
-def test_a_branch_that_something_else_protects_is_left_alone(
+def test_a_branch_that_a_rule_of_the_older_kind_protects_is_left_alone(
     desk: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An organisation's ruleset, or a rule of the older kind."""
-    desk.github.answers("GET", "/branches/main$", {"name": "main", "protected": True})
+    desk.github.repo["protections"] = {"main": OLDER}
     assert "Branch rule" not in desk.run("setup", "--yes", capsys=capsys).printed
     assert {r["target"] for r in desk.github.repo["rulesets"]} == {"tag"}
     assert failed(desk) == set()
+
+
+@pytest.mark.requirement("X15", "C1")
+@pytest.mark.parametrize(
+    ("key", "weak", "problem"),
+    [
+        ("required_pull_request_reviews", {}, "change it without a review"),
+        (
+            "required_pull_request_reviews",
+            {"required_approving_review_count": 0, "dismiss_stale_reviews": True},
+            "change it without a review",
+        ),
+        (
+            "required_pull_request_reviews",
+            {"required_approving_review_count": 1, "dismiss_stale_reviews": False},
+            "change it without a review",
+        ),
+        ("allow_force_pushes", {"enabled": True}, "rewrite it"),
+        ("allow_deletions", {"enabled": True}, "delete it"),
+    ],
+)
+def test_a_protected_branch_is_not_taken_for_a_guarded_one(
+    desk: Bench, capsys: pytest.CaptureFixture[str], key: str, weak: dict[str, Any], problem: str
+) -> None:
+    """GitHub calls a branch protected whatever its protection asks for."""
+    desk.run("setup", "--yes", "--no-branch-rule", capsys=capsys)
+    desk.github.repo["protections"] = {"main": {**OLDER, key: weak}}
+    assert f"everybody who may push can {problem}: main" in results(desk)["default-branch"].found
+    desk.run("setup", "--yes", capsys=capsys)
+    assert failed(desk) == set()
+
+
+@pytest.mark.requirement("X15", "C1")
+@pytest.mark.parametrize("kind", ["Team", "User"])
+def test_persons_who_bypass_a_rule_are_named_and_stay(
+    set_up_desk: Bench, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """An administrator has chosen them; whether they are maintainers, only a person can say."""
+    words = {"Team": "the team 9", "User": "the account 9"}[kind]
+    for rule, check in {"created": "tag-rules", "Default branch": "default-branch"}.items():
+        bypassing(kind, 9, rule)(set_up_desk)
+        assert results(set_up_desk)[check].result is Result.UNKNOWN
+        assert words in results(set_up_desk)[check].found
+    assert "Everything is set up already" in set_up_desk.run("setup", "--yes", capsys=capsys).printed
+
+
+@pytest.mark.requirement("X8")
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("refs/tags/v[0-9]*", "refs/tags/v1.*", True),
+        ("refs/tags/v[0-9]*", "refs/tags/*-beta", True),
+        ("refs/tags/v[0-9]*", "refs/tags/vendor-*", False),
+        ("refs/tags/v[0-9]*", "refs/tags/[a-u]*", False),
+        ("refs/tags/v[0-9]*", "refs/tags/?9", True),
+        ("refs/tags/v[0-9]*", "refs/**/*", True),
+        ("refs/heads/main", "refs/heads/ma??", True),
+        ("refs/heads/main", "refs/heads/mai", False),
+        ("", "*", True),
+        ("", "", True),
+    ],
+)
+def test_an_exception_is_about_the_same_refs(one: str, other: str, same: bool) -> None:
+    assert github_settings.overlap(one, other) is github_settings.overlap(other, one) is same
+
+
+@pytest.mark.requirement("X8")
+@pytest.mark.parametrize("pattern", ["~ALL", "refs/tags/*", "refs/tags/v*", "refs/tags/v[0-9]*", "refs/**/*"])
+def test_a_rule_is_about_every_release_tag(pattern: str) -> None:
+    assert github_settings.covers_tags({"include": [pattern]}, "v")
+
+
+@pytest.mark.requirement("X8")
+@pytest.mark.parametrize(
+    ("pattern", "prefix"),
+    [
+        ("refs/tags/v1.2.3", "v"),
+        ("refs/tags/v[0-8]*", "v"),
+        ("refs/tags/v*.*.*", "v"),
+        ("refs/tags/v[0-9].*", "v"),
+        ("refs/tags/*", "demo/v"),
+        ("refs/heads/v*", "v"),
+    ],
+)
+def test_a_rule_is_about_some_release_tags_only(pattern: str, prefix: str) -> None:
+    assert not github_settings.covers_tags({"include": [pattern]}, prefix)
 
 
 @pytest.mark.requirement("X15")
@@ -322,7 +465,7 @@ def seen_by(desk: Bench, token: str) -> dict[str, Result]:
 
 def test_what_only_an_administrator_sees_is_unknown(set_up_desk: Bench) -> None:
     found = seen_by(set_up_desk, set_up_desk.github.token("ada", "write"))
-    hidden = {"actions-on", "hardened", "stored-tokens"}
+    hidden = {"actions-on", "hardened", "stored-tokens", "tag-rules", "default-branch"}
     assert {name for name, result in found.items() if result is Result.UNKNOWN} == BY_HAND | hidden
     assert Result.FAIL not in found.values()
 

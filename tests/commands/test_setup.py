@@ -300,13 +300,13 @@ WEAKER: list[tuple[str, str, dict[str, Any], str]] = [
         "bypassed by all who push",
         "created",
         {"bypass_actors": [{"actor_id": 4, "actor_type": "RepositoryRole", "bypass_mode": "always"}]},
-        "bypassed by maintainers only",
+        "no longer bypassed by everybody who may push",
     ),
     (
         "administrators move tags",
         "never",
         {"bypass_actors": [{"actor_id": 5, "actor_type": "RepositoryRole", "bypass_mode": "always"}]},
-        "bypassed by nobody",
+        "no longer bypassed by administrators",
     ),
     (
         "an exception",
@@ -334,6 +334,23 @@ def test_a_weaker_tag_rule_is_tightened(
     assert plan_of(desk)[title].then == then
     run("--yes")
     assert not plan_of(desk)[title].calls
+
+
+@pytest.mark.requirement("X15", "X8", "C1")
+def test_the_plan_says_who_is_no_longer_let_through(desk: Bench, run: Command) -> None:
+    run("--yes")
+    strangers = [("DeployKey", None), ("Integration", 29110), ("RepositoryRole", 17)]
+    desk.github.ruleset("created")["bypass_actors"] += [
+        {"actor_id": number, "actor_type": kind, "bypass_mode": "always"} for kind, number in strangers
+    ]
+    loose = [{"id": 1, "type": "branch", "name": "*"}, {"id": 2, "type": "tag", "name": "*"}]
+    desk.github.environment("pypi")["policies"] += loose
+    thens = [item.then for item in plan_of(desk).values() if item.calls]
+    assert "no longer bypassed by deploy keys, the app 29110, the role 17" in thens
+    assert any(then.endswith("no longer branch *, no longer tag *") for then in thens)
+    run("--yes")
+    assert not any(item.calls for item in plan_of(desk).values())
+    assert {p["name"] for p in desk.github.environment("pypi")["policies"]} == {"main", "v[0-9]*"}
 
 
 STRICTER: list[tuple[str, str, dict[str, Any]]] = [

@@ -78,40 +78,28 @@ def _login(context: Context) -> str:
 
 def tag_rules(context: Context) -> str:
     """Only maintainers create release tags, and nobody moves or deletes them."""
-    github, prefix = context.github, context.tag_pattern.removesuffix("[0-9]*")
-    ref = f"refs/tags/{prefix}1.2.3"
-    held: set[str] = set()
-    for listed in github.get_all("rulesets"):
-        if listed.get("target") == "tag" and listed["enforcement"] == "active":
-            found = github.get(f"rulesets/{listed['id']}") or {}
-            names = (found.get("conditions") or {}).get("ref_name") or {}
-            applies = any(p == "~ALL" or fnmatchcase(ref, p) for p in names.get("include", []))
-            kinds = {rule["type"] for rule in found.get("rules", [])}
-            if applies and not any(fnmatchcase(ref, p) for p in names.get("exclude", [])):
-                # Whoever bypasses a rule that forbids moving moves tags; who bypasses is shown to admins.
-                actors = found.get("bypass_actors") or []
-                if not any(map(desired().is_writers, actors)):
-                    held |= kinds & {"creation"} if actors else kinds
-    lacking = [kind for kind in ("creation", "update", "deletion") if kind not in held]
-    require(
-        [f"nothing forbids the {' and the '.join(lacking)} of {ref}"] if lacking else [],
-        fix=by_setup(context),
-        see=page(context, "rules"),
-    )
+    prefix = context.tag_pattern.removesuffix("[0-9]*")
+    guard, ref = desired().tag_guard(context.github, prefix), f"refs/tags/{context.tag_pattern}"
+    require(guard.problems(ref), fix=by_setup(context), see=page(context, "rules"))
+    if doubt := guard.doubt(ref):
+        raise CheckSkipped(doubt, see=page(context, "rules"))
     return "created by maintainers only, never moved or deleted"
 
 
 def default_branch(context: Context) -> str:
-    """Nobody but maintainers changes the default branch without a review: it may enter both environments."""
+    """Nobody but maintainers changes a branch that is released from, the default one first."""
     require_release(context)
-    branch = context.facts["default_branch"]
-    holes = desired().branch_holes(context.github, branch)
-    require(
-        [f"everybody who may push can {', '.join(holes)}: {branch}"] if holes else [],
-        fix=by_setup(context),
-        see=page(context, "rules"),
-    )
-    return "changed by reviewed pull requests, or by maintainers"
+    of = context.settings.release_branches if context.settings else ()
+    branches = desired().guarded_branches(context.facts["default_branch"], of)
+    guards = {
+        name: desired().branch_guard(context.github, name, pattern=pattern)
+        for name, pattern in branches.items()
+    }
+    problems = [problem for name, guard in guards.items() for problem in guard.problems(name)]
+    require(problems, fix=by_setup(context), see=page(context, "rules"))
+    if doubts := list(filter(None, (guard.doubt(name) for name, guard in guards.items()))):
+        raise CheckSkipped("; ".join(doubts), see=page(context, "rules"))
+    return f"{', '.join(branches)}: changed by reviewed pull requests, or by maintainers"
 
 
 def environments(context: Context) -> str:
@@ -119,7 +107,6 @@ def environments(context: Context) -> str:
     require_release(context)
     github = context.github
     wrong: list[str] = []
-    strange: list[str] = []
     others: list[str] = []
     named = {job.environment: job.index for job in context.publishing_jobs if job.environment}
     if not named:
@@ -150,13 +137,14 @@ def environments(context: Context) -> str:
                 if not desired().admits(policies, kind, [example])
             ]
         foreign = {(p.get("type", "branch"), p["name"]) for p in policies} - known
-        # On another branch, whoever may push has a release workflow of their own, without its gate.
-        loose = sorted(f"{kind} {p}" for kind, p in foreign if kind == "branch" or re.fullmatch(r"[*?/]+", p))
-        strange += [f"{name} lets in what nobody reviewed: {', '.join(loose)}"] if loose else []
+        loose = sorted(
+            f"{p.get('type', 'branch')} {p['name']}" for p in desired().loose_policies(policies, default)
+        )
+        wrong += [f"{name} lets in what nobody reviewed: {', '.join(loose)}"] if loose else []
         more = sorted(p for kind, p in foreign if f"{kind} {p}" not in loose)
         others += [f"{name} also lets in the tags {', '.join(more)}"] if more else []
     place = page(context, "settings/environments")
-    require(wrong + strange, fix=by_setup(context) if wrong else "take it out on the page below", see=place)
+    require(wrong, fix=by_setup(context), see=place)
     return "; ".join(["reviewed, for release refs only", *others])
 
 
