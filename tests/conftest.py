@@ -199,7 +199,7 @@ def adoptions(
 ) -> Iterator[Adoptions]:
     """The adopted packages; those that this run needs are begun at once."""
     from adopt.adoption import Adoptions  # noqa: PLC0415  (the tool, which most tests do not need)
-    from adopt.fixtures import PACKAGES  # noqa: PLC0415
+    from adopt.fixtures import SHAPES  # noqa: PLC0415
 
     with once(tmp_path_factory, __name__, "adopted") as (folder, missing):
         if missing:
@@ -208,7 +208,7 @@ def adoptions(
     for item in request.session.items:
         params = getattr(getattr(item, "callspec", None), "params", {})
         shape = params.get("adoption") or params.get("adopted")
-        if shape in PACKAGES:
+        if shape in SHAPES:
             made.announce(shape)
     yield made
     made.pool.shutdown(cancel_futures=True)

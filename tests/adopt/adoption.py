@@ -19,7 +19,7 @@ from copier_pypi_release.adopt.wheels import build_wheel
 from packaging.metadata import Metadata
 from support.rendering import git
 
-from adopt.fixtures import PACKAGES, make
+from adopt.fixtures import SHAPES, make
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Adoption:
     """What came out of adopting a package.
 
     Attributes:
-        shape: Which one, of `PACKAGES`.
+        shape: Which one, of `SHAPES`.
         root: Its repository, with the change uncommitted.
         status: Status of the command.
         output: What it printed.
@@ -57,7 +57,7 @@ class Adoption:
     @property
     def project(self) -> Path:
         """Folder of pyproject.toml."""
-        return self.root / PACKAGES[self.shape].folder
+        return self.root / SHAPES[self.shape].folder
 
     def original(self, path: str) -> str:
         """A file as it was."""
@@ -76,7 +76,7 @@ def adopt(shape: str, folder: Path, template: Path) -> Adoption:
     """Make the package of a shape, adopt it, and keep the wheels that the tool has built.
 
     Args:
-        shape: Which one, of `PACKAGES`.
+        shape: Which one, of `SHAPES`.
         folder: A new folder for it.
         template: A git repository of the template.
     """
@@ -97,7 +97,7 @@ def adopt_repository(shape: str, root: Path, folder: Path, template: Path) -> Ad
         return wheel
 
     with mock.patch("copier_pypi_release.adopt.plan.build_wheel", build_and_keep):
-        project = root / PACKAGES[shape].folder
+        project = root / SHAPES[shape].folder
         status, output = run_adopt(project, "--yes", "--template", f"git+{template.as_uri()}")
     before, after = kept if len(kept) > 1 else (root, root)
     return Adoption(shape, root, status, output, before, after)

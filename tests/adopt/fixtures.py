@@ -759,6 +759,179 @@ def single_module(root: Path) -> Path:
     return repository(root, {"demo_pkg.py": CODE, "pyproject.toml": table + pyproject})
 
 
+# ---- Compiled packages ------------------------------------------------------------------------------
+
+NATIVE = """\
+#include <Python.h>
+#include <stdlib.h>
+
+static PyObject *size(PyObject *self, PyObject *number) {
+    (void)self;
+    return PyLong_FromLong(labs(PyLong_AsLong(number)));
+}
+
+static PyMethodDef methods[] = {{"size", size, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "_native", NULL, -1, methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__native(void) {
+    return PyModule_Create(&module);
+}
+"""
+CMAKE = """\
+cmake_minimum_required(VERSION 3.15...4.0)
+project(demo LANGUAGES C)
+find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)
+Python_add_library(_native MODULE src/demo_pkg/_native.c WITH_SOABI)
+install(TARGETS _native DESTINATION demo_pkg)
+"""
+# As many write it: wheels for each commit, and for a tag an upload of what the other jobs have kept.
+WHEELS = """\
+name: Wheels
+on:
+  push:
+    branches: [main]
+    tags: ["v*"]
+  pull_request:
+jobs:
+  wheels:
+    runs-on: ${{ matrix.os }}
+    strategy:
+      matrix:
+        os: [ubuntu-latest, ubuntu-24.04-arm, windows-latest, macos-13, macos-latest]
+    env:
+      CIBW_BUILD: cp311-* cp312-*
+      CIBW_SKIP: "*-musllinux_*"
+      CIBW_ARCHS_MACOS: auto
+      CIBW_ENVIRONMENT_WINDOWS: DEMO=1
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0
+      - name: Show the compiler
+        if: runner.os == 'Linux'
+        run: |
+          cc --version
+
+          echo here
+      - uses: pypa/cibuildwheel@v2.23.3
+        env:
+          CIBW_TEST_COMMAND: python -c "import demo_pkg"
+      - uses: actions/upload-artifact@v4
+        with:
+          name: wheels-${{ matrix.os }}
+          path: wheelhouse/*.whl
+  sdist:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0
+      - run: pipx run build --sdist
+      - uses: actions/upload-artifact@v4
+        with:
+          name: sdist
+          path: dist/*.tar.gz
+  upload:
+    needs: [wheels, sdist]
+    if: startsWith(github.ref, 'refs/tags/v')
+    runs-on: ubuntu-latest
+    environment: pypi
+    permissions:
+      id-token: write
+    steps:
+      - uses: actions/download-artifact@v4
+        with:
+          path: dist
+          merge-multiple: true
+      - uses: pypa/gh-action-pypi-publish@release/v1
+"""
+FROM_TAGS = PROJECT.replace('version = "1.4.2"  # keep in step with the code', 'dynamic = ["version"]')
+COMPILED_CODE = CODE.replace(
+    '__version__ = "1.4.2"', "from demo_pkg._native import size\n\n__all__ = ['main', 'size']"
+)
+
+
+def compiled(root: Path, build: str, project: str = FROM_TAGS, **files: str) -> Path:
+    """A package with an extension module in C."""
+    code = {"src/demo_pkg/_native.c": NATIVE, "src/demo_pkg/__init__.py": COMPILED_CODE}
+    more = {name.replace("__", "/"): text for name, text in files.items()}
+    return repository(root, {**common(), **code, "pyproject.toml": build + project, **more})
+
+
+def scikit_build(root: Path) -> Path:
+    """scikit-build-core with setuptools-scm, and jobs that build wheels with cibuildwheel."""
+    build = """\
+[build-system]
+requires = ["scikit-build-core>=0.10", "setuptools-scm>=8"]
+build-backend = "scikit_build_core.build"
+
+[tool.scikit-build]
+metadata.version.provider = "scikit_build_core.metadata.setuptools_scm"
+
+[tool.setuptools_scm]
+
+"""
+    files = {"CMakeLists.txt": CMAKE, ".github/workflows/wheels.yml": WHEELS}
+    return compiled(root, build, **files)
+
+
+def hatch_compiled(root: Path) -> Path:
+    """Hatchling with a hook that compiles, and a version that is written down."""
+    build = """\
+[build-system]
+requires = ["hatchling", "scikit-build-core[hatchling]>=1.0"]
+build-backend = "hatchling.build"
+
+[tool.hatch.build.targets.wheel]
+packages = ["src/demo_pkg"]
+exclude = ["*.c"]
+
+[tool.hatch.build.targets.wheel.hooks.scikit-build]
+
+"""
+    return compiled(root, build, PROJECT, **{"CMakeLists.txt": CMAKE})
+
+
+def setuptools_compiled(root: Path) -> Path:
+    """setuptools with an extension module, whose version comes from tags; its jobs build wheels."""
+    build = '[build-system]\nrequires = ["setuptools>=68", "setuptools-scm>=8"]\n'
+    build += 'build-backend = "setuptools.build_meta"\n\n[tool.setuptools_scm]\n\n'
+    setup = """\
+        from setuptools import Extension, setup
+
+        setup(ext_modules=[Extension("demo_pkg._native", ["src/demo_pkg/_native.c"])])
+        """
+    return compiled(root, build, **{"setup.py": setup, ".github/workflows/wheels.yml": WHEELS})
+
+
+def setuptools_alone(root: Path) -> Path:
+    """The same without a job that builds its wheels."""
+    made = setuptools_compiled(root)
+    (made / ".github/workflows/wheels.yml").unlink()
+    commit_all(made, "ci: none")
+    return made
+
+
+def maturin(root: Path) -> Path:
+    """A backend that takes the version from its own file."""
+    build = '[build-system]\nrequires = ["maturin>=1"]\nbuild-backend = "maturin"\n\n'
+    return compiled(root, build)
+
+
+def written_setuptools(root: Path) -> Path:
+    """setuptools with an extension module and a version that is written down."""
+    setup = "from setuptools import Extension, setup\n"
+    setup += "setup(ext_modules=[Extension('demo_pkg._native', ['src/demo_pkg/_native.c'])])\n"
+    build = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n'
+    return compiled(root, build, PROJECT, **{"setup.py": setup})
+
+
+def scikit_written(root: Path) -> Path:
+    """scikit-build-core with a version that is written down."""
+    build = '[build-system]\nrequires = ["scikit-build-core"]\nbuild-backend = "scikit_build_core.build"\n\n'
+    return compiled(root, build, PROJECT, **{"CMakeLists.txt": CMAKE})
+
+
 @dataclass(frozen=True)
 class Shape:
     """A package that can be adopted.
@@ -797,6 +970,15 @@ PACKAGES: dict[str, Shape] = {
     "no-remote": Shape(no_remote),
 }
 
+# Compiled packages; their tests are in test_compiled.py.
+COMPILED: dict[str, Shape] = {
+    "scikit-build": Shape(scikit_build, kept=True),
+    "scikit-written": Shape(scikit_written),
+    "hatch-compiled": Shape(hatch_compiled),
+    "setuptools-compiled": Shape(setuptools_compiled, kept=True),
+}
+SHAPES = PACKAGES | COMPILED
+
 # Those whose next release is executed: every release workflow and every setting that adoption renders is among
 # them. What the others have of their own, the build, is looked at in this process; see test_adopted_packages.py.
 EXECUTED = ("target", "namespace", "uv-build", "monorepo", "no-tests", "several-publishers")
@@ -813,6 +995,12 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "side-step": (side_step, ".github/workflows/publish.yml:15 Documentation"),
     "doubtful": (doubtful, ".github/workflows/nightly.yml:6 pypi may ask for an identity"),
     "single-module": (single_module, "The wheel has no package"),
+    "setuptools-alone": (setuptools_alone, "Compiled: setuptools builds it, and no job here"),
+    "maturin": (maturin, "Compiled: maturin takes the version from Cargo.toml"),
+    "written-setuptools": (
+        written_setuptools,
+        "Compiled: setuptools stays as the backend, and the version is",
+    ),
 }
 
 
@@ -820,5 +1008,5 @@ def make(shape: str, folder: Path) -> Path:
     """Write the repository of a shape into a new folder below another one and return its root."""
     folder.mkdir(parents=True, exist_ok=True)
     name = "semantic-model-generator" if shape == "target" else "demo-pkg"
-    maker = PACKAGES[shape].make if shape in PACKAGES else REFUSED[shape][0]
+    maker = SHAPES[shape].make if shape in SHAPES else REFUSED[shape][0]
     return maker(folder / name)

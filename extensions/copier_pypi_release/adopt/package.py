@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from copier_pypi_release.adopt.compiled import is_native
 from copier_pypi_release.adopt.convert import converter_for
 from copier_pypi_release.adopt.convert.conversion import Conversion, Project
 from copier_pypi_release.adopt.programs import AdoptionError, git
@@ -62,21 +63,16 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
         kept: Whether that backend goes on to build it.
 
     Raises:
-        AdoptionError: The wheel is compiled, has no package, or has files that git does not track.
+        AdoptionError: The wheel has no package, or has files that git does not track.
     """
-    if not wheel.pure or any(name.endswith((".so", ".pyd", ".dylib")) for name in wheel.files):
-        raise AdoptionError(
-            f"The wheel {wheel.name} has compiled parts",
-            expected="pure Python, because one wheel is built for all systems",
-            fix="use a release workflow with one build for each system; this tool has none",
-        )
     tracked = [name for name in git(project, "ls-files", "-z", "--", ".").split("\0") if name]
     document = Pyproject(read_text(project / "pyproject.toml"))
     if kept:
         return _as_it_is(project, wheel, tracked)
     readme = _find_readme(project, tracked, wheel, document)
     conversion = converter_for(repository.backend)(Project(project, document, wheel, readme))
-    tops = sorted({name.split("/")[0] for name in wheel.files if not name.split("/")[0].endswith(".pth")})
+    written = [name for name in wheel.files if not is_native(name)]
+    tops = sorted({name.split("/")[0] for name in written if not name.split("/")[0].endswith(".pth")})
     if odd := [name for name in wheel.files if ".data/" in name.split("/")[0] + "/" or name.endswith(".pth")]:
         raise AdoptionError(
             f"The wheel installs files outside its packages: {', '.join(odd[:5])}",
@@ -88,7 +84,7 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     prefix = f"{where}/" if where else ""
     generated = f"{prefix}{imports.replace('.', '/')}/_version.py"
     version_file = conversion.version_file or generated
-    missing = [n for n in wheel.files if f"{prefix}{n}" not in tracked and f"{prefix}{n}" != version_file]
+    missing = [n for n in written if f"{prefix}{n}" not in tracked and f"{prefix}{n}" != version_file]
     if missing:
         raise AdoptionError(
             f"The wheel has files that are not in the repository: {', '.join(missing[:5])}",
@@ -96,7 +92,7 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
             fix="commit these files, or take what generates them out of the build; then run this again",
         )
     packages = [f"{prefix}{name}" for name in tops]
-    sources = [f"{prefix}{name}" for name in wheel.files]
+    sources = [f"{prefix}{name}" for name in written]
     below = tuple(f"{p}/" for p in packages)
     files = {*sources, version_file}
     excluded = [n for n in tracked if n.startswith(below) and n not in files]
@@ -273,6 +269,10 @@ def _source_root(imports: str, tracked: set[str], wheel: Wheel, version_file: st
     for place in places:
         root = place[: -len(inside)].rstrip("/")
         prefix = f"{root}/" if root else ""
-        if all(f"{prefix}{n}" in tracked or f"{prefix}{n}" == version_file for n in wheel.files):
+        if all(
+            f"{prefix}{n}" in tracked or f"{prefix}{n}" == version_file
+            for n in wheel.files
+            if not is_native(n)
+        ):
             return root
     return places[0][: -len(inside)].rstrip("/") if places else ""

@@ -17,6 +17,20 @@ from release_lib.step import ReleaseError, run
 from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
 from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
+from copier_pypi_release.adopt.compiled import (
+    BACKENDS,
+    SERVED,
+    Building,
+    add_steps,
+    building_jobs,
+    check_version_source,
+    compiled_steps,
+    is_compiled,
+    is_native,
+    move_settings,
+    read_building,
+    refusal,
+)
 from copier_pypi_release.adopt.convert import converter_for
 from copier_pypi_release.adopt.next_steps import look_at, next_steps
 from copier_pypi_release.adopt.package import (
@@ -29,11 +43,13 @@ from copier_pypi_release.adopt.package import (
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import release_jobs, side_jobs, without_jobs
 from copier_pypi_release.adopt.pyproject import (
+    SCIKIT,
     Pyproject,
     convert_project,
     list_packages,
     list_sources,
     use_hatchling,
+    use_scm_version,
     use_tag_version,
 )
 from copier_pypi_release.adopt.repository import Repository, read_text, write_text
@@ -149,11 +165,17 @@ def make_plan(
         place = Path(folder)
         kept = bool(repository.version_from) and not convert
         work = _Work(repository, _clone(repository.root, place / "after"), kept)
-        if not kept:
-            converter_for(repository.backend)  # what cannot be converted is not built
+        if repository.backend in BACKENDS:  # what cannot be adopted is not built
+            check_version_source(repository, kept=kept)
+        elif not kept:
+            converter_for(repository.backend)
         before = _build_before(repository, place, tagged=kept)
+        building = _check_compiled(repository, before, kept=kept)
         package = read_package(repository, work.project, before, kept=kept)
-        answers = make_answers(repository, package, choice) | {"release_issues": issues}
+        answers = make_answers(repository, package, choice) | {
+            "release_issues": issues,
+            "compiled": bool(building),
+        }
         edited = frozenset[str]()
         if kept:
             _leave_out(work, package, answers)
@@ -163,6 +185,8 @@ def make_plan(
             _archive_versions(work, answers["tag_prefix"])
         _replace_publishers(work, choice)
         _render(work, answers, source)
+        if building:
+            _keep_building(work, building, answers)
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
         return Plan(
@@ -174,6 +198,7 @@ def make_plan(
             next_steps=[
                 *next_steps(repository, choice, answers, None if kept else before.version),
                 *package.conversion.notes,
+                *(compiled_steps(before, building) if building else []),
                 *aftermath(
                     repository, work.root, [n for n, t in package.conversion.files.items() if t is None]
                 ),
@@ -184,10 +209,43 @@ def make_plan(
             differences=differences(before, after, expected=frozenset({package.version_file})),
             look=[
                 *look_at(repository, choice),
+                *(building.look if building else []),
                 *linters(repository),
                 *prove_commands(work.root, answers["ci_commands"]),
             ],
         )
+
+
+def _check_compiled(repository: Repository, before: Wheel, *, kept: bool) -> Building | None:
+    """What a compiled package's jobs say about its wheels; None for a pure one.
+
+    Raises:
+        AdoptionError: It is compiled and cannot be adopted, or it should be and is not.
+    """
+    if is_compiled(before):
+        check_version_source(repository, kept=kept)
+        return read_building(repository)
+    if jobs := building_jobs(repository):
+        workflow, job, _ = jobs[0]
+        raise refusal(
+            f"{workflow.place}:{workflow.line(job)} {job} builds wheels for each platform, and the one of "
+            f"this machine is for all: {before.name}",
+            expected="a build that compiles on this machine too",
+            fix="install a compiler here, or switch on what is optional in the build",
+        )
+    return None
+
+
+def _keep_building(work: _Work, building: Building, answers: dict[str, Any]) -> None:
+    """Let the release build wheels as the package's own jobs do."""
+    path = work.project / "pyproject.toml"
+    document, name = Pyproject(read_text(path)), str(path.relative_to(work.root))
+    if move_settings(document, building):
+        write_text(path, document.text)
+        told = "cibuildwheel's settings are where the plan and each runner read them"
+        work.reasons[name] = f"{work.reasons[name]}; {told}" if name in work.reasons else told
+    workflow = work.root / ".github" / "workflows" / answers["release_workflow"]
+    write_text(workflow, add_steps(read_text(workflow), building))
 
 
 @contextmanager
@@ -275,6 +333,17 @@ def _leave_out(work: _Work, package: Package, answers: dict[str, Any]) -> None:
         if document.text != was:
             write_text(path, document.text)
             work.reasons[str(path.relative_to(work.root))] = "nothing of the release's goes into the sdist"
+    elif work.repository.backend == "scikit-build-core":
+        known = document.get(*SCIKIT, "sdist", "exclude") or []
+        document.set(SCIKIT, ("sdist", "exclude"), [*known, *(f"/{name}" for name in machinery)])
+        write_text(path, document.text)
+        work.reasons[str(path.relative_to(work.root))] = "nothing of the release's goes into the sdist"
+    elif work.repository.backend == "meson-python":  # `meson dist` asks git for an archive
+        attributes = work.project / ".gitattributes"
+        lead = read_text(attributes)
+        lead += "\n" if lead and not lead.endswith("\n") else ""
+        write_text(attributes, lead + "".join(f"/{name} export-ignore\n" for name in machinery))
+        work.reasons[str(attributes.relative_to(work.root))] = "nothing of the release's goes into the sdist"
     elif text := manifest_of(work.repository, document, machinery):
         manifest = work.project / "MANIFEST.in"
         write_text(manifest, text)
@@ -290,27 +359,28 @@ def _convert(work: _Work, package: Package, answers: dict[str, Any]) -> frozense
     path = work.project / "pyproject.toml"
     document = Pyproject(read_text(path))
     was = document.text
-    include, exclude = sources_of(package, document, machinery_of(work.repository, answers))
+    machinery, backend = machinery_of(work.repository, answers), work.repository.backend
+    include, exclude = sources_of(package, document, machinery)
     convert_project(document, package.conversion, package.wheel, package.readme)
-    use_hatchling(document)
-    if work.repository.backend != "hatchling":
-        list_packages(document, package.packages, package.excluded)
-    list_sources(document, include, exclude)
-    use_tag_version(
-        document,
-        name=package.name,
-        prefix=answers["tag_prefix"],
-        version_file=package.version_file,
-        nested=bool(work.repository.folder),
-    )
+    how: dict[str, Any] = {
+        "name": package.name,
+        "prefix": answers["tag_prefix"],
+        "version_file": package.version_file,
+        "nested": bool(work.repository.folder),
+    }
+    if backend == "scikit-build-core":
+        use_scm_version(document, exclude=[f"/{name}" for name in machinery], **how)
+    else:
+        use_hatchling(document)
+        if backend != "hatchling":
+            list_packages(document, package.packages, package.excluded)
+        list_sources(document, include, exclude)
+        use_tag_version(document, **how)
     if document.text != was:
         write_text(path, document.text)
-        how = (
-            "the version"
-            if work.repository.backend == "hatchling"
-            else f"the build ({work.repository.backend} before)"
-        )
-        work.reasons[str(path.relative_to(work.root))] = f"{how} comes from hatch-vcs and the git tag"
+        what = "the version" if backend in SERVED else f"the build ({backend} before)"
+        by = "setuptools-scm" if backend == "scikit-build-core" else "hatch-vcs"
+        work.reasons[str(path.relative_to(work.root))] = f"{what} comes from {by} and the git tag"
     for name, text in package.conversion.files.items():
         target = work.project / name
         target.unlink() if text is None else write_text(target, text)
@@ -461,8 +531,9 @@ def _build_pinned(work: _Work, tag: str) -> Wheel:
     """
     document = Pyproject(read_text(work.project / "pyproject.toml"))
     requires = [str(line) for line in document.get("build-system", "requires") or USUAL]
-    constraints = work.root / ".github" / "release" / "build-constraints.txt"
-    # The template goes on to pin hatchling for its own sake, and nothing else.
+    requires += [line for line in BACKENDS.get(work.repository.backend, ()) if line not in requires]
+    # The file that a release takes; the template goes on to pin hatchling for its own sake, and nothing else.
+    constraints = min((work.root / ".github" / "release").glob("build-constraints*.txt"))
     if (work.repository.backend != "hatchling" and work.kept) or not covers(constraints, requires):
         constraints = pin_build(constraints.parent, requires)
     _commit_and_tag(work.root, tag)
@@ -512,6 +583,8 @@ def _build_after(
         generated = max((n for n in after.files if f"/{generated}".endswith(f"/{n}")), key=len, default="")
     added = {f"{name}/" for name in machinery_of(work.repository, answers, kept=work.kept)}
     lost = [f"the sdist would have {n}" for n in after.sdist if f"{n}/".startswith(tuple(added))]
+    # Two compilations differ by their folder; that the files are there is what can be compared.
+    edited |= {name for name in before.files if is_native(name)}
     lost += compare(before, after, edited=edited, generated=frozenset({generated} - {""}))
     if after.version != Version(version):
         lost.insert(0, f"the tag {tag} would give version {after.version}")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 
+SCIKIT = ("tool", "scikit-build")
+SCIKIT_SCM = "scikit_build_core.metadata.setuptools_scm"
 LEADING_COMMENT = re.compile(r"(?:\A|(?<=\n))(?:[ \t]*#.*\n)*[ \t]*\Z")  # the lines right above a header
 LONGEST = 130  # characters of a list that stays on one line
 REQUIRES = ["hatchling>=1.27", "hatch-vcs>=0.5"]
@@ -318,6 +320,21 @@ def use_tag_version(document: Pyproject, *, name: str, prefix: str, version_file
         version_file: The file that the build writes, from the project's folder.
         nested: Whether the project is in a sub-directory of its repository.
     """
+    make_dynamic(document)
+    document.set(VERSION, ("source",), "vcs")
+    document.set(VERSION, ("tag-pattern",), tag_pattern(prefix))
+    match = describe(prefix)
+    document.set(VERSION, ("raw-options", "dist_name"), name)
+    document.set(VERSION, ("raw-options", "git_describe_command"), match)
+    if nested:
+        document.set(VERSION, ("raw-options", "search_parent_directories"), value=True)
+    for key in ("fallback_version", "version_scheme"):  # a version that no tag has given
+        document.remove((*VERSION, "raw-options", key))
+    document.set(HOOK, ("version-file",), version_file)
+
+
+def make_dynamic(document: Pyproject) -> None:
+    """Leave the version to the build."""
     dynamic = document.get("project", "dynamic")
     if document.get("project", "version") is not None:
         if dynamic is None:
@@ -326,16 +343,44 @@ def use_tag_version(document: Pyproject, *, name: str, prefix: str, version_file
             document.remove(("project", "version"))
     if document.get("project") is not None and "version" not in (document.get("project", "dynamic") or []):
         document.set(("project",), ("dynamic",), [*(dynamic or []), "version"])
-    document.set(VERSION, ("source",), "vcs")
-    document.set(VERSION, ("tag-pattern",), f"^{re.escape(prefix)}(?P<version>[0-9][0-9A-Za-z.!]*)$")
-    match = ["git", "describe", "--dirty", "--tags", "--long", "--match", f"{prefix}[0-9]*"]
-    document.set(VERSION, ("raw-options", "dist_name"), name)
-    document.set(VERSION, ("raw-options", "git_describe_command"), match)
-    if nested:
-        document.set(VERSION, ("raw-options", "search_parent_directories"), value=True)
-    for key in ("fallback_version", "version_scheme"):  # a version that no tag has given
-        document.remove((*VERSION, "raw-options", key))
-    document.set(HOOK, ("version-file",), version_file)
+
+
+def tag_pattern(prefix: str) -> str:
+    """What a tag of a release looks like, as a regular expression."""
+    return f"^{re.escape(prefix)}(?P<version>[0-9][0-9A-Za-z.!]*)$"
+
+
+def describe(prefix: str) -> list[str]:
+    """How git is asked for the tag, so that no other one counts."""
+    return ["git", "describe", "--dirty", "--tags", "--long", "--match", f"{prefix}[0-9]*"]
+
+
+def use_scm_version(
+    document: Pyproject, *, name: str, prefix: str, version_file: str, exclude: list[str], nested: bool
+) -> None:
+    """Let scikit-build-core take the version from the git tag, by setuptools-scm; see `use_tag_version`.
+
+    Args:
+        document: The text to edit.
+        name: Name of the distribution.
+        prefix: What stands before the version in a tag.
+        version_file: The file that the build writes, which git ignores and the sdist has.
+        exclude: What the sdist leaves out.
+        nested: Whether the project is in a sub-directory of its repository.
+    """
+    make_dynamic(document)
+    requires = document.get("build-system", "requires") or []
+    if not any(re.match(r"setuptools[-_.]scm\b", line) for line in requires):
+        document.set(("build-system",), ("requires",), [*requires, "setuptools-scm>=8"])
+    document.set(SCIKIT, ("metadata", "version", "provider"), SCIKIT_SCM)
+    for key, more in (("include", [version_file]), ("exclude", exclude)):
+        known = document.get(*SCIKIT, "sdist", key) or []
+        document.set(SCIKIT, ("sdist", key), [*known, *(one for one in more if one not in known)])
+    settings: dict[str, object] = {"version_file": version_file, "tag_regex": tag_pattern(prefix)}
+    settings |= {"git_describe_command": describe(prefix), "dist_name": name}
+    settings |= {"search_parent_directories": True} if nested else {}
+    for key, value in settings.items():
+        document.set(("tool", "setuptools_scm"), (key,), value)
 
 
 def use_hatchling(document: Pyproject) -> None:

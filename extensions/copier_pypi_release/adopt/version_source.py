@@ -50,7 +50,12 @@ def version_source(data: Mapping[str, Any], project: Path) -> str:
     if backend.startswith("flit_scm"):
         return "flit-scm"
     kind = find_backend(data)
-    readers = {"hatchling": _for_hatchling, "pdm": _for_pdm, "setuptools": _for_setuptools}
+    readers = {
+        "hatchling": _for_hatchling,
+        "pdm": _for_pdm,
+        "scikit-build-core": _for_scikit,
+        "setuptools": _for_setuptools,
+    }
     if kind in readers:
         return readers[kind](data, project)
     if backend.startswith("poetry_dynamic_versioning"):
@@ -64,6 +69,12 @@ def _for_hatchling(data: Mapping[str, Any], _: Path) -> str:
 
 def _for_pdm(data: Mapping[str, Any], _: Path) -> str:
     return "pdm-backend" if _table(data, "tool", "pdm", "version").get("source") == "scm" else ""
+
+
+def _for_scikit(data: Mapping[str, Any], _: Path) -> str:
+    table = _table(data, "tool", "scikit-build", "metadata", "version")
+    from_tags = str(table.get("provider", "")).endswith("metadata.setuptools_scm")
+    return "setuptools-scm" if from_tags and _is_dynamic(data.get("project")) else ""
 
 
 def _for_setuptools(data: Mapping[str, Any], project: Path) -> str:
@@ -129,6 +140,11 @@ def find_backend(data: Mapping[str, Any]) -> str:
         "uv_build": "uv_build",
         "poetry_dynamic_versioning": "poetry-dynamic-versioning",
         "flit_scm": "flit-scm",
+        "scikit_build_core.": "scikit-build-core",
+        "mesonpy": "meson-python",
+        "maturin": "maturin",
+        "py_build_cmake.": "py-build-cmake",
+        "sipbuild.": "sip",
     }
     for start, name in known.items():
         if str(backend).startswith(start):

@@ -1,4 +1,4 @@
-"""Converting a project to hatchling with versions from git tags, one module for each build backend.
+"""Converting a project to versions from git tags, and to hatchling, one module for each build backend.
 
 What a project means is taken from the wheel that its own backend builds, not from a second reading of its
 configuration. A converter says which tables and files of the old backend go, and refuses what it would lose.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from copier_pypi_release.adopt.convert import flit, hatchling, pdm, poetry, setuptools, uv_build
+from copier_pypi_release.adopt.convert import flit, hatchling, pdm, poetry, scikit_build, setuptools, uv_build
 from copier_pypi_release.adopt.programs import AdoptionError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ CONVERTERS: dict[str, Callable[[Project], Conversion]] = {
     "flit": flit.convert,
     "pdm": pdm.convert,
     "uv_build": uv_build.convert,
+    "scikit-build-core": scikit_build.convert,
 }
 
 

@@ -1,0 +1,149 @@
+"""Compiled packages: those that are adopted, with real compilers, and what their building jobs may say."""
+
+from __future__ import annotations
+
+import tarfile
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+from copier_pypi_release.adopt.compiled import read_building
+from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.repository import read_repository
+from copier_pypi_release.checks import Result
+from copier_pypi_release.checks.context import read_context
+from copier_pypi_release.commands import doctor
+from copier_pypi_release.workflow_files import load, unpinned
+from support.rendering import commit_all
+
+from adopt.adoption import contents_of, metadata_of
+from adopt.fixtures import COMPILED, WHEELS, make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from copier_pypi_release.adopt.compiled import Building
+
+    from adopt.adoption import Adoption, Adoptions
+
+pytestmark = pytest.mark.requirement("B2", "B10")
+
+
+@pytest.fixture(params=COMPILED, scope="session")
+def adopted(request: pytest.FixtureRequest, adoptions: Adoptions) -> Adoption:
+    """Each compiled package in turn, adopted; not to be changed."""
+    return adoptions[request.param]
+
+
+def test_a_compiled_package_keeps_its_backend_and_loses_no_file(adopted: Adoption) -> None:
+    assert adopted.status == 0, adopted.output
+    before, after = contents_of(adopted.before), contents_of(adopted.after)
+    assert any(name.startswith("demo_pkg/_native.") for name in before)
+    assert set(before) <= set(after)
+    written = {"demo_pkg/_version.py"} if adopted.shape in {"scikit-written", "hatch-compiled"} else set()
+    assert {name for name in set(after) - set(before) if ".dist-info/" not in name} == written
+    assert str(metadata_of(adopted.after).version) == "2.0"
+    texts = adopted.original("pyproject.toml"), (adopted.root / "pyproject.toml").read_text()
+    was, now = map(tomllib.loads, texts)
+    assert now["build-system"]["build-backend"] == was["build-system"]["build-backend"]
+
+
+def test_its_release_builds_wheels_and_keeps_every_rule(adopted: Adoption) -> None:
+    findings = doctor.find(read_context(adopted.root, adopted.root))
+    loose = unpinned(adopted.root)  # its own CI is left alone
+    assert all(name.startswith(("ci.yml: ", "wheels.yml: ")) for name in loose)
+    assert [f.check for f in findings if f.result is Result.FAIL] == ["pinned-actions"]
+    release = load(adopted.root / ".github/workflows/publish.yml")
+    assert {"sdist", "wheels", "build"} <= set(release.jobs)
+    with tarfile.open(adopted.sdists[1]) as sdist:
+        assert not [name for name in sdist.getnames() if ".github/release" in name or "RELEASING" in name]
+
+
+@pytest.mark.parametrize("shape", ["scikit-build", "setuptools-compiled"])
+def test_jobs_that_test_commits_stay_and_say_what_a_release_builds(shape: str, adoptions: Adoptions) -> None:
+    made = adoptions[shape]
+    assert set(load(made.root / ".github/workflows/wheels.yml").jobs) == {"wheels", "sdist"}
+    settings = tomllib.loads((made.root / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
+    assert settings == {
+        "build": "cp311-* cp312-*",
+        "skip": "*-musllinux_*",
+        "test-command": 'python -c "import demo_pkg"',
+        "windows": {"environment": "DEMO=1"},
+    }
+    release = load(made.root / ".github/workflows/publish.yml")
+    names = [step.get("name") for step in release.steps("wheels")]
+    assert (
+        names.index("Show the compiler") == names.index("Build the wheels from the sdist, and test each") - 1
+    )
+    assert release.steps("wheels")[names.index("Show the compiler")]["run"] == "cc --version\necho here\n"
+
+
+# ---- What a job may say, without a build --------------------------------------------------------------
+
+
+def building(tmp_path: Path, workflow: str) -> Building:
+    root = make("setuptools-compiled", tmp_path)
+    (root / ".github/workflows/wheels.yml").write_text(workflow)
+    commit_all(root, "ci: other jobs")
+    return read_building(read_repository(root))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("CIBW_ARCHS_MACOS: auto", "CIBW_ARCHS_LINUX: x86_64 ppc64le", "builds for linux ppc64le"),
+        ("CIBW_ARCHS_MACOS: auto", "CIBW_ARCHS: auto32", "builds for linux auto32"),
+        ("macos-13", "self-hosted", "runs on self-hosted, and no platform is known"),
+        ("DEMO=1", "V=${{ github.ref_name }}", "sets CIBW_ENVIRONMENT_WINDOWS to V=${{ github.ref_name }}"),
+        (
+            "uses: pypa/cibuildwheel@v2.23.3",
+            "run: cibuildwheel --only cp312-win32",
+            "with only = cp312-win32",
+        ),
+        ("uses: pypa/cibuildwheel@v2.23.3", "run: uvx cibuildwheel other", "with package-dir = other"),
+        ("if: runner.os == 'Linux'", "if: matrix.os == 'x'", "Show the compiler depends on its job"),
+        (
+            "      - name: Show the compiler",
+            "      - uses: x/rust@v1\n      - name: S",
+            "is not pinned: x/rust@v1",
+        ),
+    ],
+)
+def test_what_a_release_would_not_do_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert WHEELS.count(old) == 1
+    with pytest.raises(AdoptionError) as caught:
+        building(tmp_path, WHEELS.replace(old, new))
+    assert caught.value.problem.startswith("Compiled: ")
+    assert said in caught.value.problem
+
+
+def test_a_job_that_keeps_no_artifact_is_refused(tmp_path: Path) -> None:
+    head, upload, rest = WHEELS.partition("      - uses: actions/upload-artifact@v4\n")
+    text = head + rest[rest.index("  sdist:") :]
+    assert upload
+    with pytest.raises(AdoptionError, match="wheels keeps no wheels as an artifact") as caught:
+        building(tmp_path, text)
+    assert caught.value.problem.startswith("Compiled: ")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "python -m cibuildwheel --output-dir wheelhouse",
+        "pipx run cibuildwheel==2.23.3 . --archs auto",
+        "pip install cibuildwheel && cibuildwheel --platform=auto",
+    ],
+)
+def test_the_ways_to_call_it_are_known(tmp_path: Path, call: str) -> None:
+    found = building(tmp_path, WHEELS.replace("uses: pypa/cibuildwheel@v2.23.3", f"run: {call}"))
+    assert found.jobs == ("wheels.yml:8 wheels",)
+    assert len(found.settings) == 4
+
+
+def test_two_jobs_that_say_different_things_are_refused(tmp_path: Path) -> None:
+    start, end = WHEELS.index("  wheels:"), WHEELS.index("  sdist:")
+    other = WHEELS[start:end].replace("  wheels:", "  more:").replace("cp311-* cp312-*", "cp313-*")
+    with pytest.raises(
+        AdoptionError, match=r"more sets tool\.cibuildwheel\.build to 'cp313-\*', and another"
+    ):
+        building(tmp_path, WHEELS[:end] + other + WHEELS[end:])
