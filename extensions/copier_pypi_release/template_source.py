@@ -221,7 +221,8 @@ def _git(*arguments: str, url: str) -> str:
         )
         if done.returncode == 0:
             return done.stdout
-        reason = " | ".join(done.stderr.strip().splitlines()[-3:])
+        said = done.stderr.strip().partition("\n\n")[0]  # what follows is git's general advice
+        reason = " | ".join(said.splitlines()[-3:])
     raise ReleaseError(
         f"The template at {without_login(url)} cannot be read from here: {without_login(reason)}",
         expected="an address that is reached without a password",

@@ -77,7 +77,7 @@ CHANGES = "# Changes\n\n## 1.0\n\n- One.\n\n## 0.9\n\n- Zero.\n"
             {"plan.md": CHANGES, ".pre-commit-config.yaml": "repo: .../compilerla/conventional-pre-commit\n"},
             ("", "git-cliff", ".pre-commit-config.yaml wants conventional commits"),
         ),
-        ({}, ("", "git-cliff", "1 of the last 1 commits are conventional")),
+        ({}, ("", "git-cliff", "1 of the last 1 commit: conventional")),
     ],
 )
 def test_notes_come_from_where_the_project_keeps_them(

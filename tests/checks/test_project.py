@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from adopt.fixtures import PROJECT, common, make, repository
 from copier_pypi_release.checks import Result
 from copier_pypi_release.checks.context import read_context
+from support.programs import write_program
 from support.rendering import commit_all, git
 
 from checks.readiness import failed, failed_in, found_in, results
@@ -89,6 +92,23 @@ def test_a_committed_conflict_of_an_update_is_named(desk: Bench, path: str) -> N
     assert results(desk, offline=True)["conflict-markers"].result is Result.PASS
 
 
+def test_where_git_cannot_search_conflicts_are_unknown(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its status 1 is "nothing found"; any other is an error, and no pass."""
+    real = shutil.which("git") or ""
+    write_program(
+        tmp_path / "git",
+        "import os, sys\n"
+        f"if sys.argv[1] != 'grep':\n    os.execv({real!r}, ['git', *sys.argv[1:]])\n"
+        "print('fatal: unable to read tree', file=sys.stderr)\nsys.exit(128)\n",
+    )
+    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path), os.environ["PATH"]]))
+    found = results(desk, offline=True)["conflict-markers"]
+    assert found.result is Result.UNKNOWN
+    assert "failed with status 128: fatal: unable to read tree" in found.found
+
+
 @pytest.mark.parametrize(
     ("required", "said"),
     [
@@ -158,7 +178,31 @@ def test_a_template_that_does_not_answer_is_no_failure(desk: Bench, tmp_path: Pa
     answers = f"_src_path: {tmp_path}/nowhere\n_commit: v1.0.0\nadopted: false\n"
     (desk.clone / ".copier-answers.yml").write_text(answers)
     found = results(desk)["template"]
-    assert (found.result, found.see) == (Result.UNKNOWN, "copier check-update")
+    assert found.result is Result.UNKNOWN
+    assert found.found.startswith(f"The template at {tmp_path}/nowhere cannot be read from here: fatal: ")
+    assert found.fix.startswith(f"git ls-remote --tags -- {tmp_path}/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("recorded", "released", "said"),
+    [
+        ("v1.0.0", "", "the template at {} has no release yet"),
+        ("0123abc", "v1.0.0", "rendered from the commit 0123abc, in no release; v1.0.0 is out"),
+    ],
+)
+def test_a_template_without_a_release_says_that(
+    desk: Bench, tmp_path: Path, recorded: str, released: str, said: str
+) -> None:
+    """Not that it does not answer: it does."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "copier.yml").write_text("{}\n")
+    commit_all(source, tag=released)
+    answers = f"_src_path: {source}\n_commit: {recorded}\nadopted: false\n"
+    (desk.clone / ".copier-answers.yml").write_text(answers)
+    found = results(desk)["template"]
+    assert found.result is Result.UNKNOWN
+    assert found.found.endswith(said.format(source))
 
 
 # ---- Where nothing was adopted ----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -167,6 +168,18 @@ def test_errors_of_several_files_say_which(tmp_path: Path) -> None:
     found = found_in(make("several-publishers", tmp_path))
     assert "ci.yml: upload uses a secret" in found["tokens"].found
     assert found["other-publishers"].found == ".github/workflows/publish.yml uploads too"
+
+
+def test_a_finding_names_the_file_that_it_is_in(desk: Bench) -> None:
+    """Once, and what changed it is looked for there."""
+    text = (desk.clone / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    (pinned,) = set(re.findall(r"actions/checkout@.*", text))
+    desk.edit(".github/workflows/ci.yml", pinned, "actions/checkout@v7")
+    found = results(desk, offline=True)["pinned-actions"]
+    assert (found.found, found.see) == (
+        "ci.yml: actions/checkout@v7 has no commit",
+        "git log -p -- .github/workflows/ci.yml",
+    )
 
 
 @pytest.mark.parametrize("shape", ["no-tests", "monorepo"])

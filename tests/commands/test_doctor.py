@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -126,8 +127,23 @@ def test_passes_are_folded_unless_all_is_wanted(set_up_desk: Bench, run: Command
     assert "PASS" not in run().printed
     outcome = run("--all")
     assert outcome.status == 0
-    assert outcome.printed.count("\nPASS ") == int(outcome.printed.split()[-2])
+    (passed,) = re.findall(r"(\d+) passed", outcome.printed)
+    assert outcome.printed.count("\nPASS ") == int(passed)
     assert set_up_desk.clone
+
+
+def test_unknowns_alone_are_no_failure_and_the_last_line_says_so(desk: Bench, run: Command) -> None:
+    outcome = run("--offline")
+    *_, counts, last = outcome.printed.splitlines()
+    unknown = re.search(r"(\d+) unknown", counts)
+    assert (outcome.status, bool(unknown)) == (0, True)
+    assert unknown
+    assert last == (
+        f"The exit status is 0, because nothing failed; {unknown[1]} checks could not be answered."
+    )
+    assert len(last) <= 80
+    desk.edit(RELEASE, "cancel-in-progress: false", "cancel-in-progress: true")
+    assert "exit status" not in run("--offline").printed
 
 
 def test_failures_come_first_then_what_is_unknown(desk: Bench, run: Command) -> None:

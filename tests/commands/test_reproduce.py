@@ -19,6 +19,7 @@ from copier_pypi_release import cli
 from copier_pypi_release.commands import reproduce
 from copier_pypi_release.commands.reproduce import ABSENT, NAMED, NONE, OTHER, SAME, SIGNED, Row
 from release_lib.index import Publisher
+from support.linting import program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,6 +193,8 @@ def test_the_readme_leads_with_reproduce_and_with_githubs_own_verification(defau
     gh = [shlex.split(line) for line in commands[first + 1 :] if line.startswith("gh ")]
     assert [words[2] for words in gh] == ["verify", "verify-asset"]
     for words in gh:
-        done = subprocess.run([*words[:3], "--help"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [program("gh"), *words[1:3], "--help"], capture_output=True, text=True, check=True
+        )
         assert f"gh release {words[2]} [<tag>]" in done.stdout
         assert "--repo" in done.stdout

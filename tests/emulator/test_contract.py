@@ -118,6 +118,7 @@ WRONG: list[tuple[str, str, int, Any, str]] = [
     ("GET", "releases/{}", 200, RELEASE | {"draft": None}, "at 'draft'"),
     ("GET", "releases/{}", 200, RELEASE | {"assets": [{"file": "a.whl"}]}, "at 'assets/0'"),
     ("GET", "releases/{}", 200, RELEASE | {"author": {"name": 1}}, "at 'author/name'"),
+    ("GET", "releases/{}", 200, RELEASE | {"author": None}, "at 'author'"),
     ("GET", "releases/{}", 201, RELEASE, "does not answer 201"),
     ("GET", "releases", 200, RELEASE, "at ''"),
     ("DELETE", "releases/{}", 204, {}, "with nothing"),
@@ -140,7 +141,7 @@ def test_an_answer_that_github_does_not_describe_is_a_defect(
 
 def test_a_part_of_what_is_described_is_no_defect() -> None:
     operation("GET", "releases/{}").check_answer(200, RELEASE)
-    operation("GET", "releases").check_answer(200, [RELEASE, RELEASE | {"author": None, "body": None}][:1])
+    operation("GET", "releases").check_answer(200, [RELEASE, RELEASE | {"body": None}])
     operation("GET", "actions/runs").check_answer(200, RUNS)
     operation("DELETE", "releases/{}").check_answer(204, None)
 

@@ -20,6 +20,7 @@ from release_lib import index, step
 from release_lib.settings import Settings, load_settings
 from support.archives import hashes_of, write_checksums
 from support.clones import Repository
+from support.programs import write_program
 from support.rendering import git
 from support.sharing import once
 
@@ -253,9 +254,7 @@ def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gh:
     """A stand-in for gh on PATH."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    program = programs / "gh"
-    program.write_text(f"#!{sys.executable} -SE\n" + (HERE / "fake_gh.py").read_text())
-    program.chmod(0o755)
+    write_program(programs / "gh", (HERE / "fake_gh.py").read_text(encoding="utf-8"))
     monkeypatch.setenv("PATH", os.pathsep.join([str(programs), os.environ["PATH"]]))
     monkeypatch.setenv("FAKE_GH", str(tmp_path / "gh"))
     return Gh(tmp_path / "gh")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tool
 from release_lib import step
+from support.programs import write_program
 from support.rendering import ROOT, commit_all, git
 
 from release.outcomes import refusal
@@ -145,12 +146,12 @@ def uv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
 
     def install(printed: str, status: int = 0) -> Path:
         log, program = tmp_path / "arguments", tmp_path / "uv"
-        program.write_text(
-            f"#!{sys.executable} -SE\nimport sys\n"
+        write_program(
+            program,
+            "import sys\n"
             f"open({str(log)!r}, 'a').write('\\0'.join(sys.argv[1:]) + '\\n')\n"
-            f"print({printed!r}, file=sys.stderr if {status} else sys.stdout)\nsys.exit({status})\n"
+            f"print({printed!r}, file=sys.stderr if {status} else sys.stdout)\nsys.exit({status})\n",
         )
-        program.chmod(0o755)
         monkeypatch.setenv("UV", str(program))
         monkeypatch.setattr(sys, "prefix", str(tmp_path))
         return log

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from copier_pypi_release.adopt.programs import AdoptionError, git
+from copier_pypi_release.console import counted
 from copier_pypi_release.uploads import elsewhere, read
 from copier_pypi_release.workflow_files import FOLDER, parse, plain
 
@@ -124,7 +125,7 @@ def own_jobs(
     if unclear:
         file = unclear[0].file
         raise AdoptionError(
-            f"Of the {len(packages)} packages here, these jobs do not say which one they publish: "
+            f"Of the {counted(len(packages), 'package')} here, these jobs do not say which one they publish: "
             + "; ".join(f"{job.place} {job.job}" for job in unclear),
             expected=f"a folder, a tag prefix or a name of {packages[0].name} in the workflow",
             fix=f"adopt --keep {file} if it publishes another package, --publisher {file} if only this one",

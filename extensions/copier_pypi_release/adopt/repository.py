@@ -14,6 +14,7 @@ from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
 from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.version_source import find_backend, version_source
 from copier_pypi_release.answers_file import Answers, find_answers
+from copier_pypi_release.console import counted
 from copier_pypi_release.repository import find_root
 from copier_pypi_release.template_source import without_login
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
@@ -402,7 +403,7 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
         if count > most:
             best, most = name, count
     if best:
-        return best, "changelog", f"{best}, {most} versions in its headings"
+        return best, "changelog", f"{best}, {counted(most, 'version')} in its headings"
     stems = {name.partition(".")[0].lower() for name in CHANGELOGS}
     for name in tracked:
         plain, _, suffix = name.rpartition("/")[2].rpartition(".")
@@ -415,7 +416,7 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
     subjects = recent_subjects(root, tags)
     conventional = sum(bool(CONVENTIONAL.match(subject)) for subject in subjects)
     if subjects and conventional * 2 >= len(subjects):
-        return "", "git-cliff", f"{conventional} of the last {len(subjects)} commits are conventional"
+        return "", "git-cliff", f"{conventional} of the last {counted(len(subjects), 'commit')}: conventional"
     return "", "changelog", "no changelog yet"
 
 

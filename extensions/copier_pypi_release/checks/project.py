@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from release_lib.distributions import SUPPORTED_PYTHONS
-from release_lib.step import ReleaseError, git, run
+from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.adopt.version_source import version_source
 from copier_pypi_release.answers_file import find_answers
@@ -22,6 +22,7 @@ from copier_pypi_release.checks import RENDERS, VERSION, Check, CheckFailed, Che
 from copier_pypi_release.checks.context import find_repository
 from copier_pypi_release.checks.workflow import require_release
 from copier_pypi_release.console import counted
+from copier_pypi_release.template_source import newest_release, tagged_version, version_of, without_login
 
 if TYPE_CHECKING:
     from copier_pypi_release.checks.context import Context
@@ -213,14 +214,16 @@ def tag_rule_files(context: Context) -> str:
 def conflict_markers(context: Context) -> str:
     """No conflict of an update was committed."""
     patterns = [word for marker in MARKERS for word in ("-e", f"^{marker}$")]
-    try:  # git's status is 1 where it finds nothing
-        marked = git("grep", "--files-with-matches", "-I", *patterns, cwd=context.root).splitlines()
-    except ReleaseError:
-        marked = []
     try:
         rejected = git("ls-files", "--", *REJECTED, cwd=context.root).splitlines()
     except ReleaseError as error:
         raise CheckSkipped("this folder is no git repository") from error
+    try:
+        marked = git("grep", "--files-with-matches", "-I", *patterns, cwd=context.root).splitlines()
+    except ReleaseError as error:
+        if getattr(error.__cause__, "returncode", None) != 1:  # git's status where it finds nothing
+            raise
+        marked = []
     names = [*marked, *rejected]
     require(
         [f"{name} has markers of a conflict" for name in marked]
@@ -287,28 +290,19 @@ def template(context: Context) -> str:
     answers = find_answers(context.root)
     if answers is None or not answers.url or not answers.version:
         raise CheckSkipped("no answers file names a release of the template")
-    command = f"copier check-update{answers.option}"
     if context.offline:
         raise CheckSkipped("offline", cause="The template was not asked (--offline). Not checked:")
-    url = answers.url
-    for short, host in (("gh:", "hub"), ("gl:", "lab")):
-        url = re.sub(rf"\A{short}(?=[^/])", f"https://git{host}.com/", url)
-    try:
-        listed = run("git", "ls-remote", "--tags", "--", url, env={"GIT_TERMINAL_PROMPT": "0"})
-        mine = Version(re.sub(r"-\d+-g[0-9a-f]+$", "", answers.version))
-    except (ReleaseError, InvalidVersion) as error:
+    mine = version_of(answers.version)
+    newest = newest_release(answers.url)
+    if newest is None:
+        raise CheckSkipped(f"the template at {without_login(answers.url)} has no release yet")
+    if mine is None:
         raise CheckSkipped(
-            f"the template at {answers.url} does not answer about {answers.version}", see=command
-        ) from error
-    versions = []
-    for name in re.findall(r"refs/tags/(\S+?)(?:\^\{\})?$", listed, re.MULTILINE):
-        try:
-            versions.append(Version(name))
-        except InvalidVersion:
-            continue
-    newest = max((v for v in versions if not v.is_prerelease), default=mine)
+            f"this package was rendered from the commit {answers.version}, in no release; {newest} is out"
+        )
+    waiting = tagged_version(newest)
     require(
-        [f"{mine} here, {newest} is out"] if newest > mine else [],
+        [f"{mine} here, {newest} is out"] if waiting and waiting > mine else [],
         fix=f"`copier update --defaults{answers.option}`",
     )
     return f"{mine}, the newest"

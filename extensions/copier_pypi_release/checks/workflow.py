@@ -106,11 +106,14 @@ class Rule:
         if self.ci and own_ci(context):
             return "the project's CI is its own"
         require_release(context)
-        found = []
+        found, named = [], set()
         for workflow in context.releases:
             place = f"{workflow.file}: " if len(context.releases) > 1 else ""
-            found += [f"{place}{error}" for error in self.errors(workflow, context)]
-        see = f"git log -p -- {context.release_place}" if context.settings else ""
+            for error in self.errors(workflow, context):
+                other = next((w.place for w in context.workflows if error.startswith(f"{w.file}: ")), "")
+                found.append(error if other else f"{place}{error}")
+                named.add(other or workflow.place)
+        see = f"git log -p -- {' '.join(sorted(named))}" if context.settings else ""
         require(found, fix=self.fix, see=see)
         return self.good
 

@@ -115,7 +115,7 @@ def finish(root: Path, options: argparse.Namespace, screen: Console) -> int:
     if options.dry_run or not (options.yes or confirmed(screen)):
         lines(screen, ["", "Nothing has changed.", f"To forget about it: rm {apply.journal_of(root)}"])
         return 0 if options.dry_run else 1
-    lines(screen, [f"It is complete now: {apply.finish(root)} files."])
+    lines(screen, [f"It is complete now: {counted(apply.finish(root), 'file')}."])
     return 0
 
 

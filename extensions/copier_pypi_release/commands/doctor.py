@@ -1,7 +1,7 @@
 """Check whether a repository is ready for a release: its workflows, its files, GitHub, and the indexes.
 
 It works in any repository that releases a Python package. What cannot be found out is said to be unknown.
-The exit status is 1 if a check failed.
+The exit status is 1 if a check failed; what is unknown does not count, and the last line says so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from copier_pypi_release.checks import Finding, Result, examine, github, indexes, project, published, workflow
 from copier_pypi_release.checks.context import Context, read_context
-from copier_pypi_release.console import console, lines
+from copier_pypi_release.console import console, counted, lines
 from copier_pypi_release.repository import find_root
 
 if TYPE_CHECKING:
@@ -105,6 +105,9 @@ def shown(findings: list[Finding], *, everything: bool) -> Iterator[tuple[str, l
     yield from _after_adoption(failed)
     note = "" if everything or not passed else " (--all shows them)"
     yield "bold", [f"{len(failed)} failed, {len(unknown)} unknown, {len(passed)} passed{note}"]
+    if unknown and not failed:
+        found = counted(len(unknown), "check")
+        yield "yellow", [f"The exit status is 0, because nothing failed; {found} could not be answered."]
 
 
 def _after_adoption(failed: list[Finding]) -> Iterator[tuple[str, list[str]]]:

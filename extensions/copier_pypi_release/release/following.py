@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from release_lib.step import ReleaseError
 
-from copier_pypi_release.console import lines, paragraph, printable, waiting
+from copier_pypi_release.console import counted, lines, paragraph, printable, waiting
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
 from copier_pypi_release.workflow_files import STAGES
@@ -123,9 +123,9 @@ class Followed:
     def _found(self, stage: str, run: Run, jobs: list[dict[str, Any]]) -> str:
         if stage == "build":
             built = len(find_built(self.github, [run]))
-            return f"{built} files" if built > 1 else "built"
+            return counted(built, "file") if built else "built"
         if stage == "test":
-            return f"{len(jobs)} of {len(jobs)} combinations"
+            return f"{len(jobs)} of {counted(len(jobs), 'combination')}"
         return WORDS.get(stage, "")
 
 

@@ -9,6 +9,7 @@ import re
 from copier_pypi_release.adopt.convert.conversion import Conversion, Project, refuse, static_keys
 from copier_pypi_release.adopt.repository import read_text
 from copier_pypi_release.adopt.versions import UNPARSABLE, read_code
+from copier_pypi_release.console import counted
 
 # Arguments of setup() that the version or the description come from; the wheel shows what they amount to.
 COMPUTED = {"version", "long_description", "use_scm_version"}
@@ -109,7 +110,7 @@ def read_setup(text: str) -> dict[str, object]:
         # A bare setup() says nothing: what stands around it, such as a guard, decides no file and no field.
         return {}
     if odd is not None or len(calls) != 1:
-        where = f"line {odd.lineno}" if odd is not None else f"{len(calls)} calls of setup()"
+        where = f"line {odd.lineno}" if odd is not None else f"{counted(len(calls), 'call')} of setup()"
         raise refuse(
             f"setup.py decides while it runs what is built ({where})",
             expected="one call of setup() with values written out",
