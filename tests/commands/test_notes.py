@@ -167,3 +167,29 @@ def test_a_checkout_of_no_branch_has_notes_too(by_hand: Bench, capsys: pytest.Ca
     git(by_hand.clone, "switch", "--quiet", "--detach")
     git(by_hand.clone, "branch", "--quiet", "--delete", "--force", "main")
     assert ENTRY in by_hand.run("notes", capsys=capsys).printed
+
+
+@pytest.mark.requirement("B8", "T5")
+@pytest.mark.parametrize("module", ["src/demo_pkg/__init__.py", "demo_pkg/__init__.py", "demo_pkg.py", ""])
+def test_without_a_version_file_the_import_package_counts(
+    by_hand: Bench, capsys: pytest.CaptureFixture[str], module: str
+) -> None:
+    """Wherever it is; a change of another file needs no notes, unless nobody knows what is the package."""
+    by_hand.edit(".github/release/settings.toml", 'version-file = "', 'version-file = "" # "')
+    if module != MODULE:
+        git(by_hand.clone, "rm", "-r", "--quiet", "src")
+    if module:
+        (by_hand.clone / module).parent.mkdir(parents=True, exist_ok=True)
+        (by_hand.clone / module).write_text("x = 0\n", encoding="utf-8")
+    commit(by_hand, "chore: moved")
+    start = git(by_hand.clone, "rev-parse", "HEAD").strip()
+    commit(by_hand, "docs: more", "README.md", "More.\n")
+    done = by_hand.run("notes", "--since", start, capsys=capsys)
+    assert done.status == (0 if module else 1)
+    assert ("This change needs no notes" in done.printed) == bool(module)
+    commit(by_hand, "feat: x", module or "other.py", "x = 1\n")
+    done = by_hand.run("notes", "--since", start, capsys=capsys)
+    assert (done.status, done.error_lines[0].split(" brings ")[0]) == (
+        1,
+        f"The change of {module or 'README.md and 1 more'}",
+    )

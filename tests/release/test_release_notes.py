@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import re
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import release_notes
+from markdown_it import MarkdownIt
 from packaging.version import Version
 from release_lib.step import ReleaseError
 from support.rendering import commit_all, git, render
@@ -367,6 +369,36 @@ def test_without_fragments_and_without_a_section_it_is_refused(fragments: Path, 
     )
 
 
+@pytest.mark.requirement("P7.2", "U2")
+def test_links_keep_their_targets_that_stand_elsewhere() -> None:
+    """As Markdown compares labels; none that the version does not use, none twice."""
+    changelog = Path("CHANGELOG.md")
+    changelog.write_text(
+        "## 1.2.3\n\n- See [#7], [Our Page][page] and [here].\n\n[here]: https://example.org/here\n\n"
+        '## 1.2.2\n\n- See [#6].\n\n[#6]: https://example.org/6\n[#7]: <https://example.org/7> "Seven"\n'
+        "[PAGE]: https://example.org/page\n[1.2.3]: https://example.org/compare\n"
+    )
+    found = release_notes.arrange(release_notes.from_changelog(changelog, Version("1.2.3")))
+    assert found.split("\n\n")[:2] == [
+        "- See [#7], [Our Page][page] and [here].",
+        "[here]: https://example.org/here",
+    ]
+    assert found.split("\n\n")[2:] == ["[#7]: https://example.org/7\n[PAGE]: https://example.org/page"]
+
+
+@pytest.mark.requirement("P7.1", "P7.2")
+def test_notes_that_are_longer_than_github_takes_say_where_the_rest_is(run_step: RunStep) -> None:
+    entries = [f"- Entry {number}: {'x' * 50}" for number in range(3000)]
+    Path("CHANGELOG.md").write_text("\n".join(["## 1.2.3", "", *entries]))
+    run_step(release_notes, "v1.2.3", "--output", "notes.md")
+    written = Path("notes.md").read_text().rstrip("\n")
+    *begun, rest = written.split("\n")
+    assert 124_000 < len(written) <= 125_000
+    assert begun[:-1] == entries[: len(begun) - 1]
+    assert rest.startswith("GitHub takes 125,000 characters of 19")
+    assert rest.endswith("; the rest is in CHANGELOG.md of v1.2.3.")
+
+
 # ---- git-cliff ----------------------------------------------------------------------------------
 
 
@@ -408,7 +440,7 @@ def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, 
         "fix(core): no longer wrong",
         "feat: new",
         "perf: faster",
-        "migration: rename a to b\n\nWith sed.",
+        "migration: rename a to b\n\nWith sed.\n- Twice.",
         "feat!: bang only",
         "fix: footer\n\nBREAKING CHANGE: the thing is gone; use the other\n\nIt was slow.\n- And old.",
         "chore: nothing",
@@ -432,6 +464,9 @@ def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, 
 
         - Rename a to b
 
+          With sed.
+          - Twice.
+
         ### Features
 
         - New
@@ -445,6 +480,21 @@ def test_commits_feed_their_sections(commits: Repository, run_step: RunStep, *, 
 
         - Slow on Windows"""
     )
+
+
+@pytest.mark.requirement("P7.2", "U2")
+def test_what_markdown_would_read_as_html_is_shown(commits: Repository, run_step: RunStep) -> None:
+    """Code and addresses stay as they are."""
+    subjects = ("List<T> and a<b", "`dict<K>` of <T>", "``a`<b>`` here", "<https://example.org> tells")
+    for number, subject in enumerate(subjects):
+        commits.commit(f"feat: x{number} {subject}")
+    commits.commit("migration: use it\n\n```\nList<T>\n```\n\nand <U>")
+    shown = MarkdownIt().render(notes(run_step(release_notes, "v0.2.0")))
+    text = html.unescape(re.sub(r"<[^>]+>", "", shown))
+    assert [subject.replace("`", "") in text.replace("`", "") for subject in subjects[:3]] == [True] * 3
+    assert 'href="https://example.org"' in shown
+    assert "List<T>\n" in text
+    assert "and <U>" in text
 
 
 @pytest.mark.requirement("P7.3", "T5")

@@ -54,8 +54,14 @@ def notes_at(root: Path, settings: Settings, commit: str, found: Suggestion) -> 
 
 
 def changed_files(root: Path, settings: Settings, commit: str) -> list[str]:
-    """The files of the import package that have changed since a commit."""
-    package = PurePosixPath(settings.folder, settings.version_file).parent
+    """The files of the import package that have changed since a commit; all, where it is not found."""
+    module = settings.import_name.replace(".", "/")
+    folder = PurePosixPath(settings.folder)
+    places = [
+        PurePosixPath(folder, settings.version_file).parent,
+        *(folder / start / f"{module}{end}" for start in ("src", "") for end in ("", ".py")),
+    ]
+    package = next((p for p in places if p not in {folder, PurePosixPath()} and (root / p).exists()), folder)
     return git("-C", root, "diff", "--name-only", commit, "HEAD", "--", str(package)).splitlines()
 
 
