@@ -18,8 +18,10 @@ import shlex
 import tomllib
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
+from packaging.utils import canonicalize_version
 from packaging.version import Version
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, git, run, step, summary
@@ -28,12 +30,17 @@ GIT_CLIFF = "git-cliff==2.14.2"
 CLIFF = ("uv", "tool", "run", "--quiet", GIT_CLIFF, "--offline", "--ignore-tags", ".*")
 SECTIONS = ("Breaking changes", "Migration", "Features", "Fixes", "Known issues")
 FRAGMENTS = Path("changelog.d")
+JOIN = "uv run towncrier build --yes --version {0} && git commit --all --message 'Release notes of {0}', "
+JOIN += "then make the tag again"
+LONGEST = 125_000  # characters that the body of a GitHub Release can have
+MARKUP = re.compile(r"(?s:```.*?```)|(`+)[^\n]+?\1|<(?!https?://)")  # code, or what Markdown reads as HTML
 
 
 def release_notes(tag: str, version: Version, settings: Settings) -> str:
     """The notes of a version, in Markdown, empty sections left out."""
     if settings.release_notes == "git-cliff":
         text = run(*CLIFF, "--strip", "all", commits_of(tag, version, settings), env={"NO_COLOR": "1"})
+        text = MARKUP.sub(lambda found: "\\<" if found[0] == "<" else found[0], text)
         fix = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
         wanted = f"at least one feat:, fix:, migration: or known-issue: commit since the tag before {tag}"
     else:
@@ -41,17 +48,17 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
         fix = f"write {section}, commit, make the tag again"
         if settings.release_notes == "towncrier":
             check_fragments(version, settings)
-            fix = join_fragments(version)
+            fix = JOIN.format(version)
         text = from_changelog(Path(settings.changelog), version)
         wanted = f"{section} with at least one entry"
     notes = arrange(text)
     if not notes:
-        raise ReleaseError(
-            f"There are no release notes for {version}",
-            expected=wanted,
-            fix=fix,
-            see=settings.see("Release notes"),
-        )
+        problem = f"There are no release notes for {version}"
+        raise ReleaseError(problem, expected=wanted, fix=fix, see=settings.see("Release notes"))
+    if len(notes) > LONGEST:
+        begun = notes[: LONGEST - 200].rpartition("\n")[0]
+        place = "the commits" if settings.release_notes == "git-cliff" else settings.changelog
+        notes = f"{begun}\n\nGitHub takes {LONGEST:,} characters of {len(notes):,}; the rest is in {place} of {tag}."
     return notes
 
 
@@ -76,17 +83,9 @@ def check_fragments(version: Version, settings: Settings) -> None:
         raise ReleaseError(
             f"{len(waiting)} news fragment(s) are not in CHANGELOG.md yet: {', '.join(waiting)}",
             expected=f"an empty {FRAGMENTS}/; towncrier joins files named ISSUE.KIND.md and no others",
-            fix=join_fragments(version),
+            fix=JOIN.format(version),
             see=settings.see("Release notes"),
         )
-
-
-def join_fragments(version: Version) -> str:
-    """The commands that make a section of the news fragments."""
-    return (
-        f"uv run towncrier build --yes --version {version} && "
-        f"git commit --all --message 'Release notes of {version}', then make the tag again"
-    )
 
 
 def from_changelog(path: Path, version: Version) -> str:
@@ -95,9 +94,11 @@ def from_changelog(path: Path, version: Version) -> str:
     The heading is any second-level one that begins with the version, with or without brackets or a
     link: ``## 1.2.3``, ``## [1.2.3] - 2026-11-22``, ``## v1.2.3 (2026-11-22)``.
     """
-    parts = sections(path.read_text(encoding="utf-8") if path.is_file() else "", level=2)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    parts = sections(text, level=2)
     named = [(re.match(r"\[?v?([^\s\]()]+)", title), body) for title, body in parts]
-    found = [body for heading, body in named if heading and same_version(heading[1], version)]
+    wanted = canonicalize_version(str(version))
+    found = [body for heading, body in named if heading and canonicalize_version(heading[1]) == wanted]
     if len(found) > 1:
         raise ReleaseError(
             f"{path} has {len(found)} sections of {version}",
@@ -105,7 +106,17 @@ def from_changelog(path: Path, version: Version) -> str:
             fix="make them one, commit, make the tag again",
             see="RELEASING.md, 'Steps'",
         )
-    return "".join(found)
+    return linked("".join(found), text)
+
+
+def linked(part: str, text: str) -> str:
+    """A part of a text, with the targets of its links that stand elsewhere, as ``[#7]: https://...``."""
+    known: dict[str, Any] = {}
+    MarkdownIt().parse(text, known)
+    targets = {f"[{label}]": found["href"] for label, found in known.get("references", {}).items()}
+    said = part.upper()  # as labels are compared
+    used = [f"{name}: {href}" for name, href in targets.items() if name in said and f"{name}:" not in said]
+    return "\n".join([part.rstrip(), "", *used])
 
 
 def sections(text: str, level: int) -> list[tuple[str, str]]:
@@ -123,14 +134,6 @@ def sections(text: str, level: int) -> list[tuple[str, str]]:
     starts = [(0, 0, ""), *headings]
     ends = [*(begin for begin, _, _ in headings), len(lines)]
     return [(title, "\n".join(lines[top:end])) for (_, top, title), end in zip(starts, ends, strict=True)]
-
-
-def same_version(text: str, version: Version) -> bool:
-    """Whether a text is a spelling of a version (PEP 440 equality)."""
-    try:
-        return Version(text) == version
-    except ValueError:
-        return False
 
 
 def commits_of(tag: str, version: Version, settings: Settings) -> str:
@@ -161,7 +164,7 @@ def former_version(tag: str, settings: Settings) -> Version | None:
         old = tomllib.loads(git("show", f"{tag}:.github/release/settings.toml"))
     except (ReleaseError, ValueError):
         old = {
-            "tag-prefix": "v" if tag[:1] == "v" else "",
+            "tag-prefix": "v" * tag.startswith("v"),
             "distribution": settings.folder or settings.distribution,
         }
     if old.get("distribution") != settings.distribution:
