@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import itertools
@@ -9,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import unittest.mock
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from copier import run_copy
 from copier._main import Worker
+from copier._user_data import CAST_STR_TO_NATIVE, parse_yaml_string
 from jinja2 import Template
 from jinja2.runtime import Context
 
@@ -97,9 +100,12 @@ class RecordedWorker(Worker):
     _answers_path: Path | None = None
 
     def _render_template(self) -> None:
+        self._share()
+        super()._render_template()
+
+    def _share(self) -> None:
         self._answers_path = super().answers_relpath  # this one changes the context that it is given
         self._shared_context = super()._render_context()
-        super()._render_template()
 
     def _render_context(self) -> Any:  # noqa: ANN401  (Copier's own alias of a mapping)
         return super()._render_context() if self._shared_context is None else self._shared_context
@@ -120,9 +126,29 @@ class RecordedWorker(Worker):
 
 
 class CollectingWorker(RecordedWorker):
-    """The same worker, which keeps the rendered files instead of writing them."""
+    """The same worker, which keeps the rendered files instead of writing them.
+
+    Which files there are, and where, follows from the rendered names and exclusions: Copier works it out once
+    for all copies in which these are equal.
+    """
 
     contents: dict[str, bytes]
+    names: list[str]
+    layouts: dict[tuple[str, ...], list[tuple[str, str]]]
+    _layout: list[tuple[str, str]]
+
+    def _render_template(self) -> None:
+        self._share()
+        operation = {"_copier_operation": "copy"}
+        texts = (*self.names, *self.all_exclusions)
+        key = tuple(self._render_string(text, extra_context=operation) for text in texts)
+        if key in self.layouts:
+            for source, destination in self.layouts[key]:
+                self._collect(source, destination)
+        else:
+            self._layout = []
+            super()._render_template()
+            self.layouts[key] = self._layout
 
     def _render_folder(self, dst_relpath: Path) -> None:
         """Nothing: git does not keep empty folders either."""
@@ -130,14 +156,17 @@ class CollectingWorker(RecordedWorker):
     def _render_file(
         self, src_relpath: Path, dst_relpath: Path, extra_context: dict[str, Any] | None = None
     ) -> None:
-        path = src_relpath.as_posix()
-        self.sources[dst_relpath.as_posix()] = path
-        if path.endswith(self.template.templates_suffix):
-            context = {**self._render_context(), **(extra_context or {})}
-            content = self.jinja_env.get_template(path).render(**context).encode()
+        assert not extra_context, "no name in the template is one of several"
+        self._layout.append((src_relpath.as_posix(), dst_relpath.as_posix()))
+        self._collect(*self._layout[-1])
+
+    def _collect(self, source: str, destination: str) -> None:
+        self.sources[destination] = source
+        if source.endswith(self.template.templates_suffix):
+            content = self.jinja_env.get_template(source).render(**self._render_context()).encode()
         else:
-            content = (self.template.local_abspath / src_relpath).read_bytes()
-        self.contents[dst_relpath.as_posix()] = content
+            content = (self.template.local_abspath / source).read_bytes()
+        self.contents[destination] = content
 
 
 @dataclasses.dataclass
@@ -184,6 +213,25 @@ class Lookups:
         return found
 
 
+def _names_with_blanks(folder: Path, suffix: str) -> list[str]:
+    """Names of files and folders of a template that answers fill in, as Copier renders them."""
+    found = set()
+    for path in folder.rglob("*"):
+        relative = path.relative_to(folder)
+        found |= set((relative.with_suffix("") if relative.name.endswith(suffix) else relative).parts)
+    return sorted(name for name in found if "{" in name)
+
+
+@functools.cache
+def _parsed(text: str) -> Any:  # noqa: ANN401  (as in YAML)
+    return parse_yaml_string(text)
+
+
+def _parse_once(text: str) -> Any:  # noqa: ANN401  (as in YAML)
+    """Read the YAML of a default once: most are the same for every copy."""
+    return copy.deepcopy(_parsed(text))
+
+
 class Renderer:
     """Renders one template many times, some ten times faster than `render` does, to the same bytes.
 
@@ -203,6 +251,8 @@ class Renderer:
         self._root = template
         worker = RecordedWorker(src_path=self._source)
         self._template = worker.template
+        self._names = _names_with_blanks(worker.template_copy_root, worker.template.templates_suffix)
+        self._layouts: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         self._environment = worker.jinja_env
         self._environment.auto_reload = False
         self._environment.context_class = recording_context(self.lookups)
@@ -222,6 +272,7 @@ class Renderer:
         """The rendered files, by path."""
         data = {**BASE, **(answers or {})}
         with (
+            unittest.mock.patch.dict(CAST_STR_TO_NATIVE, yaml=_parse_once),
             tempfile.TemporaryDirectory() as folder,
             CollectingWorker(
                 src_path=self._source,
@@ -234,6 +285,7 @@ class Renderer:
             worker.template = self._template
             worker.jinja_env = self._environment
             worker.sources = self.lookups.sources
+            worker.names, worker.layouts = self._names, self._layouts
             worker.contents = {}
             worker.run_copy()
             return worker.contents
