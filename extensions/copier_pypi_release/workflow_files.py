@@ -31,6 +31,9 @@ STAGES = (
 # Before `build`, where a package is compiled: the sdist, then the wheels of each platform; it collects them.
 COMPILING = ("sdist", "wheels")
 
+MAKES_RELEASE = re.compile(
+    r"gh release create(?!.*--draft)|(?:action-gh-release|create-release|ncipollo/release-action)(?:@|\Z)"
+)
 SECRET = re.compile(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
 # What asks for an identity and uploads nothing to an index.
 OTHER_IDENTITY = re.compile(
@@ -378,6 +381,12 @@ def plain(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(plain, value))
     return str(value)
+
+
+def publishes_release(step: Mapping[str, Any]) -> bool:
+    """Whether a step makes a GitHub Release that is no draft."""
+    made = MAKES_RELEASE.search(f"{step.get('uses', '')} {step.get('run', '')}")
+    return bool(made) and (step.get("with") or {}).get("draft") is not True
 
 
 def matrix_values(job: Mapping[str, Any]) -> dict[str, list[str]]:

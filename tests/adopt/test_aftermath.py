@@ -21,7 +21,8 @@ def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_reposit
     write(
         root,
         {
-            "Makefile": "all:\n\tpython setup.py sdist\n",
+            "Makefile": "all:\n\tpython setup.py sdist\n\tgrep version src/demo_pkg/_version.py\n",
+            "src/demo_pkg/_version.py": '__version__ = "1.4.2"\n',
             "uv.lock": "version = 1\n",
             ".pre-commit-config.yaml": "repos:\n- repo: x\n  hooks:\n  - id: black\n  - id: ruff-format\n",
             "tox.ini": "[testenv:lint]\ncommands =\n    flake8 --max-line-length 99 .\n    flake8 src\n",
@@ -32,6 +33,8 @@ def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_reposit
     status, output = run_adopt(root, "--yes", "--template", str(template_repository))
     assert status == 0, output
     assert "setup.py is gone. Correct what names it: Makefile:2 (python setup.py sdist)." in output
+    written = "src/demo_pkg/_version.py is in no checkout: the build writes it. Correct what names it:"
+    assert f"{written} Makefile:3 (grep version src/demo_pkg/_version.py)." in output
     assert "Renew it: uv lock" in output
     flat = " ".join(output.split())
     assert ".pre-commit-config.yaml:4 black; tox.ini:3 (flake8 --max-line-length 99 .) would look at" in flat

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.adopt.answers import choose_publisher
+from copier_pypi_release.adopt.next_steps import look_at
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.repository import read_repository
 from copier_pypi_release.checks.context import read_context
@@ -107,6 +108,44 @@ def test_a_publisher_that_names_no_package_of_several_stops_adoption(tmp_path: P
     assert "--keep x.yml" in stopped.value.fix
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        "python -m build",
+        "uv build --sdist --wheel",
+        "PYTHONPATH=core python -m flit build",
+        "python setup.py sdist",
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "packages/alpha"])
+def test_a_job_that_builds_the_root_and_a_folder_publishes_both(
+    build: str, folder: str, tmp_path: Path
+) -> None:
+    both = TRUSTED.replace(
+        "      - run: pipx run build\n",
+        f"      - run: |\n          {build}\n          cp packages/alpha/dist/* dist/\n",
+    )
+    root = workspace(tmp_path / "mono", "alpha", workflows={f"{WORKFLOWS}/x.yml": both})
+    write(root, {"pyproject.toml": UV_TABLE + PROJECT.replace("demo-pkg", "demo")})
+    commit_all(root, "the root is a package too")
+    with pytest.raises(AdoptionError, match=r"Of the 2 packages .*x\.yml:6 pypi"):
+        choice_of(root, folder)
+    assert choice_of(root, folder, publisher="x.yml").replaced == "x.yml"
+
+
+@pytest.mark.parametrize(
+    "build",
+    ["uv build packages/alpha", "cd packages/alpha && python -m build", "uv build --package demo-alpha"],
+)
+def test_a_job_that_builds_a_folder_does_not_publish_the_root(build: str, tmp_path: Path) -> None:
+    text = TRUSTED.replace("pipx run build", build)
+    root = workspace(tmp_path / "mono", "alpha", workflows={f"{WORKFLOWS}/x.yml": text})
+    write(root, {"pyproject.toml": UV_TABLE + PROJECT.replace("demo-pkg", "root-pkg")})
+    commit_all(root, "the root is a package too")
+    assert choice_of(root, "packages/alpha").replaced == "x.yml"
+    assert [job.file for job in choice_of(root).left] == ["x.yml"]
+
+
 def test_projects_of_tests_and_examples_are_no_packages_of_their_own(tmp_path: Path) -> None:
     other = "[project]\nname = 'fixture'\nversion = '1'\n"
     files = {"tests/data/fixture/pyproject.toml": other, "examples/app/pyproject.toml": other}
@@ -199,9 +238,91 @@ def test_a_step_beside_the_upload_stops_adoption_and_is_named(base: str, step: s
         choice_of(root)
 
 
-def test_steps_that_make_a_github_release_are_replaced(tmp_path: Path) -> None:
-    steps = "      - run: gh release create v1 dist/*\n      - uses: softprops/action-gh-release@v2\n"
-    assert choice_of(package(tmp_path, publish=TRUSTED + steps)).replaced == "publish.yml"
+AFTER = {
+    "gh": "- run: gh release create v1 dist/*",
+    "action": "- uses: softprops/action-gh-release@v2",
+    "notes first": """\
+- name: Generate release notes
+        run: python scripts/latest.py
+      - uses: ncipollo/release-action@v1""",
+    "changelog by awk": """\
+- name: Get Changelog
+        run: awk '/^## /{n++} n==1' CHANGELOG.md > .notes.md
+      - uses: actions/create-release@main
+        with: {body_path: .notes.md}""",
+    "a tag afterwards": """\
+- name: Push tag
+        run: |
+          git config user.name bot
+          git tag -a v$VERSION -m v$VERSION
+          git push origin v$VERSION""",
+    "set up first": """\
+- uses: actions/setup-python@v6
+      - uses: sigstore/gh-action-sigstore-python@v3
+      - run: |
+          echo "TAG=${GITHUB_REF#refs/tags/}" >> $GITHUB_ENV
+          gh release upload "$TAG" dist/**""",
+}
+
+
+@pytest.mark.parametrize("steps", AFTER.values(), ids=list(AFTER))
+def test_steps_that_make_a_github_release_are_replaced_and_named(steps: str, tmp_path: Path) -> None:
+    root = package(tmp_path, publish=f"{TRUSTED}      {steps}\n")
+    choice = choice_of(root)
+    assert choice.replaced == "publish.yml"
+    (told,) = look_at(read_repository(root), choice)
+    last = TRUSTED.count("\n") + steps[: steps.rindex("- ")].count("\n") + 1
+    assert f"{WORKFLOWS}/publish.yml:{last} " in told
+    assert told.endswith("drafts the GitHub Release, with the files of the index and no others.")
+
+
+MAKER = """\
+  make:
+    needs: {needs}
+    if: startsWith(github.ref, 'refs/tags/')
+    steps:
+      - run: {run}
+      - uses: softprops/action-gh-release@v2
+        with: {{files: {files}}}
+"""
+
+
+@pytest.mark.parametrize("needs", ["pypi", "[]"])
+def test_a_job_that_only_makes_a_github_release_goes_with_the_upload(needs: str, tmp_path: Path) -> None:
+    """It would publish one that nobody has read, while the release is under way."""
+    other = "  docs:\n    steps:\n      - run: mkdocs build\n"
+    maker = MAKER.format(needs=needs, run="ls dist", files="dist/*")
+    root = package(tmp_path, publish=TRUSTED + maker + other)
+    assert choice_of(root).going == {"publish.yml": {"pypi", "make"}}
+
+
+@pytest.mark.parametrize("needs", ["pypi", "[]"])
+def test_a_job_that_adds_files_of_its_own_to_the_github_release_is_not_lost(
+    needs: str, tmp_path: Path
+) -> None:
+    maker = MAKER.format(needs=needs, run="pyinstaller demo.spec", files="dist/demo.exe")
+    root = package(tmp_path, publish=TRUSTED + maker)
+    choice = choice_of(root)
+    assert (choice.replaced, choice.going) == ("release.yml", {"publish.yml": {"pypi"}})
+    assert f"{WORKFLOWS}/publish.yml:20 softprops" in " ".join(look_at(read_repository(root), choice))
+
+
+def test_a_workflow_that_stays_and_publishes_a_github_release_is_named(tmp_path: Path) -> None:
+    step = "      - name: Announce\n        uses: softprops/action-gh-release@v2\n"
+    tagged = f"on: {{push: {{tags: ['v*']}}}}\njobs:\n  announce:\n    steps:\n{step}"
+    root = package(
+        tmp_path, publish=TRUSTED, announce=tagged, draft=f"{tagged}        with: {{draft: true}}\n"
+    )
+    (told,) = look_at(read_repository(root), choice_of(root))
+    assert told.startswith(f"{WORKFLOWS}/announce.yml:5 Announce: it makes a GitHub Release")
+
+
+@pytest.mark.parametrize("waits", ["[CI, Publish]", "[CI]"])
+def test_a_workflow_that_waits_for_the_one_that_is_replaced_is_named(waits: str, tmp_path: Path) -> None:
+    after = f"on:\n  workflow_run:\n    workflows: {waits}\njobs:\n  tell:\n    steps:\n      - run: ./tell\n"
+    root = package(tmp_path, publish=TRUSTED, after=after)
+    told = f"{WORKFLOWS}/after.yml:3 waits for the workflow Publish: name Release there."
+    assert look_at(read_repository(root), choice_of(root)) == [told] * ("Publish" in waits)
 
 
 def test_a_called_workflow_that_only_publishes_goes_with_its_caller(

@@ -32,6 +32,7 @@ EXECUTED = (
     *("*.yml", "*.yaml", "*.toml", "*.cfg", "MANIFEST.in"),
 )
 LOCKS = {"uv.lock": "uv lock", "poetry.lock": "poetry lock", "pdm.lock": "pdm lock --update-reuse"}
+OWN_LINE = re.compile(r"(?:version[-_]file|include)\s*[:=]")  # that adoption writes itself
 SHOWN = 8  # lines of one kind
 HOOKS = ".pre-commit-config.yaml"
 # Programs that look at every Python file below a folder, hidden folders included.
@@ -49,16 +50,17 @@ WHOLE_TREE = (
 )
 
 
-def aftermath(repository: Repository, root: Path, deleted: list[str]) -> list[str]:
+def aftermath(repository: Repository, root: Path, deleted: list[str], written: str) -> list[str]:
     """What a person must look at.
 
     Args:
         repository: What the repository says about itself.
         root: A clone in which the change is committed.
-        deleted: Files that the change deletes, from the project's folder.
+        deleted: Files that the change deletes, from the root of the repository.
+        written: The file that the build writes, from the project's folder.
     """
     return [
-        *_mentions(repository, deleted),
+        *_mentions(repository, root, deleted, written),
         *_locks(repository),
         *_notes(repository, root),
     ]
@@ -100,17 +102,27 @@ def prove_commands(root: Path, commands: list[str]) -> list[str]:
     return []
 
 
-def _mentions(repository: Repository, deleted: list[str]) -> list[str]:
-    """Lines that name a file that is gone."""
+def _mentions(repository: Repository, root: Path, deleted: list[str], written: str) -> list[str]:
+    """Lines that name a file that is gone, as they are after the change."""
     steps = []
-    for name in deleted:
+    for path in deleted:
+        inside = path.removeprefix(f"{repository.folder}/")
+        # A workflow is called by its path, and started by the name of its file.
+        name = path.rpartition("/")[2] if path.startswith(".github/") else inside
         pattern = rf"(^|[^A-Za-z0-9_]){name.replace('.', '[.]')}($|[^A-Za-z0-9_])"
         how = ("grep", "--line-number", "--extended-regexp", "-I", "-e", pattern, "HEAD", "--", *EXECUTED)
-        found = [line.split(":", 3)[1:] for line in (try_git(repository.project, *how) or "").splitlines()]
-        places = [f"{file}:{number} ({text.strip()})" for file, number, text in found if file != name]
+        found = [
+            line.split(":", 3)[1:] for line in (try_git(root / repository.folder, *how) or "").splitlines()
+        ]
+        places = [
+            f"{file}:{number} ({text.strip()})"
+            for file, number, text in found
+            if not file.startswith(".github/release/") and not OWN_LINE.match(text)
+        ]
         if places:
             more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-            steps.append(f"{name} is gone. Correct what names it: {', '.join(places[:SHOWN])}{more}.")
+            gone = "is in no checkout: the build writes it" if inside == written else "is gone"
+            steps.append(f"{name} {gone}. Correct what names it: {', '.join(places[:SHOWN])}{more}.")
     return steps
 
 

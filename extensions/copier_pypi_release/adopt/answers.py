@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import SpecifierSet
@@ -10,7 +10,13 @@ from packaging.version import Version
 from release_lib.distributions import SUPPORTED_PYTHONS
 
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.publishing_jobs import check_side_steps, members, own_jobs, side_jobs
+from copier_pypi_release.adopt.publishing_jobs import (
+    check_side_steps,
+    going_jobs,
+    members,
+    own_jobs,
+    side_jobs,
+)
 from copier_pypi_release.workflow_files import FOLDER
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ class Choice:
         own: Every job that publishes this package now.
         left: The jobs that publish, or could, and stay: of other packages, or because a person said so.
         kept_files: The workflows that a person has said do not publish this package.
+        going: The jobs that go, by file: those that publish, and those that are of use to nothing else.
     """
 
     replaced: str
@@ -40,6 +47,7 @@ class Choice:
     own: tuple[PublishingJob, ...] = ()
     left: tuple[PublishingJob, ...] = ()
     kept_files: tuple[str, ...] = ()
+    going: dict[str, set[str]] = field(default_factory=dict)
 
 
 def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence[str] = ()) -> Choice:
@@ -77,19 +85,22 @@ def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence
     goes = {replaced.file} if replaced else set()
     check_doubts([job for job in doubtful if job.file not in {*goes, named}])
     cut = called_jobs(workflows, [job for job in own if job.file not in goes])
+    going: dict[str, set[str]] = {}
     for file in dict.fromkeys(job.file for job in cut):
         jobs = {job.job for job in cut if job.file == file}
-        check_side_steps(workflows[file], jobs, jobs)
+        going[file] = going_jobs(workflows[file], jobs)
+        check_side_steps(workflows[file], going[file], jobs)
     if replaced and not replaced.ours:
-        check_side_steps(workflows[replaced.file], workflows[replaced.file].jobs, publishing)
+        going[replaced.file] = set(workflows[replaced.file].jobs)
+        check_side_steps(workflows[replaced.file], going[replaced.file], publishing)
     left = tuple(
         j for j in (*repository.publishers, *all_doubts(repository)) if j not in own and j.file not in goes
     )
     if replaced is None:
         free = next(n for n in ("release.yml", "release-pypi.yml", "pypi-release.yml") if n not in workflows)
-        return Choice(free, None, tuple(cut), own, left, said_so)
+        return Choice(free, None, tuple(cut), own, left, said_so, going)
     in_place = replaced.index == "pypi" and "uses" not in workflows[replaced.file].jobs[replaced.job]
-    return Choice(replaced.file, replaced if in_place else None, tuple(cut), own, left, said_so)
+    return Choice(replaced.file, replaced if in_place else None, tuple(cut), own, left, said_so, going)
 
 
 def all_doubts(repository: Repository) -> list[PublishingJob]:

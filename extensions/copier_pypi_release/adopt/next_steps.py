@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from copier_pypi_release.adopt.publishing_jobs import find_bots
+from copier_pypi_release.adopt.publishing_jobs import find_bots, release_makers, release_steps
 from copier_pypi_release.answers_file import USUAL, free_name
+
+RELEASE = "Release"  # name of the workflow that is rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +109,33 @@ def look_at(repository: Repository, choice: Choice) -> list[str]:
     """What a person should look at, because adoption does not decide it: each with its file and line."""
     bots = [bot.advice for bot in find_bots(repository.workflows, {choice.replaced})]
     stays = [f"{job.place} {job.job} stays, and publishes or could: {job.how}" for job in choice.left]
-    return [*repository.gate.others, *bots, *stays]
+    gone, others = [], []
+    for workflow in repository.workflows:
+        going = choice.going.get(workflow.file, set())
+        gone += release_steps(workflow, going)
+        if not workflow.ours:
+            others += release_makers(workflow, going)
+    if gone:
+        now = "a tag starts the release now, and its last job drafts the GitHub Release"
+        gone = [f"{'; '.join(gone)}: gone, because {now}, with the files of the index and no others."]
+    return [*repository.gate.others, *bots, *stays, *gone, *others, *followers(repository, choice)]
+
+
+def followers(repository: Repository, choice: Choice) -> list[str]:
+    """The workflows that wait for one that has another name now, or is gone."""
+    names = {
+        str(w.data.get("name") or w.place)
+        for w in repository.workflows
+        if not w.ours and (w.file == choice.replaced or choice.going.get(w.file, set()) >= set(w.jobs))
+    }
+    found = []
+    for workflow in repository.workflows:
+        waits = workflow.triggers.get("workflow_run")
+        for name in (waits.get("workflows") or []) if isinstance(waits, dict) else []:
+            if name in names and name != RELEASE:
+                line = next(n for n, text in enumerate(workflow.text.splitlines(), 1) if str(name) in text)
+                found.append(f"{workflow.place}:{line} waits for the workflow {name}: name {RELEASE} there.")
+    return found
 
 
 def message(title: str, changed: Mapping[str, str], steps: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ from copier_pypi_release.adopt.package import (
     sources_of,
 )
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
-from copier_pypi_release.adopt.publishing_jobs import release_jobs, side_jobs, without_jobs
+from copier_pypi_release.adopt.publishing_jobs import without_jobs
 from copier_pypi_release.adopt.pyproject import (
     SCIKIT,
     Pyproject,
@@ -200,7 +200,10 @@ def make_plan(
                 *package.conversion.notes,
                 *(compiled_steps(before, building) if building else []),
                 *aftermath(
-                    repository, work.root, [n for n, t in package.conversion.files.items() if t is None]
+                    repository,
+                    work.root,
+                    [change.path for change in changes if change.after is None],
+                    package.version_file,
                 ),
             ],
             distribution=before.metadata["name"],
@@ -433,17 +436,16 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
     for file in dict.fromkeys(p.file for p in choice.disarmed):
         workflow, path = workflows[file], folder / file
         jobs = {p.job for p in choice.disarmed if p.file == file}
-        jobs |= release_jobs(workflow, jobs)
-        alone = workflow.only_releases or set(workflow.triggers) <= {"workflow_call", "workflow_dispatch"}
-        if jobs >= set(workflow.jobs) or (alone and not side_jobs(workflow, jobs)):
+        going = choice.going[file]
+        if going >= set(workflow.jobs):
             path.unlink()
             work.reasons[f".github/workflows/{file}"] = (
                 f"it published too ({', '.join(sorted(jobs))}), and nothing else"
             )
         else:
-            path.write_bytes(without_jobs(workflow, jobs).encode())
+            path.write_bytes(without_jobs(workflow, going).encode())
             work.reasons[f".github/workflows/{file}"] = (
-                f"its job {', '.join(sorted(jobs))} published; the rest stays"
+                f"its job {', '.join(sorted(going))} published; the rest stays"
             )
 
 

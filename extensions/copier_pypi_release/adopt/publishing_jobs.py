@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from copier_pypi_release.adopt.programs import AdoptionError, git
 from copier_pypi_release.console import counted
-from copier_pypi_release.uploads import elsewhere, read
-from copier_pypi_release.workflow_files import FOLDER, parse, plain
+from copier_pypi_release.uploads import commands_of, elsewhere, read
+from copier_pypi_release.workflow_files import FOLDER, parse, plain, publishes_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,9 +35,28 @@ EFFECT = re.compile(
     r"git push|git-auto-commit",
     re.IGNORECASE,
 )
+# Actions and commands that prepare something, or look at it.
 HARMLESS = re.compile(
-    r"actions/(?:checkout|cache|(?:up|down)load-artifact|setup-)|setup-uv|"
-    r"\A\s*(?:echo|ls|rm|cat|sleep|true)\b[^\n]*\Z"
+    r"actions/(?:checkout|cache|(?:up|down)load-artifact|setup-)|setup-(?:uv|python|pdm)|install-"
+)
+PREPARES = re.compile(
+    r"""(?:sudo\ )?(?:
+        (?:echo|printf|ls|rm|cp|mv|cat|head|tail|sleep|true|exit|set|export|mkdir|cd|awk|sed|grep|jq|cut|tr|sort
+            |sha256sum|shasum|test|if|then|else|elif|fi|for|do|done)(?:\s|\Z)
+        |git\ (?:config|fetch|log|describe|show|rev-parse|tag\ -l)\b
+        |apt(?:-get)?\ (?:update|install)\b
+        |(?:python\S*\ -m\ |uv\ )?pip3?\ install\b
+        |\w+=            # an assignment
+        |[\[\](){}"']     # a condition, a group, the end of a text
+    )""",
+    re.VERBOSE,
+)
+# What writes the notes of a GitHub Release, or finds out its version.
+NOTES_STEP = re.compile(r"release[-_ ]?notes|change-?log|\bversion\b|tag[-_ ]name", re.IGNORECASE)
+# A build of the package in the current folder: no path and no package is named.
+BUILDS = re.compile(
+    r"(?:(?<!\S)-m build|\bpyproject-build|\b(?:uv|flit|poetry|hatch|pdm|rye) build|\bsetup\.py)"
+    r"(?:\s+(?!--(?:all-)?packages?\b|--project\b|--directory\b)-\S+|\s+(?:sdist|bdist_wheel|dist/?|[.]))*\s*\Z"
 )
 DEMONSTRATIONS = {"tests", "test", "testing", "docs", "doc", "examples", "example", "samples", "benchmarks"}
 
@@ -93,6 +112,9 @@ def owners(workflow: Workflow, job: str, packages: list[Member]) -> set[Member]:
         path = rf"(?<![\w.-]){re.escape(one.folder)}(?![\w-])"
         if one.folder and re.search(path, f"{text} {starts}"):
             found.add(one)
+    root = next((one for one in packages if not one.folder), None)
+    if root and any(builds_root(workflow, key) for key in needed):
+        found.add(root)
     text = f"{starts} {workflow.jobs.get(job, {}).get('if') or ''} {text}"
     named = {word: one for one in packages for word in {one.name, PurePosixPath(one.folder).name} if word}
     for text_of_names in (text, workflow.file):
@@ -105,6 +127,20 @@ def owners(workflow: Workflow, job: str, packages: list[Member]) -> set[Member]:
             spelled = match[0].lower().replace("_", "-")
             found |= {one for word, one in named.items() if word.lower().replace("_", "-") == spelled}
     return found
+
+
+def builds_root(workflow: Workflow, job: str) -> bool:
+    """Whether a job builds a package, and says no folder or package where it does."""
+    inside = (workflow.jobs.get(job, {}).get("defaults") or workflow.data.get("defaults") or {}).get(
+        "run"
+    ) or {}
+    for step in workflow.steps(job):
+        script = str(step.get("run", ""))
+        if "working-directory" in {*step, *inside} or re.search(r"(?m)^\s*(?:cd|pushd)\s", script):
+            continue
+        if any(BUILDS.search(command) for _, command in commands_of(script)):
+            return True
+    return False
 
 
 def own_jobs(
@@ -141,26 +177,92 @@ def text_of(step: Any) -> str:  # noqa: ANN401  (as YAML has it)
     return f"{step.get('uses', '')}{step.get('run', '')}"
 
 
+def harmless(step: Any) -> bool:  # noqa: ANN401  (as YAML has it)
+    """Whether a step only prepares or looks at something."""
+    commands = [command for _, command in commands_of(str(step.get("run", "")))]
+    return not EFFECT.search(plain(step)) and (
+        all(map(PREPARES.match, commands)) if commands else bool(HARMLESS.search(str(step.get("uses", ""))))
+    )
+
+
+def of_release(step: Any) -> bool:  # noqa: ANN401  (as YAML has it)
+    """Whether a step makes a GitHub Release, signs for it, or pushes its tag."""
+    text = text_of(step)
+    return bool(RELEASE_STEP.search(text) or re.search(BOTS["a pushed tag"], text))
+
+
+def makes_release(workflow: Workflow, job: str) -> bool:
+    """Whether a job makes a GitHub Release, with its notes, and does nothing else."""
+    steps = workflow.steps(job)
+    made = [number for number, step in enumerate(steps) if RELEASE_STEP.search(text_of(step))]
+    return bool(made) and all(
+        of_release(step) or harmless(step) or (number < max(made) and writes_notes(step))
+        for number, step in enumerate(steps)
+    )
+
+
+def writes_notes(step: Any) -> bool:  # noqa: ANN401  (as YAML has it)
+    """Whether a step says that it is about the notes or the version of a release, and has no other effect."""
+    return bool(NOTES_STEP.search(f"{step.get('name', '')} {text_of(step)}")) and not EFFECT.search(
+        plain(step)
+    )
+
+
 def side_jobs(workflow: Workflow, publishing: set[str]) -> list[str]:
     """Jobs that do something besides building, testing, publishing and making a GitHub Release."""
     known = publishing | workflow.needs(*publishing)
-    found = []
-    for key in workflow.jobs:
-        text = " ".join(map(text_of, workflow.steps(key)))
-        if key not in known and not RELEASE_STEP.search(text):
-            found.append(str(key))
-    return found
+    return [str(key) for key in workflow.jobs if key not in known and not makes_release(workflow, key)]
 
 
 def release_jobs(workflow: Workflow, publishing: set[str]) -> set[str]:
-    """Jobs that wait for an upload and make a GitHub Release, which goes with it."""
-    return {
+    """Jobs that make a GitHub Release after an upload or for a tag: that goes with the upload."""
+    found = {
         str(key)
-        for key in workflow.jobs
+        for key, job in workflow.jobs.items()
         if key not in publishing
-        and workflow.needs(str(key)) & publishing
-        and RELEASE_STEP.search(" ".join(map(text_of, workflow.steps(key))))
+        and makes_release(workflow, key)
+        and (workflow.needs(key) & publishing or workflow.only_releases or "refs/tags" in str(job.get("if")))
     }
+    needed = {n for key in workflow.jobs if key not in publishing | found for n in workflow.needs(key)}
+    return found - needed
+
+
+def going_jobs(workflow: Workflow, publishing: set[str]) -> set[str]:
+    """The jobs that go with some publishing ones: all of them where nothing of the file's own stays."""
+    jobs = publishing | release_jobs(workflow, publishing)
+    alone = workflow.only_releases or set(workflow.triggers) <= {"workflow_call", "workflow_dispatch"}
+    return set(workflow.jobs) if alone and not side_jobs(workflow, publishing) else jobs
+
+
+def release_steps(workflow: Workflow, going: Iterable[str]) -> list[str]:
+    """The steps of jobs that go away, which made the GitHub Release or its tag: with file, line and name."""
+    return [
+        shown_step(workflow, job, number)
+        for job in workflow.jobs
+        if job in set(going)
+        for number, step in enumerate(workflow.steps(job))
+        if of_release(step)
+    ]
+
+
+def release_makers(workflow: Workflow, going: Iterable[str]) -> list[str]:
+    """The steps of jobs that stay, which make a GitHub Release: with file, line, name, and what to do."""
+    return [
+        f"{shown_step(workflow, job, number)}: it makes a GitHub Release that nobody has read. "
+        "Delete it, or let it make a draft."
+        for job in workflow.jobs
+        if job not in set(going)
+        for number, step in enumerate(workflow.steps(job))
+        if publishes_release(step)
+    ]
+
+
+def shown_step(workflow: Workflow, job: str, number: int) -> str:
+    """A step with its file, its line and what it is."""
+    step = workflow.steps(job)[number]
+    name = str(step.get("name") or text_of(step).strip().partition("\n")[0])
+    line = int(workflow.data["jobs"][job]["steps"].lc.item(number)[0]) + 1
+    return f"{FOLDER}/{workflow.file}:{line} {name}"
 
 
 def side_steps(workflow: Workflow, going: Iterable[str], publishing: set[str]) -> list[str]:
@@ -171,15 +273,14 @@ def side_steps(workflow: Workflow, going: Iterable[str], publishing: set[str]) -
         known = workflow.uploads(job, 0)
         sure = [step for step, upload in known if upload.certain] or [step for step, _ in known]
         uploads = [n for n, step in enumerate(steps) if any(step is one for one in sure)]
+        made = [n for n, step in enumerate(steps) if RELEASE_STEP.search(text_of(step))]
         for number, step in enumerate(steps):
-            text = text_of(step)
             after = job in publishing and bool(uploads) and number > max(uploads)
-            effect = EFFECT.search(plain(step)) or (after and not HARMLESS.search(text))
-            lost = number not in uploads and effect and not RELEASE_STEP.search(text)
+            notes = bool(made) and number < max(made) and writes_notes(step)
+            effect = EFFECT.search(plain(step)) or (after and not harmless(step) and not notes)
+            lost = number not in uploads and effect and not of_release(step)
             if elsewhere(step) or lost:
-                name = str(step.get("name") or text.strip().partition("\n")[0])
-                line = int(workflow.data["jobs"][job]["steps"].lc.item(number)[0]) + 1
-                found.append(f"{FOLDER}/{workflow.file}:{line} {name}")
+                found.append(shown_step(workflow, job, number))
     return found
 
 

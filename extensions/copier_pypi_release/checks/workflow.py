@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from copier_pypi_release.checks import DISARMS, RENDERS, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import tag_patterns
 from copier_pypi_release.uploads import index_of, repository_url, upload_command
-from copier_pypi_release.workflow_files import COMPILING, FOLDER, PINNED, STAGES, Workflow
+from copier_pypi_release.workflow_files import COMPILING, FOLDER, PINNED, STAGES, Workflow, publishes_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,9 +70,6 @@ BUILD_COMMAND = re.compile(
 )
 FROM_TAGS = re.compile(
     r"hatch-vcs|setuptools[-_]scm|versioningit|dunamai|versioneer|flit[-_]scm", re.IGNORECASE
-)
-MAKES_A_RELEASE = re.compile(
-    r"gh release create(?!.*--draft)|(?:action-gh-release|create-release|ncipollo/release-action)(?:@|\Z)"
 )
 ELSEWHERE = (".travis.yml", ".gitlab-ci.yml", ".circleci/config.yml", "azure-pipelines.yml", "appveyor.yml")
 
@@ -1030,8 +1027,7 @@ def notes(workflow: Workflow, context: Context) -> Iterator[str]:
     for other in context.workflows:
         for job in other.jobs:
             for step in other.steps(job):
-                made = MAKES_A_RELEASE.search(f"{step.get('uses', '')} {step.get('run', '')}")
-                if made and (step.get("with") or {}).get("draft") is not True:
+                if publishes_release(step):
                     yield f"{other.file} publishes a GitHub Release by itself"
 
 
