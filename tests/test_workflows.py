@@ -759,6 +759,10 @@ def test_a_wheel_is_handed_on_by_its_own_name_alone(compiled: Package) -> None:
         two,
         lambda d: step_of(d.release, "wheels", "upload-artifact").update({"if": NO_FORK}),
         lambda d: step_of(d.release, "wheels", "GITHUB_OUTPUT")["env"].update(ARTIFACT="1"),
+        lambda d: step_of(d.release, "wheels", "earlier_wheels").update({"if": NO_FORK}),
+        lambda d: step_of(d.release, "wheels", "GITHUB_OUTPUT")["env"].update(
+            ARTIFACT="${{ steps.wheels.outputs.artifact-id }}"
+        ),
     ]
     for change in changes:
         context = broken(compiled, change)

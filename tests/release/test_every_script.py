@@ -346,6 +346,7 @@ def attempts(script: str, files: list[Path]) -> list[list[str | Path]]:
         "build_sdist": [["linux-x86_64", "--out", path] for path in files[:3]],
         "build_wheels": [[path] for path in files],
         "check_distributions": [[path] for path in files],
+        "earlier_wheels": [["linux-x86_64"], ["🎉"]],
         "collect_distributions": [[path] for path in files],
         "install_distribution": [[path] for path in files],
         "run_checks": [["lint", "--dist", path] for path in files],

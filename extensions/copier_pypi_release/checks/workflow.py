@@ -34,6 +34,7 @@ READ = {"contents": "read"}
 RIGHTS: dict[str, dict[str, str]] = {
     **dict.fromkeys((*STAGES, *COMPILING), READ),
     "gate": {"actions": "read", "contents": "read"},
+    "wheels": {"actions": "read", "contents": "read"},
     "publish-testpypi": {},
     "publish-pypi": {},
     "github-release": {"contents": "write"},
@@ -924,13 +925,19 @@ def uploaded(workflow: Workflow, job: str, ids: str) -> bool:
 def handed(workflow: Workflow, job: str) -> Iterator[str]:
     """The outputs by which the cells of a matrix hand the ids of their artifacts on, each by its own name.
 
-    The runner merges the outputs of all cells, so that two which have one name would lose one artifact.
+    The runner merges the outputs of all cells, so that two which have one name would lose one artifact. An
+    upload is left out only where an earlier attempt's artifact takes its place.
     """
     cells = ((workflow.jobs.get(job, {}).get("strategy") or {}).get("matrix") or {}).get("include") or []
+    earlier = {
+        f"steps.{s.step.get('id')}.outputs.artifact == ''": f"steps.{s.step.get('id')}.outputs.artifact || "
+        for s in workflow.scripts(job)
+        if s.name == "earlier_wheels.py" and not {"if", "continue-on-error"} & set(s.step)
+    }
     kept = {
-        f"${{{{ steps.{step.get('id')}.outputs.artifact-id }}}}"
+        f"${{{{ {earlier.get(condition(step.get('if')), '')}steps.{step.get('id')}.outputs.artifact-id }}}}"
         for source, step in workflow.using("actions/upload-artifact")
-        if source == job and not {"if", "continue-on-error"} & set(step)
+        if source == job and "continue-on-error" not in step and condition(step.get("if")) in {"", *earlier}
     }
     for step in workflow.steps(job):
         found, env = HANDED.fullmatch(str(step.get("run", "")).strip()), step.get("env") or {}
