@@ -21,6 +21,7 @@ pytest.register_assert_rewrite(
     "updates.template_versions",
 )
 
+from build_distributions import build_distributions  # noqa: E402
 from support.rendering import commit_all, copy_template, render  # noqa: E402
 from support.sharing import once  # noqa: E402
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # noqa: E402
@@ -182,6 +183,15 @@ def compiled_package(template: Path, tmp_path_factory: pytest.TempPathFactory) -
         if missing:
             commit_all(render(template, folder / "demo-pkg", {"compiled": True}), tag="v0.1.0")
     return folder / "demo-pkg"
+
+
+@pytest.fixture(scope="session")
+def compiled_distributions(compiled_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with its sdist and the wheel that this machine compiles of it; not to be changed."""
+    with once(tmp_path_factory, __name__, "compiled-distributions") as (folder, missing):
+        if missing:
+            build_distributions(compiled_package, folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -138,20 +138,17 @@ def test_what_is_pinned_for_a_compiled_package_is_pinned_alike_for_a_pure_one() 
 
 @pytest.mark.requirement("B10", "S1", "P1.4")
 def test_the_example_compiles_repaired_and_with_a_sound_stable_abi(
-    compiled_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compiled_distributions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the sdist, with the pins, twice to the same contents; by the tools that cibuildwheel runs."""
-    from build_distributions import build_distributions  # noqa: PLC0415  (the pure tests do not need it)
-
-    built = build_distributions(compiled_package, tmp_path / "dist")
-    name = next(name for name in built if name.endswith(".whl"))
-    assert name == "demo_pkg-0.1.0-cp311-abi3-linux_x86_64.whl"
-    source = unpack(next((tmp_path / "dist").glob("*.tar.gz")), tmp_path / "unpacked")
+    """From the sdist, with the pins; by the tools that cibuildwheel runs."""
+    (compiled,) = compiled_distributions.glob("*.whl")
+    assert compiled.name == "demo_pkg-0.1.0-cp311-abi3-linux_x86_64.whl"
+    source = unpack(next(compiled_distributions.glob("*.tar.gz")), tmp_path / "unpacked")
     assert not (source / ".git").exists()
     monkeypatch.setenv("PATH", f"{sys.prefix}/bin", prepend=os.pathsep)
     for tool, *arguments in (
-        ["auditwheel", "repair", "--wheel-dir", str(tmp_path / "wheels"), str(tmp_path / "dist" / name)],
-        ["abi3audit", "--strict", str(tmp_path / "dist" / name)],
+        ["auditwheel", "repair", "--wheel-dir", str(tmp_path / "wheels"), str(compiled)],
+        ["abi3audit", "--strict", str(compiled)],
     ):
         done = subprocess.run([program(tool), *arguments], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

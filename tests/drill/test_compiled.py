@@ -1,0 +1,157 @@
+"""A compiled package is released: 25 files, of six platforms.
+
+The extension module is compiled for real on this machine, once, and in the job that installs the sdist. The wheels
+of all platforms are a stand-in's (`cibuildwheel_stand_in`), which the package pins in place of cibuildwheel.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import inspect
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from emulator.fixtures import compile_cached, rest_of_the_index, run_one_leg
+from emulator.sandbox import Sandbox
+from emulator.wheelhouse import write_wheel
+from support.compiled import PLAN
+from support.rendering import render
+from support.sharing import once
+
+from drill import cibuildwheel_stand_in
+from drill.maintainer import OWNER, Maintainer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FILES = 25
+
+
+def stand_in(folder: Path, compiled: Path) -> Path:
+    """The stand-in as a distribution, with a module that was compiled."""
+    with zipfile.ZipFile(next(compiled.glob("*.whl"))) as archive:
+        module = base64.b64encode(archive.read("demo_pkg/_native.abi3.so")).decode()
+    code = f"{inspect.getsource(cibuildwheel_stand_in)}"
+    data = f"PLAN = {PLAN!r}\nMODULE = {module!r}\n"
+    head, tail = code.split("PLAN: dict", 1)
+    return write_wheel(
+        folder, "cibuildwheel", "0+stand.in", code=f"{head}{data}{tail.split('MODULE: str', 1)[1]}"
+    )
+
+
+@pytest.fixture(scope="module")
+def rest(template_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rest of the index, for a compiled package."""
+    folder = tmp_path_factory.mktemp("rest") / "demo-pkg"
+    return rest_of_the_index(render(template_repository, folder, {"compiled": True}))
+
+
+@pytest.fixture(scope="module")
+def checkpoint(
+    template_repository: Path,
+    compiled_distributions: Path,
+    rest: Path,
+    uv_cache: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A compiled package that is set up, with CI green on its only commit."""
+    with once(tmp_path_factory, __name__, "ready") as (checkpoint, missing):
+        if missing:
+            folder = tmp_path_factory.mktemp("compiled")
+            package = render(
+                template_repository, folder / "demo-pkg", {"repository_owner": OWNER, "compiled": True}
+            )
+            run_one_leg(package)
+            wheel = stand_in(folder, compiled_distributions)
+            pin = f"cibuildwheel==0+stand.in --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+            (package / ".github/release/wheel-tools.txt").write_text(pin)
+            with Sandbox(folder / "sandbox", wheelhouse=rest, uv_cache=uv_cache) as sandbox:
+                sandbox.index("pypi").put(wheel)
+                Maintainer.create(sandbox, package).wait()
+                (ci,) = sandbox.github.runs(workflow="ci.yml")
+                assert ci["conclusion"] == "success", sandbox.github.log(ci["id"])[-5000:]
+                compile_cached(uv_cache)
+                sandbox.checkpoint(checkpoint)
+    return checkpoint
+
+
+@pytest.fixture
+def ready(checkpoint: Path, rest: Path, uv_cache: Path, tmp_path: Path) -> Iterator[Maintainer]:
+    """That package, to be released."""
+    with Sandbox.from_checkpoint(
+        checkpoint, tmp_path / "sandbox", wheelhouse=rest, uv_cache=uv_cache
+    ) as sandbox:
+        yield Maintainer(sandbox)
+
+
+def stopped_at(project: Maintainer, job: str, saying: str) -> None:
+    """Assert that a release is red at a job, in these words, and that nothing is on PyPI."""
+    results = {key: fact["result"] for key, fact in project.run["results"].items()}
+    assert results[job] == "failure", results
+    assert saying in project.log(job), project.log(job)[-3000:]
+    assert project.open_issues() == [f"Release {project.tag} stopped at {job}"]
+    assert project.served("pypi") == {}
+
+
+@pytest.mark.requirement("B10", "S1", "P5.1", "P5.5", "P8.1", "P8.2", "P8.7", "R1")
+def test_every_planned_wheel_is_released(ready: Maintainer) -> None:
+    """Two uploads are cut off half-way; re-runs of what failed, of everything and of one job finish them."""
+    ready.spoil_uploads("testpypi", "reset_mid", skip=10, times=None)
+    ready.release().approve()
+    stopped_at(ready, "publish-testpypi", "")
+    assert 0 < len(ready.served("testpypi")) < FILES
+    ready.sandbox.clear_faults()
+    ready.spoil_uploads("pypi", "reset_mid", skip=12, times=None)
+    ready.follow_runbook("re-run")
+    assert ready.run["results"]["publish-pypi"]["result"] == "failure"
+    built = ready.built()
+    assert (len(built), ready.served("testpypi")) == (FILES, built)
+    assert 0 < len(ready.served("pypi")) < FILES
+    assert f"{FILES} files downloaded, every hash as built" in ready.log("verify-testpypi")
+    ready.sandbox.clear_faults()
+    ready.rerun_all()  # builds all of it again
+    assert "A stand-in makes the wheels for macos-arm64" in ready.log("wheels")
+    assert ready.built() == built
+    ready.is_released(twice=False)
+    sdist = next(job["id"] for job in ready.run["jobs"] if job["key"] == "sdist")
+    before = ready.public_state()
+    ready.shell(f"gh run rerun --job {sdist}")
+    ready.approve().is_released(twice=False)
+    assert ready.public_state() == before
+    for platform in PLAN:
+        assert f"The wheels for {platform} are those of an earlier attempt" in ready.log("wheels")
+    assert "A stand-in makes" not in ready.log("wheels")
+
+
+@pytest.mark.requirement("B10", "P5.7", "S1")
+def test_what_is_missing_or_would_be_refused_stops_before_an_index(ready: Maintainer) -> None:
+    """A platform lacks a wheel, by name; once it has it, a tag is none that an index takes, then a size."""
+    faults = (
+        '\n[tool.stand-in]\nmacos-arm64 = "misses one at first"\nlinux-x86_64 = "a tag of this machine"\n'
+    )
+    pyproject = ready.clone / "pyproject.toml"
+    text = pyproject.read_text(encoding="utf-8")
+    ready.commit("test: faults", {"pyproject.toml": text + faults})
+    ready.release().approve()
+    stopped_at(ready, "wheels", "The platform macos-arm64 lacks the wheel for cp315t-macosx_arm64")
+    legs = {job["name"]: job["conclusion"] for job in ready.jobs("wheels")}
+    assert [name for name, said in legs.items() if said != "success"] == ["Wheels (macos-arm64)"], legs
+    ready.follow_runbook("re-run")
+    again = [job["name"] for job in ready.jobs("wheels") if job["run_attempt"] == 2]  # noqa: PLR2004
+    assert again == ["Wheels (macos-arm64)"]
+    stopped_at(ready, "build", "takes no wheel of this platform: demo_pkg-0.1.0-cp311-abi3-manylinux")
+    settings = (ready.clone / ".github/release/settings.toml").read_text(encoding="utf-8")
+    ready.commit(
+        "test: a large file",
+        {
+            "pyproject.toml": f'{text}\n[tool.stand-in]\nwindows-ARM64 = "too large"\n',
+            ".github/release/settings.toml": settings.replace("[release]", "[release]\nfile-limit = 1"),
+            "CHANGELOG.md": "# Changelog\n\n## Unreleased\n\n## 0.1.1\n\n### Fixes\n\n- A fix.\n",
+        },
+    )
+    ready.release("v0.1.1").approve()
+    stopped_at(ready, "build", "demo_pkg-0.1.1-cp311-abi3-win_arm64.whl has 1.0 MiB, and TestPyPI takes 1")
+    assert ready.served("testpypi") == {}
