@@ -170,7 +170,7 @@ def test_a_bot_keeps_every_folder_of_pins_fresh() -> None:
 
 @pytest.mark.requirement("X11")
 def test_the_scripts_pin_the_same_tools_as_the_template() -> None:
-    notes = ast.parse((SCRIPTS / "release_notes.py").read_text(encoding="utf-8"))
+    notes = ast.parse((SCRIPTS / "release_lib/commits.py").read_text(encoding="utf-8"))
     constants = {
         target.id: ast.literal_eval(statement.value)
         for statement in notes.body

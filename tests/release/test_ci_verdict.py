@@ -10,6 +10,8 @@ import ci_verdict
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from release_lib.settings import Settings
 
     from release.conftest import Clock, Gh, RunStep
@@ -168,6 +170,20 @@ def test_an_answer_that_cannot_be_read_lets_the_suite_run(answer: object, gh: Gh
     done = run_step(ci_verdict, COMMIT)
     assert (done.status, done.outputs) == (0, {"ci": "absent"})
     assert done.errors.startswith("warning: GitHub did not say whether CI passed: ")
+
+
+@pytest.mark.requirement("S2", "P1.1", "B11")
+def test_without_a_verdict_it_stops_where_no_script_could_run_the_suite(
+    gh: Gh, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An adopted package with CI of its own: commands that somebody wrote into settings.toml run nowhere."""
+    monkeypatch.setattr(ci_verdict, "__file__", str(tmp_path / "ci_verdict.py"))
+    gh.answers(**{f"api_{asked()}": {"workflow_runs": []}})
+    done = run_step(ci_verdict, COMMIT)
+    assert (done.status, done.outputs) == (1, {})
+    assert done.lines[0] == "CI has not passed on this commit: ci.yml"
+    gh.answers(**{f"api_{asked()}": {"workflow_runs": [ci_run()]}})
+    assert run_step(ci_verdict, COMMIT).outputs == {"ci": "passed"}
 
 
 @pytest.mark.requirement("S2", "P1.1")

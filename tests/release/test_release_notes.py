@@ -158,10 +158,97 @@ def test_an_empty_section_is_left_out(empty: str) -> None:
         "## 1.2.3.0",
         "1.2.3\n-----",
         "1.2.3 (2026-11-22)\n------------------",
+        "## Version 1.2.3",
+        "## demo-pkg 1.2.3 (2026-11-22)",
+        "## **1.2.3**: the third",
+        "## `v1.2.3`",
     ],
 )
 def test_a_heading_may_spell_the_version_in_many_ways(heading: str) -> None:
     assert notes_of(f"# Changelog\n\n{heading}\n\n- New.\n\n## 1.2.2\n\n- Old.\n") == "- New."
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize(
+    ("level", "others"), [(1, "# 1.2.2"), (3, "### [1.2.2]"), (3, "## 1.2.2"), (3, "# Old")]
+)
+def test_versions_of_another_level_are_read_as_those_of_the_second(level: int, others: str) -> None:
+    inside = "#" * (level + 1)
+    text = f"{'#' * level} [1.2.3]\n\n{inside} Fixes\n\n- A.\n\n{inside}# Deep\n\n{inside} Features\n\n- B.\n"
+    noted = "### Features\n\n- B.\n\n### Fixes\n\n- A.\n\n#### Deep"
+    assert notes_of(f"{text}\n{others}\n\n- Old.\n") == noted
+
+
+RESTRUCTURED = """\
+=========
+Changelog
+=========
+
+.. towncrier release notes start
+
+demo-pkg 1.2.3 (2026-11-22)
+===========================
+
+.. note:: Read ``README`` first.
+
+Fixes
+-----
+
+- No longer wrong, see `the issue <https://example.org/7>`_ and :func:`~demo.run`.
+  The second line::
+
+      # 1.2.2
+
+Features
+--------
+
+* New: :pep:`440 <440>`, `Timetables`_ (#8).
+
+  .. code-block:: python
+
+     run("x")
+
+.. a comment
+   of two lines
+.. _target: https://example.org
+
+1.2.2
+=====
+
+- Old.
+"""
+IN_MARKDOWN = """\
+**Note** Read `README` first.
+
+### Features
+
+* New: `440`, Timetables (#8).
+
+  ```python
+
+  run("x")
+
+  ```
+
+### Fixes
+
+- No longer wrong, see [the issue](https://example.org/7) and `demo.run`.
+  The second line:
+
+      # 1.2.2"""
+
+
+@pytest.mark.requirement("P7.1", "P7.2")
+@pytest.mark.parametrize("name", ["CHANGES.rst", "NEWS.txt"])
+def test_a_changelog_may_be_restructured_text(name: str) -> None:
+    Path(name).write_text(RESTRUCTURED, encoding="utf-8")
+
+    def read(version: str) -> str:
+        return release_notes.arrange(release_notes.from_changelog(Path(name), Version(version)))
+
+    assert read("1.2.3") == IN_MARKDOWN
+    assert read("1.2.2") == "- Old."
+    assert read("1.2.1") == ""
 
 
 @pytest.mark.requirement("P7.2")
@@ -189,7 +276,9 @@ def test_a_heading_may_spell_a_prerelease_in_many_ways(heading: str) -> None:
         "<!--\n## 1.2.3\n\n- Hidden.\n-->\n",
         "    ## 1.2.3\n\n    - Code.\n",
         "##1.2.3\n\n- No heading.\n",
-        "### 1.2.3\n\n- Too low.\n",
+        "#### 1.2.3\n\n- Too low.\n",
+        "## Since 1.2\n\n- New.\n",
+        "## demo 1 2 3\n\n- New.\n",
     ],
 )
 def test_a_version_that_nothing_is_said_about_has_no_notes(text: str) -> None:
@@ -352,6 +441,46 @@ def test_the_folders_own_files_are_no_fragments(fragments: Path, run_step: RunSt
     assert run_step(release_notes, "v0.1.0").summary == (
         "## demo-pkg 0.1.0\n\n### Features\n\n- The first release.\n\n"
     )
+
+
+OWN = {
+    "towncrier.toml": """\
+        [tool.towncrier]
+        directory = "news"
+        type = [{ name = "Thing", directory = "thing" }]
+    """,
+    "pyproject.toml": """\
+        [tool.towncrier]
+        package = "demo.core"
+        package_dir = "src"
+        [tool.towncrier.fragment.thing]
+    """,
+}
+
+
+@pytest.mark.requirement("P7.3", "B11")
+@pytest.mark.parametrize(
+    ("file", "folder"), [("towncrier.toml", "news"), ("pyproject.toml", "src/demo/core/newsfragments")]
+)
+def test_towncriers_own_configuration_counts(
+    file: str, folder: str, run_step: RunStep, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = dataclasses.replace(settings, release_notes="towncrier", changelog="NEWS.rst")
+    monkeypatch.setattr(release_notes, "load_settings", lambda: chosen)
+    Path(file).write_text(OWN[file])
+    Path("NEWS.rst").write_text("demo-pkg 1.2.3\n==============\n\n- Joined.\n")
+    Path(folder).mkdir(parents=True)
+    Path(folder, "README.rst").touch()
+    assert "- Joined." in run_step(release_notes, "v1.2.3").summary
+    Path(folder, "7.thing.rst").write_text("Waits.")
+    lines = run_step(release_notes, "v1.2.3").lines
+    assert lines[0] == "1 news fragment(s) are not in NEWS.rst yet: 7.thing.rst"
+    assert lines[1].startswith(f"Expected: an empty {folder}/; ")
+    Path(folder, "8.odd.rst").write_text("Odd.")
+    Path(folder, "7.thing.rst").unlink()
+    lines = run_step(release_notes, "v1.2.3").lines
+    assert lines[1] == "Expected: ISSUE.KIND.rst or +ANYTHING.KIND.rst, where KIND is thing"
+    assert lines[2].startswith(f"Fix: git mv {folder}/8.odd.rst {folder}/8.thing.rst, ")
 
 
 @pytest.mark.requirement("T5")

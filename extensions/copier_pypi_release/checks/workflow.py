@@ -817,7 +817,10 @@ def full_checks(workflow: Workflow, context: Context) -> Iterator[str]:
     """Lint, types and tests run, unless CI has passed on this very commit."""
     ran = [s for s in workflow.scripts("test") if s.name == "run_checks.py"]
     sound = [s for s in ran if condition(s.condition) in {"", SKIPPED_WITH_CI}]
-    if not sound or any(s.step.get("continue-on-error") for s in sound):
+    settings = context.settings
+    if settings and own_ci(context) and not ran and not any(settings.checks.values()):
+        pass  # the gate stops without a verdict
+    elif not sound or any(s.step.get("continue-on-error") for s in sound):
         yield "no step of the job test runs run_checks.py whenever CI has not passed"
     wanted = ["--clone"] if own_ci(context) else []
     if any(list(s.arguments) != wanted for s in ran):
