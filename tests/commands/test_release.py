@@ -305,7 +305,8 @@ def test_a_commit_that_nothing_tests_is_not_tagged(
     ready.github.answers("POST", "/dispatches$", None, 204)  # accepted, and no run comes of it
     problem, expected, *_ = stops(ready, capsys)
     assert problem == f"CI has not passed on this commit: {said}"
-    assert expected == "Expected: a passed run of each workflow, or a command in settings.toml, [checks]"
+    way = "copier update --data 'ci_commands=[\"COMMAND\"]'"
+    assert expected == f"Expected: a passed run of each workflow, or {way}"
 
 
 @pytest.mark.requirement("B8", "R2", "R9")
