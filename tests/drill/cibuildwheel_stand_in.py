@@ -1,8 +1,8 @@
 """Stand-in for cibuildwheel: it makes the wheels of each platform, of the sdist and of one compiled module.
 
-Where a sandbox runs are no containers of manylinux, no macOS and no Windows. So every wheel has the modules and
-metadata of the sdist, and the extension module that was compiled for real for this machine; in each wheel a file
-says that. Its source is served as a distribution of its own name and version, after `PLAN` and `MODULE`.
+Where a sandbox runs are no containers of manylinux, no macOS and no Windows. So every wheel has the modules
+and metadata of the sdist, and the extension module that was compiled for real for this machine; in each wheel
+a file says that. Its source, with `PLAN` and `MODULE` filled in, is served as a distribution.
 
 What it is asked for has to be what the real one understands: the plan without a build, or a build from the
 unpacked sdist alone with pinned build requirements. `[tool.stand-in]` of the package says what goes wrong.
@@ -11,14 +11,15 @@ unpacked sdist alone with pinned build requirements. `[tool.stand-in]` of the pa
 import base64
 import hashlib
 import io
+import itertools
 import os
 import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
-PLAN: dict[str, list[str]]  # identifiers by platform, as the real one plans them
-MODULE: str  # the compiled extension module, in base64
+PLAN: dict[str, list[str]] = {}  # identifiers by platform, as the real one plans them
+MODULE = ""  # the compiled extension module, in base64
 MIB = 1 << 20
 TAGS = {
     "manylinux": "manylinux_2_17_{0}.manylinux2014_{0}",
@@ -30,7 +31,7 @@ TAGS = {
 
 def wheels_of(identifiers: list[str]) -> list[str]:
     """The tags of the wheels for some identifiers: one of the stable ABI for all that have it."""
-    tags = {}
+    tags: dict[str, None] = {}
     for identifier in identifiers:
         python, _, place = identifier.partition("-")
         family, _, machine = place.partition("_")
@@ -72,7 +73,7 @@ def wheel(source: Path, tag: str, more: bytes) -> tuple[str, bytes]:
 def main() -> None:
     """Plan, or build."""
     words = sys.argv[1:]
-    option = dict(zip(words, words[1:], strict=False))
+    option = dict(itertools.pairwise(words))
     platform, source = f"{option['--platform']}-{option['--archs']}", Path(words[-1])
     planned = PLAN[platform]
     if "--print-build-identifiers" in words:

@@ -1,7 +1,7 @@
 """A compiled package is released: 25 files, of six platforms.
 
-The extension module is compiled for real on this machine, once, and in the job that installs the sdist. The wheels
-of all platforms are a stand-in's (`cibuildwheel_stand_in`), which the package pins in place of cibuildwheel.
+The extension module is compiled for real on this machine, once, and in the job that installs the sdist. The
+wheels of all platforms are a stand-in's (`cibuildwheel_stand_in`), which the package pins for cibuildwheel.
 """
 
 from __future__ import annotations
@@ -34,12 +34,14 @@ def stand_in(folder: Path, compiled: Path) -> Path:
     """The stand-in as a distribution, with a module that was compiled."""
     with zipfile.ZipFile(next(compiled.glob("*.whl"))) as archive:
         module = base64.b64encode(archive.read("demo_pkg/_native.abi3.so")).decode()
-    code = f"{inspect.getsource(cibuildwheel_stand_in)}"
-    data = f"PLAN = {PLAN!r}\nMODULE = {module!r}\n"
-    head, tail = code.split("PLAN: dict", 1)
-    return write_wheel(
-        folder, "cibuildwheel", "0+stand.in", code=f"{head}{data}{tail.split('MODULE: str', 1)[1]}"
-    )
+    code = inspect.getsource(cibuildwheel_stand_in)
+    for empty, filled in (
+        ("PLAN: dict[str, list[str]] = {}", f"PLAN = {PLAN!r}"),
+        ('MODULE = ""', f"MODULE = {module!r}"),
+    ):
+        assert code.count(empty) == 1
+        code = code.replace(empty, filled)
+    return write_wheel(folder, "cibuildwheel", "0+stand.in", code=code)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ def test_what_is_missing_or_would_be_refused_stops_before_an_index(ready: Mainta
     legs = {job["name"]: job["conclusion"] for job in ready.jobs("wheels")}
     assert [name for name, said in legs.items() if said != "success"] == ["Wheels (macos-arm64)"], legs
     ready.follow_runbook("re-run")
-    again = [job["name"] for job in ready.jobs("wheels") if job["run_attempt"] == 2]  # noqa: PLR2004
+    again = [job["name"] for job in ready.jobs("wheels") if job["run_attempt"] == 2]
     assert again == ["Wheels (macos-arm64)"]
     stopped_at(ready, "build", "takes no wheel of this platform: demo_pkg-0.1.0-cp311-abi3-manylinux")
     settings = (ready.clone / ".github/release/settings.toml").read_text(encoding="utf-8")

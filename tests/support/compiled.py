@@ -1,4 +1,4 @@
-"""What cibuildwheel plans for a package whose lowest Python is 3.11; held against it in test_build_sdist.py."""
+"""What cibuildwheel plans for a package whose lowest Python is 3.11; test_build_sdist.py compares."""
 
 from __future__ import annotations
 
