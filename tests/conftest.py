@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
     "adopt.adoption",
     "adopt.fixtures",
     "commands.local_github",
+    "drill.cibuildwheel_stand_in",
     "drill.maintainer",
     "emulator",
     "support",

@@ -7,48 +7,37 @@
 """Write the notes of one version: Breaking changes first, then Migration, Features, Fixes, Known issues.
 
 The notes come from CHANGELOG.md (kept by hand or joined by towncrier), or from conventional commits by
-git-cliff, as settings.toml says. No notes, no release. Run it from the root of the source.
+git-cliff, as settings.toml says; what only one of them needs is rendered where it is chosen. No notes, no
+release. Run it from the root of the source.
 """
 
 import argparse
-import dataclasses
-import json
 import re
-import shlex
-import tomllib
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
-from packaging.utils import canonicalize_version
 from packaging.version import Version
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
-from release_lib.step import ReleaseError, git, run, step, summary
+from release_lib.step import ReleaseError, step, summary
 
-GIT_CLIFF = "git-cliff==2.14.2"
-CLIFF = ("uv", "tool", "run", "--quiet", GIT_CLIFF, "--offline", "--ignore-tags", ".*")
 SECTIONS = ("Breaking changes", "Migration", "Features", "Fixes", "Known issues")
-FRAGMENTS = Path("changelog.d")
-JOIN = "uv run towncrier build --yes --version {0} && git commit --all --message 'Release notes of {0}', "
-JOIN += "then make the tag again"
 LONGEST = 125_000  # characters that the body of a GitHub Release can have
-MARKUP = re.compile(r"(?s:```.*?```)|(`+)[^\n]+?\1|<(?!https?://)")  # code, or what Markdown reads as HTML
 
 
 def release_notes(tag: str, version: Version, settings: Settings) -> str:
     """The notes of a version, in Markdown, empty sections left out."""
     if settings.release_notes == "git-cliff":
-        text = run(*CLIFF, "--strip", "all", commits_of(tag, version, settings), env={"NO_COLOR": "1"})
-        text = MARKUP.sub(lambda found: "\\<" if found[0] == "<" else found[0], text)
+        text = import_module("release_lib.commits").notes_of(tag, version, settings)
         fix = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
         wanted = f"at least one feat:, fix:, migration: or known-issue: commit since the tag before {tag}"
     else:
         section = f"a section '## {version}' in {settings.changelog}"
         fix = f"write {section}, commit, make the tag again"
         if settings.release_notes == "towncrier":
-            check_fragments(version, settings)
-            fix = JOIN.format(version)
+            fix = import_module("release_lib.fragments").check(version, settings)
         text = from_changelog(Path(settings.changelog), version)
         wanted = f"{section} with at least one entry"
     notes = arrange(text)
@@ -62,51 +51,30 @@ def release_notes(tag: str, version: Version, settings: Settings) -> str:
     return notes
 
 
-def check_fragments(version: Version, settings: Settings) -> None:
-    """Check that towncrier has joined every news fragment."""
-    waiting = sorted(p.name for p in FRAGMENTS.glob("*") if not p.name.startswith(("_", ".", "README")))
-    tables = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
-    types = tables.get("towncrier", {}).get("type", [])
-    kinds = [kind.get("directory", kind["name"].lower()) for kind in types]
-    usual = next((kind for kind in kinds if kind.endswith("fix")), "misc")
-    for name in waiting if kinds else ():
-        folder = (FRAGMENTS / name).is_dir()
-        if folder or not set(kinds) & set(name.split(".")[1:]):
-            right = name if folder else f"{FRAGMENTS}/{name.split('.')[0]}.{usual}.md"
-            raise ReleaseError(
-                f"The news fragment {name!r} has a name that towncrier does not join",
-                expected=f"ISSUE.KIND.md or +ANYTHING.KIND.md, where KIND is {', '.join(kinds)}",
-                fix=f"git mv {shlex.quote(f'{FRAGMENTS}/{name}')} {shlex.quote(right)}, commit, tag again",
-                see=settings.see("Release notes"),
-            )
-    if waiting:
-        raise ReleaseError(
-            f"{len(waiting)} news fragment(s) are not in CHANGELOG.md yet: {', '.join(waiting)}",
-            expected=f"an empty {FRAGMENTS}/; towncrier joins files named ISSUE.KIND.md and no others",
-            fix=JOIN.format(version),
-            see=settings.see("Release notes"),
-        )
-
-
 def from_changelog(path: Path, version: Version) -> str:
-    """What stands below the heading of a version, down to the next version; empty if there is none.
+    """What stands below the heading of a version, down to the next one as high; empty if there is none.
 
-    The heading is any second-level one that begins with the version, with or without brackets or a
-    link: ``## 1.2.3``, ``## [1.2.3] - 2026-11-22``, ``## v1.2.3 (2026-11-22)``.
+    The highest heading that names the version first: ``## 1.2.3``, ``### [1.2.3] - 2026-11-22``,
+    ``# demo-pkg v1.2.3 (2026-11-22)``. What is below it counts as if the heading were of the second level.
     """
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    parts = sections(text, level=2)
-    named = [(re.match(r"\[?v?([^\s\]()]+)", title), body) for title, body in parts]
-    wanted = canonicalize_version(str(version))
-    found = [body for heading, body in named if heading and canonicalize_version(heading[1]) == wanted]
-    if len(found) > 1:
-        raise ReleaseError(
-            f"{path} has {len(found)} sections of {version}",
-            expected=f"one '## {version}', or nobody knows which one is released",
-            fix="make them one, commit, make the tag again",
-            see="RELEASING.md, 'Steps'",
-        )
-    return linked("".join(found), text)
+    if path.suffix in {".rst", ".txt"}:  # a package that has no such changelog has no such module
+        text = import_module("release_lib.restructured").markdown(text)
+    for level in range(1, 4):
+        found = [body for title, body in sections(text, level) if version_in(title) == version]
+        if len(found) > 1:
+            raise ReleaseError(
+                f"{path} has {len(found)} sections of {version}",
+                expected=f"one '## {version}', or nobody knows which one is released",
+                fix="make them one, commit, make the tag again",
+                see="RELEASING.md, 'Steps'",
+            )
+        if found:
+            lines = found[0].split("\n")
+            for top, end, depth, title in reversed(headings(found[0]) if level != 2 else []):
+                lines[top:end] = [f"{'#' * max(3, depth + 2 - level)} {title}"]
+            return linked("\n".join(lines), text)
+    return ""
 
 
 def linked(part: str, text: str) -> str:
@@ -119,57 +87,35 @@ def linked(part: str, text: str) -> str:
     return "\n".join([part.rstrip(), "", *used])
 
 
-def sections(text: str, level: int) -> list[tuple[str, str]]:
-    """Title and body of each part that a heading of this level or above opens, as Markdown has them.
-
-    The first one has no title: it stands above all headings. A ``#`` in code or in a comment is none.
-    """
-    lines = text.split("\n")
-    headings = [
-        (opening.map[0], opening.map[1], inline.content)
+def headings(text: str) -> list[tuple[int, int, int, str]]:
+    """First line, end, level and title of every heading, as Markdown has them: a ``#`` in code is none."""
+    return [
+        (opening.map[0], opening.map[1], int(opening.tag[1]), inline.content)
         for opening, inline in pairwise(MarkdownIt().parse(text))
         if opening.type == "heading_open" and opening.level == 0 and opening.map
-        if opening.tag <= f"h{level}"
     ]
-    starts = [(0, 0, ""), *headings]
-    ends = [*(begin for begin, _, _ in headings), len(lines)]
-    return [(title, "\n".join(lines[top:end])) for (_, top, title), end in zip(starts, ends, strict=True)]
 
 
-def commits_of(tag: str, version: Version, settings: Settings) -> str:
-    """The commits since the version before, as git and git-cliff take them.
+def sections(text: str, level: int) -> list[tuple[str, str]]:
+    """Title and body of each part that a heading of this level or above opens.
 
-    A final release tells again what its pre-releases told: most users never saw those.
+    The first one has no title: it stands above all headings.
     """
-    end = git("rev-parse", f"{tag if git('tag', '--list', tag) else 'HEAD'}^{{commit}}")
-    names = git("tag", "--merged", end).splitlines()
-    versions = {settings.tagged_version(name): name for name in names}
-    if not any(v and v < version for v in versions):  # the first one with this prefix
-        versions = {former_version(name, settings): name for name in names}
-    before = [v for v in versions if v and v < version and (version.is_prerelease or not v.is_prerelease)]
-    return f"{versions[max(before)]}..{end}" if before else end
+    lines = text.split("\n")
+    opened = [(0, 0, 0, ""), *(heading for heading in headings(text) if heading[2] <= level)]
+    ends = [*(begin for begin, *_ in opened[1:]), len(lines)]
+    return [(title, "\n".join(lines[top:end])) for (_, top, _, title), end in zip(opened, ends, strict=True)]
 
 
-def left_out(commits: str) -> str:
-    """A list of the commits that git-cliff leaves out: it does so without a word, with "Fix: x" for example."""
-    told = {c["id"] for part in json.loads(run(*CLIFF, "--context", commits)) for c in part["commits"]}
-    every = git("log", "--no-merges", "--format=%H %s", commits).splitlines()
-    subjects = [f"    {line.partition(' ')[2]}" for line in every if line.partition(" ")[0] not in told]
-    return "\n".join(["Commits that these notes leave out:", "", *subjects]) if subjects else ""
-
-
-def former_version(tag: str, settings: Settings) -> Version | None:
-    """The version of a tag from before the prefix changed, by the settings of its own commit."""
-    try:
-        old = tomllib.loads(git("show", f"{tag}:.github/release/settings.toml"))
-    except (ReleaseError, ValueError):
-        old = {
-            "tag-prefix": "v" * tag.startswith("v"),
-            "distribution": settings.folder or settings.distribution,
-        }
-    if old.get("distribution") != settings.distribution:
-        return None
-    return dataclasses.replace(settings, tag_prefix=str(old.get("tag-prefix", ""))).tagged_version(tag)
+def version_in(title: str) -> Version | None:
+    """The version that a heading names, first of all or after words; a lone number after words is none."""
+    for place, word in enumerate(re.findall(r"[^\s\[\]():,*`]+", title)):
+        try:
+            if place == 0 or "." in word:
+                return Version(word)
+        except ValueError:
+            continue
+    return None
 
 
 def arrange(text: str) -> str:
@@ -205,9 +151,9 @@ def main() -> None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(notes + "\n", encoding="utf-8")
     summary(f"## {settings.distribution} {version}\n\n{notes}")
-    left = settings.release_notes == "git-cliff" and left_out(commits_of(options.tag, version, settings))
-    if left:
-        summary(left)
+    if settings.release_notes == "git-cliff":
+        if left := import_module("release_lib.commits").left_out(options.tag, version, settings):
+            summary(left)
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ class Settings:
             start = "".join(f"gh workflow run {name} --ref BRANCH, wait, " for name in self.ci_workflows)
             raise ReleaseError(
                 f"CI has not passed on this commit: {', '.join(self.ci_workflows) or 'nothing tests it'}",
-                expected="a passed run of each workflow, or a command in settings.toml, [checks]",
-                fix=start + then if start else "write such a command, commit, and tag that commit",
+                expected="a passed run of each workflow, or copier update --data 'ci_commands=[\"COMMAND\"]'",
+                fix=start + then if start else "do so, commit, and tag that commit",
                 see=".github/release/RECOVERY.md, 'gate'",
             )
 
