@@ -37,7 +37,12 @@ UPLOAD_ACTION = re.compile(
     re.IGNORECASE,
 )
 # The release bot uploaded by itself until its version 7.
-UPLOADING_BOT = re.compile(r"python-semantic-release/python-semantic-release@v?[1-7](?:\.|\Z)", re.IGNORECASE)
+UPLOADING_BOT = re.compile(
+    r"python-semantic-release/python-semantic-release@v?[1-7](?:\.|\Z)|relekang/python-semantic-release@",
+    re.IGNORECASE,
+)
+# An action that runs a client with the command that its inputs say.
+CLIENT_ACTION = re.compile(r"\b(maturin|poetry|hatch|flit|pdm|rye|twine)\b", re.IGNORECASE)
 DEPLOYMENT = re.compile(r"^\s*provider:\s*[\"']?pypi\b", re.MULTILINE)  # of Travis
 TEST_INDEX = re.compile(
     r"test\.pypi\.org|\btestpypi\b|\btest-pypi\b|publish\s+(?:-r|--repo\S*|--index)[ =]test", re.IGNORECASE
@@ -52,8 +57,32 @@ SUGGESTIVE = re.compile(r"release|publish|upload|deploy|pypi", re.IGNORECASE)
 PREPARES = {"install", "add", "sync", "cache", "inject", "uninstall"}
 SCRIPTS = {".sh", ".bash", ".zsh", ".py", ".ps1", ".bat", ".cmd", ""}
 RUNNERS = {"tox", "nox", "make", "gmake", "just", "invoke", "inv", "poe", "hatch", "pdm"}
+# Runners whose files are not read: what they are asked for tells whether they could publish.
+FOREIGN = {
+    *(
+        "task",
+        "duty",
+        "doit",
+        "paver",
+        "fab",
+        "pants",
+        "bazel",
+        "bazelisk",
+        "buck2",
+        "earthly",
+        "dagger",
+        "pixi",
+    ),
+    *("mise", "npm", "pnpm", "yarn", "rye", "compose", "docker-compose", "scons", "rake", "mage"),
+}
+NO_UPLOAD = re.compile(
+    r"(?:release|publish)[-_]?(?:notes|draft)|\b(?:npm|pnpm|yarn)\s+(?:--\S+\s+)*publish\b"
+)
+# A client as a library.
+CLIENT_MODULES = ("twine.commands", "twine.cli", "twine.__main__", "flit.upload", "poetry.publishing")
 OWN = ".github/release/"  # the release's own scripts check and never upload
 DEEP = 6
+MANY, LONG = 50, 200_000  # files of an action, and their length
 
 
 @dataclass(frozen=True)
@@ -119,33 +148,48 @@ def repository_url(step: Mapping[str, Any]) -> str:
     return str(inputs.get("repository-url") or inputs.get("repository_url") or "")
 
 
-def is_elsewhere(name: str) -> bool:
-    """Whether an address or a name of an index is neither PyPI's nor TestPyPI's."""
+def is_elsewhere(name: str, script: str = "") -> bool:
+    """Whether an address or a name of an index is neither PyPI's nor TestPyPI's.
+
+    Args:
+        name: The address or the name.
+        script: The commands that use it, which may say what address the name has.
+    """
     from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  (it is slow, and few ask)
 
     if "$" in name or not name:
         return False
-    if "://" not in name:
-        return "pypi" not in name.lower()
     own = str(urlsplit(PYPI_SIMPLE_ENDPOINT).hostname)
+    if "://" not in name:
+        given = re.search(rf"\b{re.escape(name)}\b[\"']?\s+(\w+://\S+)", script)
+        return is_elsewhere(given[1].strip("\"'")) if given else "pypi" not in name.lower()
     return not f".{urlsplit(name).hostname}".endswith(f".{own}")
 
 
 def elsewhere(step: Mapping[str, Any]) -> str:
     """The other index that a step uploads to; empty if it uploads to PyPI, TestPyPI or nowhere."""
     name = repository_url(step) if upload_action(str(step.get("uses", ""))) else ""
-    script = str(step.get("run", ""))
+    script = "\n".join([str(step.get("run", "")), handed_over(step)])
     if upload_command(script):
         named = NAMED_INDEX.search(script) or NAMED_INDEX.search(str(dict(step.get("env") or {})))
         name = named[1] if named else ""
-    return name if is_elsewhere(name) else ""
+    return name if is_elsewhere(name, script) else ""
+
+
+def handed_over(step: Mapping[str, Any]) -> str:
+    """The commands that a step hands to an action, or to a shell by a variable."""
+    inputs, env = (part if isinstance(part := step.get(key), dict) else {} for key in ("with", "env"))
+    texts = [str(value) for value in (*inputs.values(), *env.values())]
+    if client := CLIENT_ACTION.search(str(step.get("uses", "")).partition("@")[0]):
+        texts.append(f"{client[1]} {inputs.get('command', '')} {inputs.get('args', '')}")
+    return "\n".join(texts)
 
 
 def index_of(step: Mapping[str, Any]) -> str | None:
     """The index that a step itself uploads to, ``pypi`` or ``testpypi``; None if to neither."""
     if upload_action(str(step.get("uses", ""))):  # to another address as well: that is looked at by itself
         return "testpypi" if TEST_INDEX.search(repository_url(step)) else "pypi"
-    script = str(step.get("run", ""))
+    script = "\n".join([str(step.get("run", "")), handed_over(step)])
     if upload_command(script) and not elsewhere(step):
         return "testpypi" if TEST_INDEX.search(f"{script} {step.get('env') or ''}") else "pypi"
     return None
@@ -167,7 +211,7 @@ class Reader:
     holder: bool = False
 
     def step(
-        self, step: Mapping[str, Any], values: Mapping[str, list[str]], folder: str = ""
+        self, step: Mapping[str, Any], values: Mapping[str, list[str]], folder: str = "", env: str = ""
     ) -> list[Upload]:
         """The uploads of a step, the most certain first.
 
@@ -175,12 +219,13 @@ class Reader:
             step: The step.
             values: What the matrix of its job can put in, by expression.
             folder: Where its job runs commands, from the root of the repository.
+            env: The variables of its job and workflow.
         """
         direct = index_of(step)
         if direct:
+            said = f"{step.get('run', '')}\n{handed_over(step)}"
             what = str(
-                step.get("uses")
-                or next((c for _, c in commands_of(str(step.get("run", ""))) if uploads_itself(c)), "upload")
+                step.get("uses") or next((c for _, c in commands_of(said) if uploads_itself(c)), "upload")
             )
             return [Upload(what, direct)]
         uses = str(step.get("uses", ""))
@@ -193,7 +238,7 @@ class Reader:
         for text in texts:
             found += self.script(text, place, 0)
         some = len(texts) > 1 and len({u.what for u in found}) and len(found) < len(texts)
-        env = str(dict(step.get("env") or {}))
+        env = f"{dict(step.get('env') or {})}{env}"
         toxenv = re.search(r"'TOX_?ENV': '([^']+)'", env)
         if toxenv and re.search(r"\btox\b", script):
             found += self._tox(self.root / place, ["-e", toxenv[1]], 0)
@@ -208,7 +253,7 @@ class Reader:
         here = self.root / folder
         for line, command in commands_of(text):
             if uploads_itself(command):
-                if not (named := NAMED_INDEX.search(command)) or not is_elsewhere(named[1]):
+                if not (named := NAMED_INDEX.search(command)) or not is_elsewhere(named[1], text):
                     index = "testpypi" if TEST_INDEX.search(command) else "pypi"
                     found.append(Upload(command, index, certain=True, file=file, line=line + offset))
             elif not TALK.search(command):
@@ -232,6 +277,8 @@ class Reader:
             if name in RUNNERS or name == "$(MAKE)":
                 runner = "make" if name in {"gmake", "$(MAKE)"} else name
                 return self._run(runner, here, words[number + 1 :], depth)
+            if name in FOREIGN:
+                return [] if NO_UPLOAD.search(command) else self._unknown(name, words[number + 1 :])
             if word == "-m" and number + 1 < len(words):
                 module = words[number + 1].replace(".", "/")
                 path = next(
@@ -240,7 +287,8 @@ class Reader:
                 if path:
                     return self._file(path, depth)
             if (path := self._script_file(word, here)) and not path.name.startswith(("test_", "conftest")):
-                return self._file(path, depth)
+                asked = path.name != "setup.py" or PUBLISHES.search(" ".join(words[number + 1 :]))
+                return self._file(path, depth) if asked else []
         return []
 
     def _script_file(self, word: str, here: Path) -> Path | None:
@@ -307,6 +355,10 @@ class Reader:
                         replace(u, file=u.file or file, line=u.line if u.file else node.lineno)
                         for u in self.script(words, self._name(here), depth + 1)
                     ]
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                modules = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+                if any(m.startswith(CLIENT_MODULES) for m in modules):
+                    found.append(Upload(f"import {modules[0] or modules[1]}", file=file, line=node.lineno))
             elif isinstance(node, ast.List | ast.Tuple):
                 words = " ".join(strings([node]))
                 if uploads_itself(words):
@@ -425,7 +477,8 @@ class Reader:
         if runner == "hatch":
             if "run" not in words and not any(":" in w for w in words):
                 return []
-            environments = tools.get("hatch", {}).get("envs", {})
+            own = toml(read(here / "hatch.toml"))
+            environments = {**tools.get("hatch", {}).get("envs", {}), **own.get("envs", {})}
             tasks = {
                 k: v
                 for e in environments.values()
@@ -448,27 +501,39 @@ class Reader:
             seen.add(name)
             for command in leaves(tasks[name]):
                 waiting += [w for w in command.split() if w in tasks]
-                at = line_of(text, command, 1)
+                name = next(
+                    (n for n in ("hatch.toml", "pyproject.toml") if command in read(here / n)),
+                    "pyproject.toml",
+                )
+                at = line_of(read(here / name), command, 1)
                 for upload in self.script(command, self._name(here), depth + 1):
-                    file, line = (
-                        (upload.file, upload.line)
-                        if upload.file
-                        else (self._name(here / "pyproject.toml"), at)
-                    )
+                    file, line = (upload.file, upload.line) if upload.file else (self._name(here / name), at)
                     found.append(replace(upload, file=file, line=line))
+        return found
+
+    def _folder(self, folder: Path, *, sure: bool) -> list[Upload]:
+        """The uploads in the files of a folder."""
+        found = []
+        for path in sorted(p for p in folder.glob("*") if p.is_file() and self._inside(p))[:MANY]:
+            for line, command in commands_of(read(path)[:LONG]):
+                if UPLOAD_COMMAND.search(command) and not TALK.search(command) and path.suffix != ".md":
+                    found.append(Upload(command[:80], certain=sure, file=self._name(path), line=line))
+                    break
         return found
 
     def _action(self, uses: str, depth: int) -> list[Upload]:
         """The uploads of an action of the repository."""
         folder = self.root / uses
         path = next((folder / n for n in ("action.yml", "action.yaml") if (folder / n).is_file()), None)
-        if path is None or depth > DEEP or not self._inside(path):
+        if depth > DEEP or not self._inside(folder):
             return []
         try:
-            data = YAML(typ="rt").load(read(path))
+            data = YAML(typ="rt").load(read(path)) if path else {"runs": {}}
             steps = data["runs"].get("steps") or []
         except (YAMLError, KeyError, TypeError, AttributeError, RecursionError):
             return []
+        if path is None or not steps:  # of Docker or Node: whatever lies beside it may run
+            return self._folder(folder, sure=bool(self.holder or SUGGESTIVE.search(uses)))
         found: list[Upload] = []
         for step in steps:
             if not isinstance(step, dict):

@@ -34,7 +34,14 @@ COMPILING = ("sdist", "wheels")
 MAKES_RELEASE = re.compile(
     r"gh release create(?!.*--draft)|(?:action-gh-release|create-release|ncipollo/release-action)(?:@|\Z)"
 )
-SECRET = re.compile(r"secrets\.([A-Za-z_][A-Za-z0-9_]*)")
+SECRET = re.compile(r"secrets(?:\.|\[['\"])([A-Za-z_][A-Za-z0-9_]*)")
+ALL_SECRETS = re.compile(r"\btojson\(\s*secrets\s*\)", re.IGNORECASE)
+# A called workflow that is for something else than a release.
+OTHER_CALL = re.compile(
+    r"test|lint|check|style|format|docs?\b|codeql|scan|audit|secur|coverage|stale|label|triage|lock|pre-commit"
+    r"|renovate|dependabot|deps|bench|zizmor|\bci\b",
+    re.IGNORECASE,
+)
 # What asks for an identity and uploads nothing to an index.
 OTHER_IDENTITY = re.compile(
     r"deploy-pages|attest|sigstore|cosign|slsa|codecov|configure-aws|google-github-actions/auth|azure/login"
@@ -329,10 +336,11 @@ class Workflow:
         reader = Reader(self.root, holder=holder)
         folder = (self.jobs[job].get("defaults") or self.data.get("defaults") or {}).get("run") or {}
         values = matrix_values(self.jobs[job])
+        env = f"{dict(self.jobs[job].get('env') or {})}{dict(self.data.get('env') or {})}"
         found = [
             (step, upload)
             for step in steps
-            for upload in reader.step(step, values, str(folder.get("working-directory") or ""))
+            for upload in reader.step(step, values, str(folder.get("working-directory") or ""), env)
         ]
         called = str(self.jobs[job].get("uses", ""))
         if called.startswith(f"./{FOLDER}/") and depth < 4:  # noqa: PLR2004  (GitHub's own limit)
@@ -357,11 +365,12 @@ class Workflow:
         """Why a job that uploads nothing that can be seen could do so all the same; empty if it cannot."""
         text = plain(self.jobs[job])
         called = str(self.jobs[job].get("uses", ""))
-        away = called and not called.startswith("./")
         if self.holds_secret(job):
             return "holds a secret of an index"
-        if away and SUGGESTIVE.search(called) and ("secrets" in self.jobs[job] or self.identified(job)):
-            return f"calls {called}"
+        if ALL_SECRETS.search(text):
+            return "hands over all secrets"
+        if called and not called.startswith("./") and (doubt := self._call(job, called)):
+            return doubt
         own = self.jobs[job].get("permissions")
         asked = own == "write-all" or (isinstance(own, dict) and own.get("id-token") == "write")
         if asked and not OTHER_IDENTITY.search(text) and not any(elsewhere(s) for s in self.steps(job)):
@@ -371,6 +380,17 @@ class Workflow:
             certain = any(u.certain for key in self.jobs for _, u in self.uploads(key, depth=0))
             if not certain and not OTHER_IDENTITY.search(others):
                 return "may ask for an identity (id-token: write)"
+        return ""
+
+    def _call(self, job: str, called: str) -> str:
+        """Why a job that calls a workflow of another repository could upload; empty if it cannot."""
+        given = self.jobs[job].get("secrets")
+        if SUGGESTIVE.search(called) and (given is not None or self.identified(job)):
+            return f"calls {called}"
+        asked = f"{job} {plain(self.jobs[job].get('with') or {})}"
+        other = OTHER_CALL.search(called.partition("@")[0].rpartition("/")[2])
+        if given == "inherit" and (SUGGESTIVE.search(asked) or not other):
+            return f"hands all secrets to {called}"
         return ""
 
 

@@ -255,7 +255,7 @@ AFTER = {
         run: |
           git config user.name bot
           git tag -a v$VERSION -m v$VERSION
-          git push origin v$VERSION""",
+          git push origin v${{ inputs.version }}""",
     "set up first": """\
 - uses: actions/setup-python@v6
       - uses: sigstore/gh-action-sigstore-python@v3

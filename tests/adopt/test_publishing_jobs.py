@@ -187,6 +187,8 @@ def test_what_is_no_workflow_is_named_with_its_line(text: str, problem: str) -> 
         ("uses: mathieudutour/github-tag-action@v6", "a tagging action"),
         ("run: git tag v1 && git push origin --tags", "a pushed tag"),
         ('run: git push origin "$VERSION"', "a pushed tag"),
+        ("run: git push origin v${{ github.event.inputs.version }}", "a pushed tag"),
+        ("run: git push origin ${{ steps.next.outputs.new_tag }}", "a pushed tag"),
     ],
 )
 def test_a_release_bot_is_named_with_its_line_and_what_to_do(step: str, name: str) -> None:

@@ -56,10 +56,54 @@ def run(command: str, **more: str) -> str:
         "$TWINE upload dist/*",
         "cd dist && twine upload *",
         "make dist; twine upload dist/*",
+        "conda run -n build python3 -m twine upload dist/*",
+        "py -m twine upload dist/*",
+        "${{ env.PYTHON }} -m twine upload dist/*",
+        "ls dist/*.whl | xargs twine upload",
+        "docker run --rm -v $PWD:/w python:3 sh -c 'pip install twine && twine upload /w/dist/*'",
+        "if [ -n $TOKEN ]; then twine upload dist/*; fi",
+        "pipx run --spec twine==6.2 twine upload --non-interactive dist/*",
+        ">-\n      python -m twine\n      upload\n      dist/*",
+        "|\n      poetry config repositories.own https://test.pypi.org/legacy/\n      poetry publish -r own",
     ],
 )
 def test_every_client_in_every_spelling_is_seen(command: str, tmp_path: Path) -> None:
-    assert [(j.index, j.certain) for j in judged(tmp_path, run(command))] == [("pypi", True)]
+    index = "testpypi" if "test.pypi" in command else "pypi"
+    assert [(j.index, j.certain) for j in judged(tmp_path, run(command))] == [(index, True)]
+
+
+def using(action: str, **inputs: str) -> str:
+    return f"steps:\n  - uses: {action}\n    with: {inputs}\n"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        using("nick-fields/retry@v3", command="twine upload dist/*", max_attempts="3"),
+        using("docker://python:3.14", args="sh -c 'twine upload dist/*'"),
+        using("someone/docker-run-action@v3", image="python", run="uv publish"),
+        using("actions/github-script@v8", script="await exec.exec('twine upload dist/*')"),
+        using("PyO3/maturin-action@v1", command="upload", args="--non-interactive *"),
+        using("PyO3/maturin-action@v1", command="publish"),
+        using("someone/actions-poetry@v1", args="publish --build"),
+        "steps:\n  - run: $PUBLISH dist/*\n    env: {PUBLISH: twine upload}\n",
+    ],
+)
+def test_commands_that_are_handed_over_are_seen(job: str, tmp_path: Path) -> None:
+    assert [j.certain for j in judged(tmp_path, job)] == [True]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        using("PyO3/maturin-action@v1", command="build", args="--release --out dist"),
+        using("nick-fields/retry@v3", command="pytest", timeout_minutes="5"),
+        using("someone/actions-poetry@v1", args="install"),
+        using("actions/upload-artifact@v7", name="publish", path="dist"),
+    ],
+)
+def test_what_is_handed_over_and_uploads_nothing_is_left_alone(job: str, tmp_path: Path) -> None:
+    assert judged(tmp_path, job) == []
 
 
 @pytest.mark.parametrize(
@@ -71,6 +115,10 @@ def test_every_client_in_every_spelling_is_seen(command: str, tmp_path: Path) ->
         "someone/publish-to-pypi@v2",
         "someone/poetry-publish@v2",
         "someone/pypi-upload-action@main",
+        "someone/twine-upload@v1",
+        "someone/pypi-auto-publish@v1",
+        "someone/actions/release-pypi-public@v8",
+        "relekang/python-semantic-release@master",
     ],
 )
 def test_actions_of_any_owner_and_letter_case_are_seen(uses: str, tmp_path: Path) -> None:
@@ -115,6 +163,7 @@ MAKE = """\
     \t@twine upload dist/*
     """
 SH = "#!/bin/sh\nset -e\npython -m build\ntwine \\\n  --verbose upload dist/*\n"
+SETUP = "import os, sys\n\nif sys.argv[-1] == 'publish':\n    os.system('twine upload dist/*')\n"
 PY = 'import subprocess\n\nsubprocess.run(["twine", "upload", "dist/*"], check=True)\n'
 
 
@@ -149,6 +198,22 @@ PY = 'import subprocess\n\nsubprocess.run(["twine", "upload", "dist/*"], check=T
             {"pyproject.toml": '[tool.hatch.envs.release.scripts]\nupload = "twine upload dist/*"\n'},
             "pyproject.toml:2",
         ),
+        (
+            "hatch run publish",
+            {"hatch.toml": '[envs.default.scripts]\npublish = "twine upload dist/*"\n'},
+            "hatch.toml:2",
+        ),
+        (
+            "pdm release",
+            {"pyproject.toml": "[tool.pdm.scripts]\nrelease = {composite = ['up']}\nup = 'uv publish'\n"},
+            "pyproject.toml:3",
+        ),
+        ("uv run scripts/release.py", {"scripts/release.py": PY}, "scripts/release.py:3"),
+        (
+            "python tools/upload.py",
+            {"tools/upload.py": "from twine.commands.upload import main\n\nmain(['dist/*'])\n"},
+            "tools/upload.py:1",
+        ),
     ],
 )
 def test_an_upload_behind_a_file_of_the_repository_is_seen_with_its_line(
@@ -175,6 +240,14 @@ def test_an_upload_behind_a_file_of_the_repository_is_seen_with_its_line(
         ("pytest tests/test_upload.py", {"tests/test_upload.py": PY}),
         ("pip install twine uv", {}),
         ("gh release upload v1 dist/*", {}),
+        ("npm run release-notes", {}),
+        ("npm publish", {}),
+        ("task test", {}),
+        ("docker compose run tests", {}),
+        ("gh workflow run publish.yml", {}),
+        ("anaconda upload dist/*", {}),
+        ("python setup.py test", {"setup.py": SETUP}),
+        ("python setup.py sdist bdist_wheel", {"setup.py": SETUP}),
         ("twine upload --repository-url https://pypi.corp.example/simple dist/*", {}),
     ],
 )
@@ -194,6 +267,33 @@ def test_an_upload_in_a_local_action_is_seen(tmp_path: Path) -> None:
     assert (found.certain, found.how) == (True, ".github/actions/publish/action.yml:4 `uv publish`")
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        ("entrypoint.sh", "#!/bin/sh\ntwine upload dist/*\n", 2),
+        ("index.js", "exec('twine upload dist/*');\n", 1),
+        ("Dockerfile", "FROM python\nCMD twine upload dist/*\n", 2),
+    ],
+)
+@pytest.mark.parametrize("using", ["docker", "node24", ""])
+def test_an_upload_in_an_action_of_docker_or_node_is_seen(
+    file: str, text: str, line: int, using: str, tmp_path: Path
+) -> None:
+    action = {"ship/action.yml": f"runs: {{using: {using}, main: index.js}}\n"} if using else {}
+    (found,) = judged(tmp_path, "steps:\n  - uses: ./ship\n", {f"ship/{file}": text, **action})
+    assert (found.certain, found.how.partition(" ")[0]) == (False, f"ship/{file}:{line}")
+
+
+def test_an_environment_of_tox_that_the_job_names_is_seen(tmp_path: Path) -> None:
+    (found,) = judged(tmp_path, "env: {TOXENV: release}\n" + run("tox"), {"tox.ini": TOX})
+    assert found.how.startswith("tox.ini:13")
+
+
+def test_all_secrets_for_a_called_linter_are_no_doubt(tmp_path: Path) -> None:
+    job = "uses: o/r/.github/workflows/lint.yml@v1\nsecrets: inherit\n"
+    assert judged(tmp_path, job) == []
+
+
 def test_an_upload_in_a_called_workflow_is_one_of_the_caller_too(tmp_path: Path) -> None:
     called = "on: workflow_call\njobs:\n  up:\n    steps:\n      - run: twine upload dist/*\n"
     (found,) = judged(
@@ -202,6 +302,19 @@ def test_an_upload_in_a_called_workflow_is_one_of_the_caller_too(tmp_path: Path)
     assert found.certain
     assert found.how.startswith(".github/workflows/called.yml:3")
     assert {j.file for w in workflows(tmp_path) for j in w.publishing_jobs()} == {"x.yml", "called.yml"}
+
+
+# Runners whose files nobody reads here.
+FOREIGN = (
+    *("task publish", "duty release", "doit publish", "pants publish ::", "bazel run //:wheel.publish"),
+    *(
+        "pixi run publish",
+        "mise run publish",
+        "npm run release",
+        "rye run release",
+        "earthly --push +publish",
+    ),
+)
 
 
 @pytest.mark.parametrize(
@@ -221,6 +334,16 @@ def test_an_upload_in_a_called_workflow_is_one_of_the_caller_too(tmp_path: Path)
         ),
         (run("make publish"), {}, "`make publish`"),
         (run("python ci.py test"), {"ci.py": PY}, "ci.py:3"),
+        (run("python setup.py publish"), {"setup.py": SETUP}, "setup.py:4"),
+        *((run(f"'{command}'"), {}, f"`{command}`") for command in FOREIGN),
+        ("uses: o/r/.github/workflows/python.yml@v1\nsecrets: inherit\n", {}, "hands all secrets to o/r/"),
+        (
+            "uses: o/r/.github/workflows/test.yml@v1\nwith: {publish: true}\nsecrets: inherit\n",
+            {},
+            "hands all secrets to o/r/",
+        ),
+        (using("someone/do-it@v1", secrets="${{ toJson(secrets) }}"), {}, "hands over all secrets"),
+        (run("./go", env="{P: \"${{ secrets['PYPI_TOKEN'] }}\"}"), {}, "holds a secret of an index"),
         (
             run("tox -e ${{ matrix.env }}", strategy="{matrix: {env: [py311, release]}}"),
             {"tox.ini": TOX},

@@ -310,7 +310,8 @@ BOTS = {
     ),
     "a tagging action": r"github-tag-action|tag-action|action-autotag|create-tag|auto-tag",
     "a pushed tag": (
-        r"git push\b[^\n;&|]*(?:--tags|--follow-tags|refs/tags|\btags?\b|\$\{?(?:TAG|VERSION|NEXT)\w*)"
+        r"git push\b[^\n;&|]*(?:--tags|--follow-tags|refs/tags|\btags?\b|\$\{?(?:TAG|VERSION|NEXT)\w*"
+        r"|v?\$\{\{[^}\n]*(?:tag|version)[^}\n]*\}\})"
     ),
 }
 
