@@ -288,6 +288,12 @@ def test_the_commands_that_a_copy_ends_with_run_as_printed(checkout: Path, tmp_p
     assert words[3][2:] == [".github/release/tool.py", "rehearse"]  # tests/test_first_minutes.py
     assert max(map(len, message.splitlines())) <= 80
     assert "The owner on GitHub, demo-pkg, is a guess." in message
+    options = shlex.split(message.partition("copy once more: ")[2].partition("NAME.)")[0] + "octo-org")
+    again = ("copy", "--defaults", "--data", "project_name=demo-pkg")
+    copier(*again, checkout, "twice", cwd=tmp_path)
+    done = copier(*again, *options, checkout, "twice", cwd=tmp_path)
+    assert "gh repo create octo-org/demo-pkg" in rendered_message(done)
+    assert "octo-org/demo-pkg" in (tmp_path / "twice/pyproject.toml").read_text(encoding="utf-8")
     ran = run_as_pasted(commands[:3] + commands[4:], tmp_path)
     assert ran.returncode == 4, ran.stdout + ran.stderr  # no login; gh knows every option
     assert "gh auth login" in ran.stderr

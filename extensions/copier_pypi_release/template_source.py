@@ -60,8 +60,8 @@ class Source:
 def find_source(given: str | None = None) -> Source:
     """The template that belongs to this tool.
 
-    It is the repository and the commit that the tool was installed from (PEP 610), or the checkout that it
-    runs in.
+    It is the repository and the commit that the tool was installed from (PEP 610), the checkout that it
+    runs in, or the repository and the release tag that the metadata of a tool from an index name.
 
     Args:
         given: An address to use instead.
@@ -71,10 +71,10 @@ def find_source(given: str | None = None) -> Source:
     """
     if given:
         return Source(given, "HEAD")
-    try:
-        recorded = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
-    except importlib.metadata.PackageNotFoundError:
-        recorded = None
+    installed = recorded = None
+    with suppress(importlib.metadata.PackageNotFoundError):
+        installed = importlib.metadata.distribution(DISTRIBUTION)
+        recorded = installed.read_text("direct_url.json")
     origin = json.loads(recorded) if recorded else {}
     if "vcs_info" in origin:
         return Source(f"git+{origin['url']}", origin["vcs_info"]["commit_id"])
@@ -84,6 +84,11 @@ def find_source(given: str | None = None) -> Source:
     for place in places:
         if (place / "copier.yml").is_file() and (place / "template").is_dir():
             return Source(str(place), "HEAD")
+    if installed and not recorded:  # from an index, where this template's release put it
+        addresses = installed.metadata.get_all("Project-URL") or []
+        named = dict(address.split(", ", 1) for address in addresses)
+        if "Source" in named and not Version(installed.version).local:
+            return Source(f"git+{named['Source']}", f"v{installed.version}")
     raise ReleaseError(
         "This copy of the tool does not know which template it belongs to",
         expected="a tool that was installed from the template's repository",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,26 @@ def test_a_tool_from_a_commit_belongs_to_the_template_of_that_commit(monkeypatch
 def test_a_tool_in_a_checkout_belongs_to_it() -> None:
     assert template_source.find_source().url == str(ROOT)
     assert template_source.tool_requirement("adopt") == f"copier-pypi-release[adopt] @ {ROOT.as_uri()}"
+
+
+def test_a_tool_from_an_index_belongs_to_the_tag_of_its_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """By the metadata that its wheel gets: of this project, at that version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    folder = tmp_path / "copier_pypi_release-1.2.3.dist-info"
+    folder.mkdir()
+    urls = "".join(f"Project-URL: {name}, {url}\n" for name, url in project["urls"].items())
+    metadata_text = f"Metadata-Version: 2.4\nName: copier-pypi-release\nVersion: 1.2.3\n{urls}"
+    (folder / "METADATA").write_text(metadata_text, encoding="utf-8")
+    monkeypatch.setattr(metadata, "distribution", lambda _: metadata.PathDistribution(folder))
+    monkeypatch.setattr(template_source, "__file__", str(tmp_path / "a/b/c/template_source.py"))
+    source = template_source.find_source()
+    assert source == template_source.Source(f"git+{project['urls']['Source']}", "v1.2.3")
+    assert template_source.page_on_github(source.url) == project["urls"]["Source"]
+    (folder / "METADATA").write_text(metadata_text.replace("1.2.3", "1.2.4.dev1+g0"), encoding="utf-8")
+    with pytest.raises(ReleaseError, match="does not know which template"):
+        template_source.find_source()
 
 
 def test_a_given_address_comes_first() -> None:

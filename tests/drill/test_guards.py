@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from emulator.fixtures import HERE
 from emulator.github.triggers import load
 from emulator.sandbox import CommandFailed
 
@@ -119,7 +120,7 @@ BEFORE: list[Row] = [
         instead_of(
             "build",
             "check_distributions.py",
-            """printf 'pythons=["3.11"]\\nnewest=3.11\\n' >> "$GITHUB_OUTPUT"\n""",
+            f"""printf 'pythons=["{HERE}"]\\nnewest={HERE}\\n' >> "$GITHUB_OUTPUT"\n""",
         ),
         scenarios.test_the_package_states_a_version_of_its_own,
     ),

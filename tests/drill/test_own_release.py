@@ -7,7 +7,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from emulator.fixtures import CACHE, TOOLS, script_requirements, tool_requirements
+from emulator.fixtures import CACHE, HERE, TOOLS, script_requirements, tool_requirements
 from emulator.wheelhouse import fill_all
 from support.own_release import SETTINGS, rendered
 from support.rendering import ROOT, git
@@ -41,7 +41,7 @@ def test_the_tool_is_released_by_what_it_renders(new_sandbox: Sandbox, template:
     for path, text in rendered(template, OWNER).items():
         (project.clone / path).write_text(text, encoding="utf-8")
     settings = (project.clone / SETTINGS).read_text(encoding="utf-8")
-    settings = re.sub(r"(?m)^pythons = .*", 'pythons = ["3.11"]', settings)  # the one of this machine
+    settings = re.sub(r"(?m)^pythons = .*", f'pythons = ["{HERE}"]', settings)  # the one of this machine
     (project.clone / SETTINGS).write_text(settings, encoding="utf-8")
     (project.clone / ".github/workflows/ci.yml").write_text(SHORT_CI, encoding="utf-8")
     changelog = project.clone / "CHANGELOG.md"

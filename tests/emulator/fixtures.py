@@ -75,15 +75,17 @@ def workflow_requirements(package: Path) -> set[str]:
 
 
 def claim_one_python(package: Path, python: str = HERE) -> None:
-    """Leave only one Python in the classifiers of a rendered package."""
+    """Leave only one Python in the classifiers of a rendered package, and none before it in its metadata."""
     wanted = f"Programming Language :: Python :: {python}"
     other = re.compile(r"Programming Language :: Python :: 3[.]\d+")
     pyproject = package / "pyproject.toml"
     document = tomlkit.parse(pyproject.read_text(encoding="utf-8"))
-    classifiers = cast("list[str]", cast("Any", document)["project"]["classifiers"])
+    project = cast("Any", document)["project"]
+    classifiers = cast("list[str]", project["classifiers"])
     for classifier in list(classifiers):
         if classifier != wanted and other.fullmatch(classifier):
             classifiers.remove(classifier)
+    project["requires-python"] = f">={python}"
     pyproject.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 

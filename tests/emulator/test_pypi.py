@@ -782,7 +782,7 @@ def test_a_list_of_requirements_is_downloaded_once(
     wheelhouse: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheelhouse))
+    monkeypatch.setenv("PIP_FIND_LINKS", wheelhouse.as_uri())  # blanks in the variable part addresses
     folder = fill(["packaging"], tmp_path)
     assert [wheel.name.split("-")[0] for wheel in folder.glob("*.whl")] == ["packaging"]
     monkeypatch.delenv("PIP_FIND_LINKS")

@@ -115,8 +115,8 @@ def unformatted_yaml(text: str) -> list[str]:
 
 
 def unformatted_json(text: str) -> list[str]:
-    """Nothing beyond column 80."""
-    return [line for line in text.splitlines() if len(line) > 80]
+    """No list or object on a line that goes beyond column 80; a text alone may."""
+    return [line for line in text.splitlines() if len(line) > 80 and re.search(r"[\[{].+[\]}],?$", line)]
 
 
 def unformatted_markdown(text: str) -> list[str]:
@@ -145,7 +145,8 @@ def test_what_the_template_keeps_owning_is_in_the_style_of_formatters(versions: 
     for number, answers in enumerate(PACKAGES):
         for path, content in versions.fresh(FIRST, answers).items():
             style = STYLES.get(path[path.rfind(".") :])
-            if style and is_templates(path) and path != ANSWERS:  # an update writes the answers anew
+            ours = is_templates(path) or path == "renovate.json"
+            if style and ours and path != ANSWERS:  # an update writes the answers anew
                 found[number, path] = style(content.decode())
     assert len(found) > 4 * len(PACKAGES)
     assert {place: wrong for place, wrong in found.items() if wrong} == {}
