@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from release_lib.index import INDEXES, OPEN_FOR, State
 
+from copier_pypi_release.distributions_shown import shortened
+from copier_pypi_release.workflow_files import COMPILING
+
 if TYPE_CHECKING:
     from release_lib.settings import Settings
 
@@ -89,7 +92,7 @@ def damaged(state: ReleaseState, settings: Settings) -> NextStep | None:
         title = INDEXES[key].title
         if found.state is State.CONFLICT:
             return NextStep(
-                f"{title} has other files for {version} than the run has built: {', '.join(found.differing)}",
+                f"{title} has other files for {version} than the run has built: {shortened(found.differing)}",
                 "the-version-is-there-with-other-contents",
                 advice="That version number cannot be reused. Find out who uploaded the files, then release "
                 "the next version.",
@@ -97,7 +100,7 @@ def damaged(state: ReleaseState, settings: Settings) -> NextStep | None:
         late = found.first_upload is not None and state.now - found.first_upload > OPEN_FOR
         if found.state is State.PARTIAL and late:
             return NextStep(
-                f"{title} lacks {', '.join(found.missing)} and takes no new files for {version} any more",
+                f"{title} lacks {shortened(found.missing)} and takes no new files for {version} any more",
                 "a-part-of-the-files-is-there",
                 advice="Yank it with the reason 'incomplete', and release the next version.",
             )
@@ -164,7 +167,7 @@ def stopped(state: ReleaseState, stage: str, dispatch: str) -> NextStep:
             "gate",
             advice="Fix the cause; then make the tag again, or re-run if the tag itself was right.",
         )
-    if stage in {"build", "test"}:
+    if stage in {*COMPILING, "build", "test"}:
         advice = (
             "Nothing of this run was uploaded. If the source is at fault, the command does not help: fix it, "
             "then make the tag again or release the next version."

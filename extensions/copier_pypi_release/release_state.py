@@ -17,7 +17,7 @@ from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.github import GitHubError, quoted
-from copier_pypi_release.workflow_files import STAGES
+from copier_pypi_release.workflow_files import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ class ReleaseState:
     @property
     def stopped_at(self) -> str:
         """The first job that did not succeed, in the order in which they run; empty if all did."""
-        return next((s for s in STAGES if self.stages.get(s, "missing") != "success"), "")
+        return next((s for s in in_order(self.stages) if self.stages.get(s, "missing") != "success"), "")
 
     @property
     def pushed_commit(self) -> str:
@@ -223,10 +223,9 @@ def find_stages(jobs: list[dict[str, Any]], workflow: Workflow) -> dict[str, str
 
 def find_error_lines(github: GitHub, jobs: list[dict[str, Any]], workflow: Workflow) -> list[str]:
     """The four lines that the first failed job stopped with, or what GitHub says instead; may be empty."""
-    failed = [
-        job for job in jobs if job["conclusion"] == "failure" and workflow.job_of(job["name"]) in STAGES
-    ]
-    for job in sorted(failed, key=lambda job: STAGES.index(workflow.job_of(job["name"]))):
+    order = in_order(workflow.jobs)
+    failed = [job for job in jobs if job["conclusion"] == "failure" and workflow.job_of(job["name"]) in order]
+    for job in sorted(failed, key=lambda job: order.index(workflow.job_of(job["name"]))):
         try:
             notes = github.get_all(f"check-runs/{job['id']}/annotations")
         except GitHubError:  # a token may see runs and no annotations

@@ -62,7 +62,7 @@ class Workbench:
         self, folder: Path, root: Path, settings: Settings, branch: str, commit: str = "HEAD"
     ) -> None:
         self.settings = settings
-        self.source, self.dist = folder / "source", folder / "dist"
+        self.source, self.dist, self.sdist = folder / "source", folder / "dist", folder / "sdist"
         self.checksums, self.notes = folder / "SHA256SUMS", folder / "release-notes.md"
         # Where they always are: uv has an environment for each place of a script.
         self._scripts, self._temporary = root / SCRIPTS, folder / "tmp"

@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 from copier_pypi_release.uploads import INDEX_SECRET, SUGGESTIVE, Reader, Upload, elsewhere, index_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from release_lib.settings import Settings
 
@@ -30,6 +30,14 @@ STAGES = (
 )
 # Before `build`, where a package is compiled: the sdist, then the wheels of each platform; it collects them.
 COMPILING = ("sdist", "wheels")
+PLATFORM = re.compile(r"(?:linux|macos|windows)-\w+")
+
+
+def in_order(jobs: Collection[str]) -> list[str]:
+    """The stages of a release in which these jobs run, in order."""
+    every = [STAGES[0], *COMPILING, *STAGES[1:]]
+    return [stage for stage in every if stage in STAGES or stage in jobs]
+
 
 MAKES_RELEASE = re.compile(
     r"gh release create(?!.*--draft)|(?:action-gh-release|create-release|ncipollo/release-action)(?:@|\Z)"
@@ -214,6 +222,12 @@ class Workflow:
                         name, arguments = word.rpartition("/")[2], tuple(words[number + 1 :])
                         found.append(Script(name, arguments, tuple(words), step))
         return found
+
+    @property
+    def platforms(self) -> list[str]:
+        """The platforms that the job of the sdist plans wheels for; none of a pure package."""
+        scripts = [script for script in self.scripts("sdist") if script.name == "build_sdist.py"]
+        return [word for script in scripts for word in script.words if PLATFORM.fullmatch(word)]
 
     def uses(self) -> list[str]:
         """Every action and workflow of another repository that is used."""

@@ -10,6 +10,7 @@ import pytest
 from copier_pypi_release.workbench import Workbench
 from release_lib.distributions import write_checksums
 from release_lib.step import ReleaseError
+from support.many_files import PLAN
 from support.rendering import git
 
 from commands.local_github import Bench, bench
@@ -35,6 +36,8 @@ def scripts(failing: str = "", problem: str = "It is wrong") -> Callable[..., st
             raise ReleaseError(problem, expected="what is right", fix="mend it", see="RELEASING.md")
         if name == "release_notes.py":
             Path(arguments[-1]).write_text(NOTES, encoding="utf-8")
+        if name == "build_sdist.py":
+            return f"hashes=x\nplan={json.dumps(PLAN)}\n"
         if name == "check_distributions.py":
             write_checksums(self.checksums, BUILT)
         return tag
@@ -95,3 +98,20 @@ def test_without_a_network_it_says_what_to_leave_out(
     outcome = desk.run("rehearse", capsys=capsys)
     assert outcome.error_lines[-4] == "TestPyPI did not answer 5 times"
     assert "--offline" in outcome.error_lines[-2]
+
+
+@pytest.mark.requirement("B8", "B10")
+def test_a_compiled_package_is_rehearsed_with_the_plan_of_its_wheels(
+    compiled_package: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Workbench, "script", scripts())
+    outcome = bench(compiled_package, tmp_path, monkeypatch).run("rehearse", "--offline", capsys=capsys)
+    assert outcome.status == 0
+    assert all(len(line) <= 80 for line in outcome.printed.splitlines())
+    shown = " ".join(outcome.printed.split())
+    assert "Wheels planned pass" in shown
+    assert "for 24 Pythons: linux-x86_64 4," in shown
+    assert "The wheels of other platforms are built by CI and by the release." in shown

@@ -9,20 +9,25 @@ import base64
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release import cli
 from copier_pypi_release.commands import reproduce
 from copier_pypi_release.commands.reproduce import ABSENT, NAMED, NONE, OTHER, SAME, SIGNED, Row
-from release_lib.index import Publisher
+from release_lib.index import INDEXES, Publisher
 from support.linting import program
+from support.many_files import FILES, PLAN, SDIST, WHEELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from release_lib.index import Index
 
 ATTESTED = "pypi_attestations-0.0.19.tar.gz"
 SHA256 = "9bb1add04b1b4e182be6b0b80931593f7a291eb49d69b4fd728a5d4cbcdc4bd3"
@@ -128,6 +133,83 @@ def test_a_list_of_hashes_is_compared_by_what_it_says() -> None:
     assert reproduce.compared_sums(text.replace("1", "2", 1).encode(), built) == OTHER
     assert reproduce.compared_sums(b"\xff", built) == OTHER
     assert reproduce.compared_sums(None, built) == ABSENT
+
+
+# ---- A compiled package ------------------------------------------------------------------------------
+
+SUMS = "".join(f"{sha256}  {name}\n" for name, sha256 in FILES.items()).encode()
+
+
+def reproduced(
+    compiled_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    pypi: dict[str, str],
+    testpypi: dict[str, str] | None = None,
+) -> int:
+    """Compare with files that are served; the clone, the build and the network are stood in for."""
+
+    def clone(_: str, __: str, folder: Path) -> str:
+        shutil.copytree(compiled_package, folder)
+        return "c" * 40
+
+    contents = {"pypi": pypi, "testpypi": FILES if testpypi is None else testpypi}
+
+    def published(index: Index, *_: object) -> dict[str, Any]:
+        key = next(key for key, one in INDEXES.items() if one == index)
+        return {name: SimpleNamespace(url=f"{key}/{name}") for name in contents[key]}
+
+    def digest(address: str) -> str | None:
+        key, _, name = address.rpartition("/")
+        return contents.get(key, FILES).get(name)
+
+    built = {SDIST: FILES[SDIST]}
+    monkeypatch.setattr(reproduce, "clone", clone)
+    monkeypatch.setattr(reproduce, "build_sdist", lambda *_: (built, PLAN))
+    monkeypatch.setattr(reproduce, "published", published)
+    monkeypatch.setattr(reproduce, "digest", digest)
+    monkeypatch.setattr(reproduce, "download", lambda _: SUMS)
+    monkeypatch.setattr(reproduce, "attested", lambda *_: SIGNED)
+    monkeypatch.setattr(reproduce, "github_verdict", lambda *_, **__: "")
+    return cli.main(["reproduce", "v1.2.3", "octo-org/demo-pkg"])
+
+
+@pytest.mark.requirement("B10", "B12")
+def test_wheels_of_other_platforms_are_one_row(
+    compiled_package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reproduced(compiled_package, monkeypatch, pypi=FILES) == 0
+    shown = capsys.readouterr().out
+    table = shown.partition(SDIST)[0]
+    assert max(map(len, table.splitlines())) <= 80
+    assert table.count("listed") == 3
+    assert len(shown.splitlines()) < 30
+    assert "24 wheels" in shown
+
+
+@pytest.mark.requirement("B10", "B12")
+@pytest.mark.parametrize(
+    ("served", "said"),
+    [
+        (
+            {n: h for n, h in FILES.items() if n != WHEELS[2]},
+            "PyPI lacks the wheel of linux-x86_64 for cp314",
+        ),
+        (FILES | {WHEELS[2]: "0" * 64}, f"{WHEELS[2]}: PyPI serves other contents"),
+        (FILES | {SDIST: "0" * 64}, f"{SDIST}: PyPI serves other contents"),
+        (FILES | {WHEELS[2].replace("cp314", "cp39"): "0" * 64}, "PyPI serves other contents"),
+    ],
+    ids=["missing", "another wheel", "another sdist", "one more"],
+)
+def test_one_of_many_files_is_named(
+    compiled_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    served: dict[str, str],
+    said: str,
+) -> None:
+    assert reproduced(compiled_package, monkeypatch, pypi=served) == 1
+    assert said in capsys.readouterr().out
 
 
 # ---- What strangers give ----------------------------------------------------------------------------

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from copier_pypi_release import recovery, release_state, workflow_files
+from copier_pypi_release.commands import status
 from packaging.version import Version
 from pypi_simple import DistributionPackage
 from release_lib.index import compare
 from release_lib.settings import Settings, load_settings
 from support.documents import anchors
+from support.many_files import FILES, WHEELS
 from support.rendering import git
 
 from commands.local_github import NAME, REPOSITORY, Bench, Command, Outcome, bench
@@ -390,6 +392,59 @@ def test_the_error_lines_are_those_of_the_first_failed_job(
     if not messages:
         jobs.pop(0)
     assert release_state.find_error_lines(desk.github.client, jobs, workflow) == lines
+
+
+def many(*without: str) -> dict[str, DistributionPackage]:
+    """The files of a compiled package, as an index serves them."""
+    return {name: package(name, sha256) for name, sha256 in FILES.items() if name not in without}
+
+
+@pytest.mark.requirement("B10", "P9.2")
+def test_many_files_are_few_lines_and_a_missing_one_is_named(
+    settings: Settings, desk: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = {"testpypi": many(), "pypi": many(WHEELS[7])}
+    assets = [{"name": n, "digest": f"sha256:{h}"} for n, h in FILES.items() if n != WHEELS[3]]
+    known = state(
+        built=FILES,
+        served=served,
+        compared={key: compare(FILES, found) for key, found in served.items()},
+        release={"draft": True, "assets": [*assets, {"name": "SHA256SUMS"}]},
+    )
+    status.show(known, recovery.next_step(known, settings, "main"), desk.github.client, settings)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert len(shown.splitlines()) <= 45
+    words = "".join(shown.split())
+    assert "TestPyPIidentical25files;wheels:linux-aarch644,linux-x86_644," in words
+    assert "PyPIpartial24files;wheels:linux-aarch643,linux-x86_644," in words
+    assert f"lacks{WHEELS[7]}" in words
+    assert f"lacks{WHEELS[3]}" in words
+
+
+@pytest.mark.requirement("B10", "P9.2")
+def test_a_compiled_release_that_stops_at_a_platform_says_so(
+    compiled_package: Path, settings: Settings, desk: Bench
+) -> None:
+    workflow = workflow_files.load_release(compiled_package, settings)
+    jobs = [
+        {"id": 1, "name": "Gate", "conclusion": "success"},
+        {"id": 2, "name": "Sdist", "conclusion": "success"},
+        {"id": 3, "name": "Wheels (linux-x86_64)", "conclusion": "success"},
+        {"id": 4, "name": "Wheels (macos-arm64)", "conclusion": "failure"},
+        {"id": 5, "name": "Build", "conclusion": "skipped"},
+    ]
+    notes = [{"annotation_level": "failure", "message": OURS}]
+    desk.github.answers("GET", "/check-runs/4/annotations$", notes)
+    stages = release_state.find_stages(jobs, workflow)
+    assert stages == {"gate": "success", "sdist": "success", "wheels": "failure", "build": "skipped"}
+    assert release_state.find_error_lines(desk.github.client, jobs, workflow) == OURS.splitlines()
+    known = state(**UNBORN, runs=[run_of(conclusion="failure")], stages=stages)
+    step = recovery.next_step(known, settings, "main")
+    assert step.state == "v1.2.3 stopped at wheels; nothing on TestPyPI, nothing on PyPI"
+    assert step.see.endswith("RECOVERY.md#wheels")
+    assert "wheels" in anchors((compiled_package / ".github/release/RECOVERY.md").read_text(encoding="utf-8"))
+    assert [row for row in status.rows(known) if row[0] == "Jobs"] == [("Jobs", "2 of 10", "wheels failure")]
 
 
 def test_no_proposed_command_uploads_by_hand(settings: Settings) -> None:

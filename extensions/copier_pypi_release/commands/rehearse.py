@@ -32,6 +32,7 @@ from copier_pypi_release.workbench import (
     tagged_here,
     workbench,
 )
+from copier_pypi_release.workflow_files import load_release
 
 if TYPE_CHECKING:
     import argparse
@@ -92,10 +93,13 @@ class Rehearsal:
             Step("Build, twice", self.build),
             Step("Versions and metadata", self.check),
         ]
+        platforms = find_platforms(self.root, self.settings)
         then = [
             Step("Wheel installed", self.install),
             Step("Sdist installed", lambda: self.install("--sdist")),
         ]
+        if platforms:
+            then.insert(0, Step("Wheels planned", lambda: self.plan(platforms)))
         if not self.options.offline:
             then.append(Step("Both indexes", self.indexes))
         if self.settings.checks and not self.options.no_checks:
@@ -129,6 +133,13 @@ class Rehearsal:
         self.bench.script("check_distributions.py", *arguments, tag=self.tag)
         return "\n".join(sorted(read_checksums(self.bench.checksums)[1]))
 
+    def plan(self, platforms: list[str]) -> str:
+        """Plan the wheels of every platform, as a release does; a compiled package is built here for one."""
+        printed = self.bench.script("build_sdist.py", "--out", self.bench.sdist, *platforms, tag=self.tag)
+        plan = read_plan(printed)
+        listed = ", ".join(f"{name} {len(found)}" for name, found in plan.items())
+        return f"for {sum(map(len, plan.values()))} Pythons: {listed}"
+
     def indexes(self) -> str:
         """Compare with what both indexes have."""
         arguments = ("testpypi", "pypi", "--checksums", self.bench.checksums)
@@ -157,6 +168,19 @@ class Rehearsal:
         clone = ("--clone",) if "ci" in self.settings.checks else ("--dist", self.bench.dist)
         self.bench.script("run_checks.py", *clone, tag=self.tag)
         return ", ".join(self.settings.checks)
+
+
+def find_platforms(root: Path, settings: Settings) -> list[str]:
+    """The platforms that a release builds wheels for; none of a pure package."""
+    return load_release(root, settings).platforms
+
+
+def read_plan(printed: str) -> dict[str, list[str]]:
+    """The plan of wheels in what build_sdist.py has printed."""
+    found: dict[str, list[str]] = json.loads(
+        next(line for line in printed.splitlines() if line.startswith("plan=")).removeprefix("plan=")
+    )
+    return found
 
 
 def choose(
@@ -225,11 +249,13 @@ def show(to: Console, rehearsal: Rehearsal, rows: list[Row], seconds: float) -> 
         took = "" if row.result == LEFT else f"{row.seconds:.1f}"
         shown.add_row(row.title, marked(row.result), took, row.found)
     to.print(shown)
+    planned = any(row.title == "Wheels planned" for row in rows)
     if all(row.result == PASS for row in rows):
         paragraph(
             to,
             f"A release of{version} would go through up to here, and then upload. It took {seconds:.0f} s; "
-            "nothing was changed.",
+            "nothing was changed."
+            + (" The wheels of other platforms are built by CI and by the release." if planned else ""),
         )
 
 

@@ -17,17 +17,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import requests
+from packaging.utils import parse_wheel_filename
 from pypi_simple import PyPISimple
 from release_lib.distributions import hashes_of, parse_checksums, sha256_of
 from release_lib.index import INDEXES, expected_publisher, published, publishers_of
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError
 from release_lib.step import run as program
+from release_lib.wheels import covers
 
-from copier_pypi_release.console import console, lines, paragraph, table
+from copier_pypi_release.commands.rehearse import read_plan
+from copier_pypi_release.console import console, counted, lines, paragraph, table
+from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.repository import SETTINGS, find_root, find_settings
 from copier_pypi_release.template_source import tool_requirement
 from copier_pypi_release.watching import patiently
+from copier_pypi_release.workflow_files import load_release
 
 if TYPE_CHECKING:
     import argparse
@@ -43,6 +48,7 @@ REPOSITORY = re.compile(
 )
 SUMS = "SHA256SUMS"
 SAME, OTHER, ABSENT = "same", "OTHER", "absent"
+LISTED = "listed"  # a wheel of another platform: the same everywhere, and not built here
 SIGNED, NAMED, NONE = "verified", "not checked", "none"
 SEE = "README.md, 'Verify what you installed'"
 QUIETLY = {"GIT_TERMINAL_PROMPT": "0"}  # a repository that needs a login is an error, not a question
@@ -77,25 +83,36 @@ def run(options: argparse.Namespace) -> int:
         commit = clone(repository, options.tag, folder / "clone")
         settings = find_cloned_settings(folder / "clone", repository)
         version = read_tag(options.tag, settings)
-        built = build(folder / "clone", settings, folder / "dist")
+        plan: dict[str, list[str]] = {}
+        if platforms := load_release(folder / "clone", settings).platforms:
+            built, plan = build_sdist(folder / "clone", settings, folder / "dist", platforms)
+        else:
+            built = build(folder / "clone", settings, folder / "dist")
     served = {key: published(index, settings.distribution, version) for key, index in INDEXES.items()}
     contents = {key: {n: digest(p.url) for n, p in files.items()} for key, files in served.items()}
-    names = sorted({*built, *contents["pypi"], *contents["testpypi"]})
-    assets = {name: digest(asset_address(repository, options.tag, name)) for name in names}
     sums = download(asset_address(repository, options.tag, SUMS))
+    listed = listed_wheels(sums, contents["pypi"], built) if plan else {}
+    expected = {**listed, **built}
+    names = sorted({*expected, *contents["pypi"], *contents["testpypi"]})
+    assets = {name: digest(asset_address(repository, options.tag, name)) for name in names}
     publisher = expected_publisher(settings, "pypi")
+
+    def state(place: Mapping[str, str | None], name: str) -> str:
+        found = compared(place.get(name), expected.get(name))
+        return LISTED if found == SAME and name in listed else found
+
     rows = [
         Row(
             name,
-            compared(contents["pypi"].get(name), built.get(name)),
-            compared(contents["testpypi"].get(name), built.get(name)),
-            compared(assets.get(name), built.get(name)),
+            state(contents["pypi"], name),
+            state(contents["testpypi"], name),
+            state(assets, name),
             attested(served["pypi"].get(name), contents["pypi"].get(name), publisher),
         )
         for name in names
     ]
-    rows.append(Row(SUMS, "", "", compared_sums(sums, built), ""))
-    problems = list(find_problems(rows, publisher))
+    rows.append(Row(SUMS, "", "", compared_sums(sums, expected), ""))
+    problems = [*find_problems(rows, publisher), *missing_wheels(contents["pypi"], plan)]
     show(rows, f"{settings.distribution} {version}, built again from {commit[:12]} of {repository}")
     to = console()
     lines(to, [f"{sha256}  {name}" for name, sha256 in sorted(built.items())])
@@ -105,6 +122,12 @@ def run(options: argparse.Namespace) -> int:
         paragraph(to, "No signature was checked: pypi-attestations is not installed. With it:")
         lines(to, [f'  uvx --from "{tool_requirement("reproduce")}" {command}'], style="cyan")
     lines(to, ["", *(f"FAIL {problem}" for problem in problems)], style="bold red")
+    if listed:
+        paragraph(
+            to,
+            f"Not built here, but by the runners of their platforms: {counted(len(listed), 'wheel')}. Their "
+            "contents are those that the GitHub Release lists.",
+        )
     if not problems:
         paragraph(to, f"PyPI serves what {options.tag} of {repository} builds.", style="bold")
     return int(bool(problems))
@@ -176,6 +199,39 @@ def build(root: Path, settings: Settings, out: Path) -> dict[str, str]:
     # TAG and COMMIT of a caller would be held against this clone.
     program(*command, cwd=root / settings.folder, env={"TAG": "", "COMMIT": ""})
     return hashes_of(sorted(path for path in out.iterdir() if not path.name.startswith(".")))
+
+
+def build_sdist(
+    root: Path, settings: Settings, out: Path, platforms: list[str]
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Build the sdist of a compiled package, and plan its wheels, with the scripts and pins of the tag."""
+    script = root / ".github/release/build_sdist.py"
+    command: list[str | Path] = [os.environ.get("UV") or "uv", "run", "--no-config", script, "--out", out]
+    printed = program(*command, *platforms, cwd=root / settings.folder, env={"TAG": "", "COMMIT": ""})
+    return hashes_of(sorted(path for path in out.iterdir() if not path.name.startswith("."))), read_plan(
+        printed
+    )
+
+
+def listed_wheels(
+    sums: bytes | None, served: Mapping[str, str | None], built: Mapping[str, str]
+) -> dict[str, str]:
+    """Hashes of the wheels that are not built here: of the GitHub Release, or as PyPI serves them."""
+    known: Mapping[str, str | None] = served
+    if sums is not None:
+        try:
+            known = parse_checksums(sums.decode())[1]
+        except (ReleaseError, ValueError):
+            known = {}
+    return {n: h for n, h in known.items() if h and n.endswith(".whl") and n not in built}
+
+
+def missing_wheels(served: Mapping[str, str | None], plan: Mapping[str, list[str]]) -> Iterable[str]:
+    """Each platform of the plan that PyPI lacks a wheel for, in sentences."""
+    tags = [tag for name in served if name.endswith(".whl") for tag in parse_wheel_filename(name)[3]]
+    for platform, identifiers in plan.items():
+        if missing := [one for one in identifiers if not any(covers(tag, one) for tag in tags)]:
+            yield f"PyPI lacks the wheel of {platform} for {', '.join(missing)}"
 
 
 # ---- What is served ---------------------------------------------------------------------------------
@@ -294,10 +350,17 @@ def find_problems(rows: Iterable[Row], publisher: Publisher) -> Iterable[str]:
 
 
 def show(rows: Iterable[Row], title: str) -> None:
-    """Print the table."""
+    """Print the table; wheels of which there is nothing to tell are one row."""
     to = console()
     lines(to, [title])
     shown = table("", "File", "PyPI", "TestPyPI", "GitHub", "Signature")
-    for row in rows:
-        shown.add_row(*(value.split(":")[0] for value in dataclasses.astuple(row)))
+    every = list(rows)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for row in every:
+        states = dataclasses.astuple(row)[1:]
+        alike = states if len(every) > FEW + 1 and LISTED in states else (*states, row.name)
+        groups.setdefault(alike, []).append(row.name)
+    for alike, names in groups.items():
+        name = names[0] if len(names) == 1 else told(names)
+        shown.add_row(name, *(value.split(":")[0] for value in alike[:4]))
     to.print(shown)

@@ -16,13 +16,15 @@ from release_lib.index import INDEXES
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.console import console, lines, paragraph, table
+from copier_pypi_release.distributions_shown import FEW, shortened, told
+from copier_pypi_release.distributions_shown import details as distributions
 from copier_pypi_release.github import GitHub, check_origin, find_token
 from copier_pypi_release.recovery import SHORT, NextStep, next_step
 from copier_pypi_release.release_state import ReleaseState, Run, Tag, collect
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.watching import find_alarms, subject_of, unseen
 from copier_pypi_release.workbench import current_branch, history_of, workbench
-from copier_pypi_release.workflow_files import STAGES, load_release
+from copier_pypi_release.workflow_files import in_order, load_release
 
 if TYPE_CHECKING:
     import argparse
@@ -46,27 +48,28 @@ def rows(state: ReleaseState) -> Iterator[tuple[str, str, str]]:
         yield "Run", "none", ""
     if state.stages:
         stop = state.stopped_at
-        done = STAGES.index(stop) if stop else len(STAGES)
+        order = in_order(state.stages)
+        done = order.index(stop) if stop else len(order)
         yield (
             "Jobs",
-            f"{done} of {len(STAGES)}",
+            f"{done} of {len(order)}",
             f"{stop} {state.stages.get(stop, 'missing')}" if stop else "",
         )
     for key, files in state.served.items():
         found = state.compared.get(key)
         details = [f"yanked: {p.yanked_reason or 'no reason'}" for p in files.values() if p.is_yanked][:1]
-        details += [
-            f"{name} {((package.digests or {}).get('sha256') or '?')[:SHORT]}"
-            for name, package in sorted(files.items())
-        ]
-        details += [f"lacks {name}" for name in (found.missing if found and files else ())]
+        details += distributions(
+            {n: ((package.digests or {}).get("sha256") or "?")[:SHORT] for n, package in files.items()}
+        )
+        details += [f"lacks {shortened(found.missing)}"] if found and files and found.missing else []
         known = found.state.value if found else ("there" if files else "absent")
         yield INDEXES[key].title, known, "\n".join(details)
     if state.release is None:
         yield "GitHub Release", "none", ""
     else:
-        details = sorted(asset["name"] for asset in state.release["assets"]) or ["no files"]
-        details += [f"lacks {name}" for name in state.missing_assets]
+        names = sorted(asset["name"] for asset in state.release["assets"])
+        details = ([told(names)] if len(names) > FEW else names) or ["no files"]
+        details += [f"lacks {shortened(state.missing_assets)}"] if state.missing_assets else []
         pre = ", pre-release" if state.release.get("prerelease") else ""
         yield "GitHub Release", ("draft" if state.release["draft"] else "published") + pre, "\n".join(details)
 

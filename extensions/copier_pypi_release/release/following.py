@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.console import counted, lines, paragraph, printable, waiting
+from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
-from copier_pypi_release.workflow_files import STAGES
+from copier_pypi_release.workflow_files import in_order
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,7 +110,8 @@ class Followed:
             self._printed.add((run.id, run.attempt, ""))
             again = f", attempt {run.attempt}" if run.attempt > 1 else ""
             lines(self.to, [f"{self.tag} is released by {self.github.page(f'actions/runs/{run.id}')}{again}"])
-        for stage in STAGES:
+        order = in_order(stages)
+        for stage in order:
             key = (run.id, run.attempt, stage)
             if stages.get(stage) != "success" or key in self._printed:
                 continue
@@ -118,12 +120,14 @@ class Followed:
             lines(
                 self.to, [f"  passed  {stage:17} {took(mine):>7}  {self._found(stage, run, mine)}".rstrip()]
             )
-        return next((stage for stage in STAGES if stages.get(stage) != "success"), "")
+        return next((stage for stage in order if stages.get(stage) != "success"), "")
 
     def _found(self, stage: str, run: Run, jobs: list[dict[str, Any]]) -> str:
         if stage == "build":
             built = len(find_built(self.github, [run]))
             return counted(built, "file") if built else "built"
+        if stage == "wheels":
+            return f"of {counted(len(jobs), 'platform')}"
         if stage == "test":
             return f"{len(jobs)} of {counted(len(jobs), 'combination')}"
         return WORDS.get(stage, "")
@@ -163,7 +167,11 @@ def show_review(github: GitHub, review: Review, run: Run, to: Console) -> None:
     lines(to, ["", f"It waits for a review of the environment {review.environment}."], style="bold")
     paragraph(to, f"Who may approve: {review.who or 'nobody is named'}{' (you)' if review.mine else ''}.")
     lines(to, [f"Where: {github.page(f'actions/runs/{review.run}')}", "What would be published:"])
-    lines(to, [f"  {sha256}  {name}" for name, sha256 in find_built(github, [run]).items()])
+    built = find_built(github, [run])
+    if len(built) > FEW:
+        paragraph(to, f"  {told(built)}. Their hashes are in the summary of the run.")
+    else:
+        lines(to, [f"  {sha256}  {name}" for name, sha256 in built.items()])
     if notes := notes_of(github, review.run):
         lines(to, ["Its notes:", *(f"  {line}".rstrip() for line in printable(notes).splitlines())])
 

@@ -15,6 +15,7 @@ from copier_pypi_release.checks import github as github_checks
 from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import rehearse
 from copier_pypi_release.console import lines, printable, table
+from copier_pypi_release.distributions_shown import shortened
 from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
 from copier_pypi_release.release.desk import AGAIN, SEE, Desk
@@ -138,7 +139,7 @@ def check_indexes(desk: Desk, version: Version) -> None:
     for index in INDEXES.values():
         if files := published(index, desk.settings.distribution, version):
             raise ReleaseError(
-                f"{index.title} has files of {version} already: {', '.join(sorted(files))}",
+                f"{index.title} has files of {version} already: {shortened(files)}",
                 expected="a version that was never uploaded",
                 fix=f"{AGAIN} with another version",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",
