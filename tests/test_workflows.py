@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from copier_pypi_release.checks import CheckFailed, CheckSkipped
 from copier_pypi_release.checks.context import Context
-from copier_pypi_release.checks.workflow import RULES, TAG, Rule
+from copier_pypi_release.checks.rules import TAG, Rule
+from copier_pypi_release.checks.rules.rights import WEBHOOK
+from copier_pypi_release.checks.workflow import RULES
 from copier_pypi_release.cli import COMMANDS
 from copier_pypi_release.workflow_files import COMPILING, STAGES, Workflow, parse
 from packaging.requirements import Requirement
@@ -501,6 +503,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
     "tokens": [
         ("a password", lambda d: inputs(d.release, "publish-pypi", "pypi-publish").update(password="x")),  # noqa: S106
         ("a secret", lambda d: step_of(d.release, "gate", "check_tag").update(env={"X": "${{ secrets.P }}"})),
+        ("the webhook", lambda d: step_of(d.release, "gate", "check_tag").update(env={"X": WEBHOOK})),
         ("for every step", lambda d: d.release["env"].update({"GH_TOKEN": "${{ github.token }}"})),
         ("for a checkout", lambda d: source(d.release, "build").update(token="${{ github.token }}")),  # noqa: S106
     ],
@@ -767,6 +770,19 @@ def test_a_wheel_is_handed_on_by_its_own_name_alone(compiled: Package) -> None:
     for change in changes:
         context = broken(compiled, change)
         assert "bound" in [rule.name for rule in RULES if verdict(rule, context)]
+
+
+def test_a_step_may_tell_a_webhook_twice(packages: list[Package]) -> None:
+    """The secret stands there once, however often its step calls the script."""
+    watched = (package for package in packages if WATCH in package.files)
+    telling = next(package for package in watched if "announce" in package.workflow(RELEASE).jobs)
+
+    def twice(draft: Draft) -> None:
+        step = step_of(draft.release, "announce", "announce.py")
+        step["run"] = "\n".join([step["run"]] * 2)
+
+    rule = next(rule for rule in RULES if rule.name == "tokens")
+    assert verdict(rule, broken(telling, twice)) == ""
 
 
 def test_every_rule_is_broken() -> None:

@@ -15,7 +15,7 @@ from release_lib.step import ReleaseError
 
 from copier_pypi_release.checks import NOTHING, SETUP, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import SITE
-from copier_pypi_release.checks.workflow import require_release
+from copier_pypi_release.checks.rules import require_release
 from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:

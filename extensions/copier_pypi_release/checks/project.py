@@ -20,7 +20,7 @@ from copier_pypi_release.adopt.version_source import version_source
 from copier_pypi_release.answers_file import find_answers
 from copier_pypi_release.checks import RENDERS, VERSION, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import find_repository
-from copier_pypi_release.checks.workflow import require_release
+from copier_pypi_release.checks.rules import require_release
 from copier_pypi_release.console import counted
 from copier_pypi_release.template_source import newest_release, tagged_version, version_of, without_login
 
