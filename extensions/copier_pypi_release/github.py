@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import re
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,6 +15,8 @@ from urllib.parse import quote
 import requests
 import requests.auth
 from release_lib.step import ReleaseError, run
+
+from copier_pypi_release.repository import name_on_github, remotes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -294,14 +295,11 @@ def check_origin(root: Path, settings: Settings) -> None:
     Raises:
         ReleaseError: Its remote "origin" is another repository on GitHub.
     """
-    try:
-        url = run("git", "-C", root, "remote", "get-url", "origin")
-    except ReleaseError:
-        return  # no remote yet, or no git: GitHub itself will say whether the name is right
-    found = re.search(r"github\.com[:/]+([^/]+/[^/]+?)(?:\.git)?/?$", url)
-    if found and found[1].casefold() != settings.repository.casefold():
+    found = name_on_github(remotes(root).get("origin", ""))
+    # No remote yet, or no git: GitHub itself will say whether the name is right.
+    if found and found.casefold() != settings.repository.casefold():
         raise ReleaseError(
-            f"This clone belongs to {found[1]}, but settings.toml names {settings.repository}",
+            f"This clone belongs to {found}, but settings.toml names {settings.repository}",
             expected="one and the same repository, because the trusted publishers compare it",
             fix=f"git remote set-url origin {SITE}/{settings.repository}.git, or copier update with the "
             "repository's real owner and name",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from release_lib.step import ReleaseError
 
 from copier_pypi_release.github import GitHubError, quoted
-from copier_pypi_release.workflow_files import unpinned
+from copier_pypi_release.workflow_files import pattern_of_tags, unpinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,11 +160,6 @@ def plan_of(github: GitHub, info: dict[str, Any]) -> str:
     return ""
 
 
-def tag_pattern(settings: Settings) -> str:
-    """The tags that start a release, as a pattern of GitHub."""
-    return f"{settings.tag_prefix}[0-9]*"
-
-
 def matches(pattern: str, ref: str) -> bool:
     """Whether a pattern of GitHub matches: ``*`` stops at ``/``, and ``**/`` stands for any folders."""
     first, _, rest = pattern.partition("/")
@@ -204,7 +199,9 @@ def covers_tags(names: dict[str, Any], prefix: str) -> bool:
     """Whether a ruleset with these conditions is about every tag that starts a release."""
     refs = [f"refs/tags/{prefix}{version}" for version in VERSIONS]
     included = any(p == "~ALL" or all(matches(p, ref) for ref in refs) for p in names.get("include", []))
-    return included and not any(_touches(p, f"refs/tags/{prefix}[0-9]*") for p in names.get("exclude", []))
+    return included and not any(
+        _touches(p, f"refs/tags/{pattern_of_tags(prefix)}") for p in names.get("exclude", [])
+    )
 
 
 def _touches(exclude: str, wanted: str) -> bool:
@@ -253,7 +250,7 @@ def environment_item(
     missing = [
         {"name": pattern, "type": kind}
         for pattern, kind, examples in (
-            (tag_pattern(settings), "tag", [settings.tag("1.2.3"), settings.tag("1.0rc1")]),
+            (pattern_of_tags(settings.tag_prefix), "tag", [settings.tag("1.2.3"), settings.tag("1.0rc1")]),
             (default_branch, "branch", [default_branch]),
         )
         if not admits(kept, kind, examples)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError, git
 
 SETTINGS = ".github/release/settings.toml"
+ON_GITHUB = re.compile(r"(?:^|[/@.])github\.com[:/]+([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
 
 
 def find_root(folder: Path | None = None) -> Path:
@@ -28,6 +30,21 @@ def find_root(folder: Path | None = None) -> Path:
             fix="cd FOLDER_OF_THE_CLONE, then run this again",
             see="RELEASING.md, 'What you need'",
         ) from error
+
+
+def remotes(root: Path) -> dict[str, str]:
+    """Addresses of the remotes of a repository by name, "origin" first; none without git."""
+    try:
+        names = sorted(git("remote", cwd=root).split(), key=lambda name: name != "origin")
+        return {name: git("remote", "get-url", name, cwd=root) for name in names}
+    except ReleaseError:
+        return {}
+
+
+def name_on_github(address: str) -> str:
+    """``owner/name`` of a repository on GitHub by its address; empty for another host's."""
+    found = ON_GITHUB.search(address)
+    return found[1] if found else ""
 
 
 def find_settings(root: Path) -> Settings:

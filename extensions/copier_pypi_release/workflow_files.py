@@ -512,6 +512,11 @@ def workflows(root: Path) -> list[Workflow]:
     return found
 
 
+def pattern_of_tags(prefix: str) -> str:
+    """The tags that start a release, as a pattern of GitHub."""
+    return f"{prefix}[0-9]*"
+
+
 def unpinned(root: Path) -> list[str]:
     """``FILE: ACTION`` for every action that is not pinned to a full commit."""
     return loose(workflows(root))

@@ -322,7 +322,7 @@ def use_tag_version(document: Pyproject, *, name: str, prefix: str, version_file
     """
     make_dynamic(document)
     document.set(VERSION, ("source",), "vcs")
-    document.set(VERSION, ("tag-pattern",), tag_pattern(prefix))
+    document.set(VERSION, ("tag-pattern",), tag_regex(prefix))
     match = describe(prefix)
     document.set(VERSION, ("raw-options", "dist_name"), name)
     document.set(VERSION, ("raw-options", "git_describe_command"), match)
@@ -345,7 +345,7 @@ def make_dynamic(document: Pyproject) -> None:
         document.set(("project",), ("dynamic",), [*(dynamic or []), "version"])
 
 
-def tag_pattern(prefix: str) -> str:
+def tag_regex(prefix: str) -> str:
     """What a tag of a release looks like, as a regular expression."""
     return f"^{re.escape(prefix)}(?P<version>[0-9][0-9A-Za-z.!]*)$"
 
@@ -376,7 +376,7 @@ def use_scm_version(
     for key, more in (("include", [version_file]), ("exclude", exclude)):
         known = document.get(*SCIKIT, "sdist", key) or []
         document.set(SCIKIT, ("sdist", key), [*known, *(one for one in more if one not in known)])
-    settings: dict[str, object] = {"version_file": version_file, "tag_regex": tag_pattern(prefix)}
+    settings: dict[str, object] = {"version_file": version_file, "tag_regex": tag_regex(prefix)}
     settings |= {"git_describe_command": describe(prefix), "dist_name": name}
     settings |= {"search_parent_directories": True} if nested else {}
     for key, value in settings.items():

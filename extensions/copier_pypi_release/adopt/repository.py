@@ -15,7 +15,7 @@ from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.version_source import find_backend, version_source
 from copier_pypi_release.answers_file import Answers, find_answers
 from copier_pypi_release.console import counted
-from copier_pypi_release.repository import find_root
+from copier_pypi_release.repository import find_root, name_on_github, remotes
 from copier_pypi_release.template_source import without_login
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
 
@@ -28,7 +28,6 @@ WRITTEN_AT_ROOT = (
     *("RELEASING.md", ".gitignore", ".copier-answers.yml", "cliff.toml"),
 )
 WRITTEN_IN_PROJECT = (*PROJECT_FILES, "MANIFEST.in", ".gitignore", ".gitattributes", ".git_archival.txt")
-GITHUB = re.compile(r"(?:^|[/@.])github\.com[:/]+([A-Za-z0-9-]+)/([A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
 CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "NEWS.md", "RELEASES.md", "RELEASE_NOTES.md")
 HEADING = re.compile(r"^#{1,2}\s+\[?v?(\d[^\s\]()]*)", re.MULTILINE)
 CONVENTIONAL = re.compile(
@@ -283,14 +282,10 @@ def find_remote(root: Path, data: dict[str, Any]) -> tuple[str, str, str]:
     Raises:
         AdoptionError: Neither a remote nor a URL of the project names a repository on GitHub.
     """
-    remotes = (try_git(root, "remote") or "").split()
-    named = [
-        try_git(root, "remote", "get-url", name) or ""
-        for name in sorted(remotes, key=lambda n: n != "origin")
-    ]
-    for url in named:
-        if match := GITHUB.search(url):
-            return match[1], match[2], "git remote"
+    named = list(remotes(root).values())
+    if found := next(filter(None, map(name_on_github, named)), ""):
+        owner, name = found.split("/")
+        return owner, name, "git remote"
     urls = {
         **data.get("project", {}).get("urls", {}),
         **data.get("tool", {}).get("poetry", {}).get("urls", {}),

@@ -15,8 +15,8 @@ from release_lib.settings import load_settings
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.checks import CheckSkipped
-from copier_pypi_release.repository import SETTINGS
-from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
+from copier_pypi_release.repository import SETTINGS, name_on_github, remotes
+from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, pattern_of_tags, workflow_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.github import GitHub
 
-ON_GITHUB = re.compile(r"github\.com[:/]+([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?\Z")
 VERSION_AT_END = re.compile(r"(?<![0-9.])\d+(?:\.\d+)+[0-9A-Za-z.!]*\Z")
 SITE = "https://github.com"
 
@@ -83,7 +82,7 @@ class Context:
         """
         if self.tag_prefix is None:
             raise CheckSkipped("no tag and no workflow shows how release tags are written here")
-        return f"{self.tag_prefix}[0-9]*"
+        return pattern_of_tags(self.tag_prefix)
 
     @functools.cached_property
     def releases(self) -> tuple[Workflow, ...]:
@@ -257,12 +256,7 @@ def _name_in_setup(path: Path) -> str:
 
 def find_repository(root: Path) -> str:
     """``owner/name`` on GitHub, of the remote "origin" or another one; empty if no remote is there."""
-    names = sorted(_lines(root, "remote"), key=lambda name: name != "origin")
-    for name in names:
-        found = ON_GITHUB.search("".join(_lines(root, "remote", "get-url", name)))
-        if found:
-            return found[1]
-    return ""
+    return next(filter(None, map(name_on_github, remotes(root).values())), "")
 
 
 def find_tag_prefix(root: Path, workflows: list[Workflow], folder: str) -> str | None:
