@@ -6,6 +6,7 @@ import ast
 import configparser
 import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -260,6 +261,19 @@ def test_nothing_is_committed_and_nothing_that_is_needed_is_ignored(adoption: Ad
     settings = tomllib.loads((adoption.root / ".github/release/settings.toml").read_text())
     generated = settings["version-file"]
     assert git(adoption.root, "check-ignore", "--no-index", f"{adoption.project}/{generated}")
+
+
+@pytest.mark.requirement("B11")
+def test_only_files_that_the_report_names_have_changed(adoption: Adoption) -> None:
+    """And every one that it names has."""
+    pasted = adoption.output.partition("For the commit and the pull request:")[2].partition(
+        "Before the first tag:"
+    )[0]
+    named = set(re.findall(r"(?m)^    - (.+?): ", pasted))
+    listed = git(adoption.root, "status", "--porcelain", "-z", "--untracked-files=all").split("\0")
+    changed = {entry[3:] for entry in listed if entry}
+    folders = (".github/release/", ".github/rulesets/")
+    assert {next((f for f in folders if path.startswith(f)), path) for path in changed} == named
 
 
 def test_tables_of_other_tools_are_unchanged_byte_for_byte(adoption: Adoption) -> None:

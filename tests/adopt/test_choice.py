@@ -317,6 +317,25 @@ def test_a_workflow_that_stays_and_publishes_a_github_release_is_named(tmp_path:
     assert told.startswith(f"{WORKFLOWS}/announce.yml:5 Announce: it makes a GitHub Release")
 
 
+@pytest.mark.parametrize(("on", "lost"), [("[push, pull_request]", True), ("{push: {tags: ['v*']}}", False)])
+def test_tests_of_every_commit_are_not_lost_with_an_upload_in_their_job(
+    on: str,
+    lost: bool,
+    tmp_path: Path,
+) -> None:
+    job = (
+        "    steps:\n      - run: pytest\n      - run: twine upload dist/*\n"
+        "        if: startsWith(github.ref, 'refs/tags/')\n"
+    )
+    root = package(tmp_path, whole=f"on: {on}\njobs:\n  all:\n{job}")
+    if not lost:
+        assert choice_of(root).replaced == "whole.yml"
+        return
+    with pytest.raises(AdoptionError, match=r"its tests would be lost: .*whole\.yml:5 pytest") as stopped:
+        choice_of(root)
+    assert "a job of its own that needs the tests" in stopped.value.fix
+
+
 @pytest.mark.parametrize("waits", ["[CI, Publish]", "[CI]"])
 def test_a_workflow_that_waits_for_the_one_that_is_replaced_is_named(waits: str, tmp_path: Path) -> None:
     after = f"on:\n  workflow_run:\n    workflows: {waits}\njobs:\n  tell:\n    steps:\n      - run: ./tell\n"

@@ -9,12 +9,14 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from release_lib.distributions import SUPPORTED_PYTHONS
 
+from copier_pypi_release.adopt.ci import runs_tests
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import (
     check_side_steps,
     going_jobs,
     members,
     own_jobs,
+    shown_step,
     side_jobs,
 )
 from copier_pypi_release.workflow_files import FOLDER
@@ -93,6 +95,8 @@ def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence
     if replaced and not replaced.ours:
         going[replaced.file] = set(workflows[replaced.file].jobs)
         check_side_steps(workflows[replaced.file], going[replaced.file], publishing)
+    for file, jobs in going.items():
+        check_tests(workflows[file], jobs)
     left = tuple(
         j for j in (*repository.publishers, *all_doubts(repository)) if j not in own and j.file not in goes
     )
@@ -101,6 +105,26 @@ def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence
         return Choice(free, None, tuple(cut), own, left, said_so, going)
     in_place = replaced.index == "pypi" and "uses" not in workflows[replaced.file].jobs[replaced.job]
     return Choice(replaced.file, replaced if in_place else None, tuple(cut), own, left, said_so, going)
+
+
+def check_tests(workflow: Workflow, going: set[str]) -> None:
+    """Check that no test of commits goes with an upload.
+
+    Raises:
+        AdoptionError: A job tests each commit, and uploads where a tag or a branch says so.
+    """
+    places = [
+        shown_step(workflow, job, number)
+        for job in sorted(going)
+        for number, step in enumerate(workflow.steps(job))
+        if workflow.tests_commits and runs_tests(str(step.get("run", "")))
+    ]
+    if places:
+        raise AdoptionError(
+            f"A job that publishes tests every commit, too, and its tests would be lost: {'; '.join(places)}",
+            expected="an upload in a job of its own",
+            fix="move the upload into a job of its own that needs the tests, commit, run this again",
+        )
 
 
 def all_doubts(repository: Repository) -> list[PublishingJob]:
