@@ -6,10 +6,7 @@ A stranger's issue of the right title is left alone: its author could change the
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any
-
-from copier_pypi_release.console import printable
 
 if TYPE_CHECKING:
     from copier_pypi_release.github import GitHub
@@ -44,9 +41,16 @@ class Subject:
             if "pull_request" not in issue  # GitHub lists those too
         ]
 
-    def dismissed(self) -> list[dict[str, Any]]:
-        """The issues that a person closed."""
+    def closed(self) -> list[dict[str, Any]]:
+        """The issues that somebody else closed, whoever it was."""
         return [issue for issue in self.issues("closed") if issue["body"] != self.done]
+
+    def dismissed(self) -> list[dict[str, Any]]:
+        """The issues that a person closed as not planned: no bot, and no commit that "closes" them."""
+        planned = [issue for issue in self.closed() if issue.get("state_reason") == "not_planned"]
+        # Who closed one is not in the list.
+        found = [self.github.get(f"issues/{issue['number']}") or {} for issue in planned]
+        return [issue for issue in found if (issue.get("closed_by") or {}).get("type") == "User"]
 
     def tell(self, title: str, body: str) -> None:
         """Open or refresh the issue, or close it where the title is empty.
@@ -63,12 +67,3 @@ class Subject:
                 self.github.send("PATCH", f"issues/{issue['number']}", {"title": title, "body": body})
         if title and not ours:
             self.github.send("POST", "issues", {"title": title, "body": body})
-
-
-def as_code(text: str) -> str:
-    """A text as Markdown code, in which nothing is markup, a link or a mention."""
-    text = " ".join(printable(text).split())
-    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
-    return (
-        f"{ticks} {text} {ticks}" if text.startswith("`") or text.endswith("`") else f"{ticks}{text}{ticks}"
-    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
@@ -19,10 +20,10 @@ from pypi_simple import ProjectStatus
 from release_lib import index
 from release_lib.distributions import parse_checksums, version_of
 from release_lib.index import INDEXES, Publisher, publishers_of
-from release_lib.step import ReleaseError
+from release_lib.step import ReleaseError, as_code
 
 from copier_pypi_release.github import quoted
-from copier_pypi_release.issues import Subject, as_code
+from copier_pypi_release.issues import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,11 +55,14 @@ class Alarm:
         text: What it is, with names in backticks; the same words as long as it is the same thing.
         see: Where to read what to do.
         version: The version that it is about; None for the project.
+        by_list: Whether only the lists in the repository make it known, which a person commits: whoever may
+            close an issue could be who uploaded the file.
     """
 
     text: str
     see: str = EXPOSED
     version: Version | None = None
+    by_list: bool = False
 
 
 def find_alarms(
@@ -82,6 +86,9 @@ def find_alarms(
         if tagged is not None and version in {None, tagged}:
             releases[tagged] = release
     alarms = [*project_alarms(page), *owner_alarms(root, settings)] if version is None else []
+    for file in page.packages if page and version is None else ():
+        if version_of(file.filename) is None:  # an egg, an installer: installers of old take them still
+            alarms += file_alarms(file, None, settings, known)
     for each in sorted(served, reverse=True):
         new = [file for file in served[each] if file.filename not in known]
         alarms += [a for file in served[each] for a in file_alarms(file, each, settings, known)]
@@ -102,9 +109,14 @@ def line_of(alarm: Alarm) -> str:
 
 
 def unseen(subject: Subject, alarms: Iterable[Alarm]) -> list[Alarm]:
-    """What does not stand in an issue that a person closed."""
-    seen = {line for issue in subject.dismissed() for line in (issue["body"] or "").splitlines()}
-    return [alarm for alarm in alarms if line_of(alarm) not in seen]
+    """What does not stand in an issue that a person closed, and what only the lists make known."""
+    found = list(alarms)
+    seen = {
+        line
+        for issue in (subject.dismissed() if found else ())
+        for line in (issue["body"] or "").splitlines()
+    }
+    return [alarm for alarm in found if alarm.by_list or line_of(alarm) not in seen]
 
 
 # ---- The index --------------------------------------------------------------------------------------
@@ -172,10 +184,11 @@ def owner_alarms(root: Path, settings: Settings) -> Iterator[Alarm]:
         return
     for name in found:
         if name not in known:
-            yield Alarm(f"{as_code(name)} of the project on PyPI is not in `{KNOWN_OWNERS}`")
+            yield Alarm(f"{as_code(name)} of the project on PyPI is not in `{KNOWN_OWNERS}`", by_list=True)
     for name in known:
         if name not in found:  # a takeover may begin with it
-            yield Alarm(f"{as_code(name)} in `{KNOWN_OWNERS}` is nobody's role on PyPI any more")
+            text = f"{as_code(name)} in `{KNOWN_OWNERS}` is nobody's role on PyPI any more"
+            yield Alarm(text, by_list=True)
 
 
 def project_alarms(page: ProjectPage | None) -> Iterator[Alarm]:
@@ -188,21 +201,19 @@ def project_alarms(page: ProjectPage | None) -> Iterator[Alarm]:
 
 
 def file_alarms(
-    file: DistributionPackage, version: Version, settings: Settings, known: Mapping[str, str]
+    file: DistributionPackage, version: Version | None, settings: Settings, known: Mapping[str, str]
 ) -> Iterator[Alarm]:
     """A file that the release workflow did not upload, and that is not known either."""
     name, sha256 = as_code(file.filename), (file.digests or {}).get("sha256")
     if file.filename in known:
         if known[file.filename] != sha256:
-            yield Alarm(f"{name} on PyPI has other contents than `{KNOWN}` says", version=version)
+            text = f"{name} on PyPI has other contents than `{KNOWN}` says"
+            yield Alarm(text, version=version, by_list=True)
         return
     for publisher in unexpected_publishers(file, settings):
-        if publisher is None:
-            yield Alarm(
-                f"{name} on PyPI has no attestation: the release workflow did not upload it", version=version
-            )
-        else:
-            yield Alarm(f"{name} on PyPI was uploaded by {as_code(str(publisher))}", version=version)
+        said = "has no attestation: the release workflow did not upload it"
+        said = said if publisher is None else f"was uploaded by {as_code(str(publisher))}"
+        yield Alarm(f"{name} on PyPI {said}", version=version, by_list=True)
 
 
 def unexpected_publishers(file: DistributionPackage, settings: Settings) -> list[Publisher | None]:
@@ -249,6 +260,8 @@ def release_alarms(
         )
         return
     served = {file.filename: (file.digests or {}).get("sha256") for file in files}
+    for name in sorted(name for name, times in Counter(f.filename for f in files).items() if times > 1):
+        yield Alarm(f"{as_code(name)} is listed more than once on PyPI", version=version)
     for name in sorted(served.keys() | listed.keys()):
         if name not in listed:
             problem = "is not in SHA256SUMS"
@@ -258,7 +271,8 @@ def release_alarms(
             problem = "has other contents than SHA256SUMS says"
         else:
             continue
-        yield Alarm(f"{as_code(name)} on PyPI {problem} of the GitHub Release", version=version)
+        text = f"{as_code(name)} on PyPI {problem} of the GitHub Release"
+        yield Alarm(text, version=version, by_list=name in served)
 
 
 def checksums_of(github: GitHub, release: Mapping[str, Any]) -> dict[str, str] | None:

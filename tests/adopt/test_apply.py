@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -110,6 +111,23 @@ def test_nothing_is_written_outside_the_repository(path: str, tmp_path: Path) ->
     assert list(outside.iterdir()) == []
     assert not (tmp_path / "x.txt").exists()
     assert not (root / ".git/hooks/x").exists()
+
+
+@pytest.mark.requirement("X17")
+@pytest.mark.parametrize("change", CHANGES[:3], ids=[c.path for c in CHANGES[:3]])
+def test_nothing_is_written_through_a_link_planted_for_the_temporary_file(
+    change: Change, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "demo", {**FILES, "new/README.md": "", ".gitignore": "*.adopt\n"}, tags=())
+    target = tmp_path / "authorized_keys"
+    target.write_text("mine\n")
+    path = root / change.path
+    planted = path.with_name(f".{path.name}.{hashlib.sha256(change.after or b'').hexdigest()[:8]}.adopt")
+    planted.symlink_to(target)
+    apply.apply(root, [change])
+    assert target.read_text() == "mine\n"
+    assert path.read_bytes() == change.after
+    assert not path.is_symlink()
 
 
 def planted(root: Path, text: str) -> Path:

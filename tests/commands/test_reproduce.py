@@ -95,6 +95,20 @@ def test_an_attestation_of_another_file_is_named(provenance: dict[str, Any], nam
     assert reproduce.signature(provenance, name, sha256).startswith("INVALID: ")
 
 
+@pytest.mark.requirement("B12", "X13")
+def test_publishers_and_signatures_are_judged_on_one_answer(
+    provenance: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index that answers the right publisher first and another signature then would have two faces."""
+    answers = [provenance]
+    monkeypatch.setattr(reproduce, "provenance_of", lambda _: answers.pop())
+    package: Any = SimpleNamespace(filename=ATTESTED)
+    publisher = provenance["attestation_bundles"][0]["publisher"]
+    expected = Publisher(*(publisher[k] or "" for k in ("kind", "repository", "workflow", "environment")))
+    assert reproduce.attested(package, SHA256, expected) == reproduce.SIGNED
+    assert answers == []
+
+
 def test_without_the_library_it_is_said(provenance: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypi_attestations", None)
     assert reproduce.signature(provenance, ATTESTED, SHA256) == NAMED

@@ -15,6 +15,7 @@ import pytest
 import requests
 from copier_pypi_release import watching
 from copier_pypi_release.console import counted
+from copier_pypi_release.github import GitHub
 from copier_pypi_release.issues import BOT
 from emulator.github.releases import ASSET_HOST
 from markdown_it import MarkdownIt
@@ -145,6 +146,12 @@ class Scene:
                 patch.setenv("GITHUB_ACTIONS", "true")
                 patch.setenv("GH_TOKEN", self.bot)
             return self.bench.run("watch", *arguments, capsys=self.capsys)
+
+    def close(self, reason: str = "not_planned", token: str = "") -> None:
+        """Close the only issue; without a token, as a maintainer does."""
+        client = GitHub(f"{OWNER}/{NAME}", token) if token else self.bench.github.client
+        change = {"state": "closed", "state_reason": reason}
+        client.send("PATCH", f"issues/{self.issues()[0]['number']}", change)
 
     def issues(self, state: str = "open") -> list[dict[str, Any]]:
         """The issues in a state."""
@@ -377,11 +384,48 @@ def test_there_is_one_issue_refreshed_and_closed_when_all_is_well(scene: Scene) 
 def test_what_a_person_closed_is_not_said_again_and_what_is_new_is(scene: Scene) -> None:
     scene.yanked[WHEEL] = "Broken"
     scene.says("yanked")
-    scene.bench.github.client.send("PATCH", f"issues/{scene.issues()[0]['number']}", {"state": "closed"})
+    scene.close()
     assert "Known by an issue that was closed" in scene.run().printed
     assert scene.issues() == []
     scene.upload("demo_pkg-9.9.9-py3-none-any.whl", publisher=None, days=0)
     scene.says("`demo_pkg-9.9.9-py3-none-any.whl` on PyPI has no attestation")
+
+
+@pytest.mark.requirement("X14")
+@pytest.mark.parametrize("who", ["a commit", "a bot"])
+def test_what_no_person_closed_on_purpose_is_said_again(scene: Scene, who: str) -> None:
+    """A commit that "closes" the issue does it as completed, a bot as it likes."""
+    scene.yanked[WHEEL] = "Broken"
+    scene.says("yanked")
+    scene.close(*(["completed"] if who == "a commit" else ["not_planned", scene.bot]))
+    scene.says("yanked")
+
+
+@pytest.mark.requirement("X14")
+def test_files_are_known_by_the_lists_alone(scene: Scene) -> None:
+    """Who may close issues may be who uploaded the file; a list is a commit, which is reviewed."""
+    scene.upload("demo_pkg-9.9.9-py3-none-any.whl", publisher=None, days=0)
+    scene.says("`demo_pkg-9.9.9-py3-none-any.whl` on PyPI has no attestation")
+    scene.close()
+    scene.says("`demo_pkg-9.9.9-py3-none-any.whl` on PyPI has no attestation")
+    assert scene.run("--list-known", workflow=False).status == 0
+    assert scene.run().status == 0
+    assert scene.issues() == []
+
+
+@pytest.mark.requirement("X14")
+@pytest.mark.parametrize(
+    "name", ["demo_pkg-1.2.3-py3.11.egg", "demo-pkg-1.2.3.win-amd64.exe", "demo-pkg-1.2.3.zip.asc"]
+)
+def test_a_file_whose_name_no_installer_of_today_reads_is_named(scene: Scene, name: str) -> None:
+    scene.upload(name, publisher=None, days=0)
+    scene.says(f"`{name}` on PyPI has no attestation")
+
+
+@pytest.mark.requirement("X14")
+def test_a_file_that_is_listed_twice_is_named(scene: Scene) -> None:
+    scene.pypi.twice = [WHEEL]
+    scene.says(f"`{WHEEL}` is listed more than once on PyPI")
 
 
 @pytest.mark.requirement("X14", "X17")
@@ -416,7 +460,7 @@ def test_doctor_and_status_say_the_same(scene: Scene) -> None:
         in scene.bench.run("status", "v1.2.3", capsys=scene.capsys).printed
     )
     scene.says("yanked")
-    scene.bench.github.client.send("PATCH", f"issues/{scene.issues()[0]['number']}", {"state": "closed"})
+    scene.close()
     assert said() == ("pass", [])
 
 

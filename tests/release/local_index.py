@@ -37,6 +37,7 @@ class LocalIndex:
         unproved: How many more times a file is listed without its provenance.
         troubles: Statuses of its next answers to paths that begin so, by their beginning.
         failures: Statuses of its next answers, before it answers well.
+        twice: Files that it lists a second time, with other contents first.
         asked: Paths it was asked for, oldest first.
         index: What the release scripts know of it.
     """
@@ -54,6 +55,7 @@ class LocalIndex:
         self.unproved: dict[str, int] = {}
         self.troubles: dict[str, list[int]] = {}
         self.failures: list[int] = []
+        self.twice: list[str] = []
         self.asked: list[str] = []
         self.address = f"http://127.0.0.1:{port}"
         self.index = Index(title, f"{self.address}/simple/")
@@ -118,6 +120,8 @@ class LocalIndex:
                     "provenance": f"{self.address}/integrity/{name}" if proved else None,
                 }
             )
+        other = [file | {"hashes": {"sha256": "0" * 64}} for file in listed if file["filename"] in self.twice]
+        listed = other + listed
         versions = sorted({str(version_of(n)) for n in names})
         return {
             "meta": {"api-version": "1.4"},
@@ -132,6 +136,8 @@ def project_of(filename: str) -> str:
     """The project that a file belongs to."""
     if filename.endswith(".whl"):
         return str(parse_wheel_filename(filename)[0])
+    if not filename.endswith((".tar.gz", ".zip")):  # an egg, an installer, ...
+        return str(canonicalize_name(filename.partition("-1.")[0]))
     return str(canonicalize_name(parse_sdist_filename(filename)[0]))
 
 

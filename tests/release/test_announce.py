@@ -24,7 +24,13 @@ COMPLETE = dict.fromkeys(STAGES, "success")
 STOPPED = (
     COMPLETE | dict.fromkeys(STAGES[STAGES.index("publish-pypi") :], "skipped") | {"publish-pypi": "failure"}
 )
+LATER = COMPLETE | dict.fromkeys(STAGES[STAGES.index("verify-pypi") :], "failure")
 SECRET = "a-secret-path"  # noqa: S105  (of an address)
+
+
+def review(state: str, environment: str = "PyPI") -> dict[str, Any]:
+    """A review of a run, as GitHub lists it."""
+    return {"state": state, "environments": [{"name": environment}]}
 
 
 @contextlib.contextmanager
@@ -70,14 +76,17 @@ def tell(
         ({"verify-testpypi": "success"}, [], "waits for the review of PyPI's environment"),
         (COMPLETE, [], "is complete: publish its draft"),
         (STOPPED, [], "stopped at publish-pypi"),
-        (STOPPED, [{"state": "approved"}], "stopped at publish-pypi"),
-        (STOPPED, [{"state": "rejected"}], "was declined before publish-pypi"),
+        (STOPPED, [review("approved")], "stopped at publish-pypi"),
+        (STOPPED, [review("rejected")], "was declined before publish-pypi"),
+        (STOPPED, [review("rejected"), review("approved")], "stopped at publish-pypi"),
+        (STOPPED, [review("rejected", "TestPyPI")], "stopped at publish-pypi"),
+        (LATER, [review("rejected")], "stopped at verify-pypi"),
         (dict.fromkeys(STAGES, "cancelled"), [], "stopped at gate"),
     ],
 )
 def test_each_outcome_is_told_once(  # noqa: PLR0917  (fixtures)
     results: dict[str, str],
-    reviews: list[dict[str, str]],
+    reviews: list[dict[str, Any]],
     state: str,
     gh: Gh,
     run_step: RunStep,

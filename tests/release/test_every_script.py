@@ -19,6 +19,7 @@ import tool
 from copier_pypi_release.workflow_files import load, workflow_paths
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from release_lib import commits
 from release_lib.settings import PATH
 
 from release.outcomes import UNEXPECTED
@@ -222,6 +223,7 @@ def test_all_scripts_agree_on_their_pins() -> None:
 def test_what_dependencies_and_the_tool_bring_along_is_of_one_day() -> None:
     days = {script: metadata(script).get("tool", {}).get("uv", {}).get("exclude-newer") for script in STEPS}
     assert set(days.values()) == {tool.CUT_OFF}
+    assert commits.CLIFF[commits.CLIFF.index("--exclude-newer") + 1] == tool.CUT_OFF
     assert all(pins(script) for script in STEPS)
     assert not pins("tool")
 

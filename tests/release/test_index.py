@@ -179,6 +179,15 @@ def test_a_file_without_a_sha256_is_a_conflict(
     assert found.state is State.CONFLICT
 
 
+@pytest.mark.requirement("P5.2", "X14")
+def test_a_file_that_is_listed_twice_is_a_conflict(indexes: dict[str, LocalIndex], wheel: Path) -> None:
+    """An installer takes one of them, and nobody knows which."""
+    indexes["pypi"].add(wheel)
+    indexes["pypi"].twice = [wheel.name]
+    found = index.compare(hashes_of(wheel), index.published(indexes["pypi"].index, "demo-pkg", V))
+    assert (found.state, found.differing) == (State.CONFLICT, (wheel.name,))
+
+
 PUBLISHER = Publisher("GitHub", "demo-pkg/demo-pkg", "release.yml", "pypi")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import report_outcome
 from copier_pypi_release.workflow_files import STAGES
+from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
@@ -98,10 +99,25 @@ def test_the_issue_says_what_each_index_has(
     indexes["pypi"].failures = [503] * 9
     report(run_step, monkeypatch, stopped("publish-pypi"))
     unknown = (
-        "unknown (PyPI did not answer 5 times: 503 Server Error: Service Unavailable for url: "
-        f"{indexes['pypi'].address}/simple/demo-pkg/)"
+        "unknown: `PyPI did not answer 5 times: 503 Server Error: Service Unavailable for url: "
+        f"{indexes['pypi'].address}/simple/demo-pkg/`"
     )
-    assert gh.calls[-1][-1] == body("publish-pypi", f"{wheel.name}, {sdist.name}", unknown)
+    assert gh.calls[-1][-1] == body("publish-pypi", f"`{wheel.name}`, `{sdist.name}`", unknown)
+
+
+@pytest.mark.requirement("X17")
+def test_names_of_an_index_are_no_markup_in_the_issue(
+    *, indexes: dict[str, LocalIndex], gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build tag may be almost anything behind its first digit."""
+    gh.answers(issue_list=[])
+    name = "demo_pkg-0.1.0-1[x](https:`@octocat`)<img>-py3-none-any.whl"
+    indexes["pypi"].files[name] = b""
+    indexes["pypi"].uploaded[name] = "2026-11-20T12:00:00Z"
+    report(run_step, monkeypatch, stopped("publish-pypi"))
+    shown = next(line for line in gh.calls[-1][-1].splitlines() if "octocat" in line)
+    (inline,) = MarkdownIt("commonmark").parseInline(shown)
+    assert [token.type for token in inline.children or ()] == ["text", "code_inline"]
 
 
 @pytest.mark.requirement("B7")

@@ -14,7 +14,7 @@ import shlex
 import signal
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from copier_pypi_release.adopt.plan import Change
 from copier_pypi_release.adopt.programs import AdoptionError, git
@@ -122,7 +122,7 @@ def _write(path: Path, data: bytes, *, executable: bool) -> None:
     """Write a file so that it is there in full or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{hashlib.sha256(data).hexdigest()[:8]}.adopt")
-    with beside.open("wb") as file:
+    with _new(beside) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -131,6 +131,17 @@ def _write(path: Path, data: bytes, *, executable: bool) -> None:
     elif executable:
         beside.chmod(beside.stat().st_mode | 0o111)
     beside.replace(path)
+
+
+def _new(path: Path) -> BinaryIO:
+    """A new file: what a killed run left, or a link planted under its name, is taken away, not followed."""
+    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        opened = os.open(path, how, 0o666)
+    except FileExistsError:
+        path.unlink()
+        opened = os.open(path, how, 0o666)
+    return os.fdopen(opened, "wb")
 
 
 @contextmanager

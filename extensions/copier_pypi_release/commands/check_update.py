@@ -11,10 +11,10 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from release_lib.step import ReleaseError, summary
+from release_lib.step import ReleaseError, as_code, summary
 
 from copier_pypi_release.github import GitHub, find_token
-from copier_pypi_release.issues import Subject, as_code
+from copier_pypi_release.issues import Subject
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.template_source import (
     is_local,
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         subject = Subject(GitHub(find_settings(root).repository, find_token()), TITLE, DONE)
         title = f"{TITLE}{tag}" if due else ""
         # Who closed it has decided about this version.
-        if title not in {issue["title"] for issue in subject.dismissed()} or subject.issues("open"):
+        if title not in {issue["title"] for issue in subject.closed()} or subject.issues("open"):
             subject.tell(title, report)
     summary(report)
     return 0

@@ -14,10 +14,9 @@ import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from release_lib.step import ReleaseError, git, summary
+from release_lib.step import ReleaseError, as_code, git, summary
 
 from copier_pypi_release.github import GitHub, find_token
-from copier_pypi_release.issues import as_code
 from copier_pypi_release.next_version import Suggestion, suggest
 from copier_pypi_release.notes import NoNotesError, where_to_write
 from copier_pypi_release.repository import find_root, find_settings
@@ -70,7 +69,9 @@ def spared(settings: Settings) -> str:
     number = os.environ.get("PULL_REQUEST", "")
     if not number.isdecimal():
         return ""
-    pulls = GitHub(settings.repository, find_token()).get_all("pulls", state="open")
+    pulls = GitHub(os.environ.get("GITHUB_REPOSITORY") or settings.repository, find_token()).get_all(
+        "pulls", state="open"
+    )
     pull: dict[str, Any] = next((pull for pull in pulls if pull["number"] == int(number)), {})
     if LABEL in [label["name"] for label in pull.get("labels", [])]:
         return f"its label {LABEL}"

@@ -13,14 +13,13 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
 from packaging.utils import parse_wheel_filename
-from pypi_simple import PyPISimple
 from release_lib.distributions import hashes_of, parse_checksums, sha256_of
-from release_lib.index import INDEXES, expected_publisher, published, publishers_of
+from release_lib.index import INDEXES, expected_publisher, provenance_of, published, publishers_in
 from release_lib.settings import add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError
 from release_lib.step import run as program
@@ -285,18 +284,17 @@ def attested(package: DistributionPackage | None, sha256: str | None, expected: 
     """Whether a file's attestations are those of the release workflow."""
     if package is None or sha256 is None:
         return ""
-    found = patiently(lambda: publishers_of(package))
+
+    def ask() -> tuple[dict[str, Any], list[Publisher]]:
+        answer = provenance_of(package)
+        return answer, publishers_in(package, answer)
+
+    # Once: publishers and signatures are judged on the same answer.
+    provenance, found = patiently(ask)
     if not found:
         return NONE
     foreign = [str(publisher) for publisher in found if not publisher.is_same(expected)]
-    return f"by {foreign[0]}" if foreign else signature(provenance_of(package), package.filename, sha256)
-
-
-def provenance_of(package: DistributionPackage) -> Mapping[str, object]:
-    """The attestations of a file, as the index has them."""
-    with PyPISimple() as client:
-        found: Mapping[str, object] = patiently(lambda: client.get_provenance(package, timeout=30.0))
-    return found
+    return f"by {foreign[0]}" if foreign else signature(provenance, package.filename, sha256)
 
 
 def signature(provenance: Mapping[str, object], name: str, sha256: str) -> str:

@@ -1,8 +1,9 @@
 """Look for what PyPI serves and the release workflow did not make, and for unfinished releases.
 
 Every file on PyPI is held against its attestation and SHA256SUMS of its GitHub Release. In a workflow one
-issue is opened, refreshed, and closed when all is well again; whoever closes it has seen what it says, which
-is not said again. Elsewhere the same is printed, and the exit status is 1 if there is anything.
+issue is opened, refreshed, and closed when all is well again. What stands in one that a person closes as not
+planned is not said again; files and owners are known by the lists alone. Elsewhere the same is printed, and
+the exit status is 1 if there is anything.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ import datetime as dt
 import os
 from typing import TYPE_CHECKING
 
-from release_lib.step import summary
+from release_lib.step import as_code, summary
 
 from copier_pypi_release.console import counted
 from copier_pypi_release.github import GitHub, find_token
-from copier_pypi_release.issues import as_code
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.watching import (
     COMMAND,
@@ -111,7 +111,7 @@ def report_on(alarms: Sequence[Alarm], settings: Settings) -> str:
             "",
             "If a file is not yours, yank its version now, and report it to PyPI's security team.",
             f"Older files, known owners: `{COMMAND} --list-known` lists them, to be read and committed.",
-            "Closing this issue says that all of it is known; it is not said again.",
+            "What else is known is not said again when a person closes this issue as not planned.",
         ]
     )
 

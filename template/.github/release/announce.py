@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,7 +39,7 @@ def payload_for(host: str, text: str, facts: dict[str, str]) -> dict[str, Any]:
     return {"text": text, **facts}
 
 
-def state_of(needs: dict[str, Any], run_id: str) -> str:
+def state_of(needs: dict[str, Any], run_id: str, environments: Mapping[str, str]) -> str:
     """What became of a release, in words; `needs` has the result of each job, in order."""
     if "github-release" not in needs:
         return "waits for the review of PyPI's environment"
@@ -46,12 +47,16 @@ def state_of(needs: dict[str, Any], run_id: str) -> str:
     if set(results) == {"success"}:
         return "is complete: publish its draft"
     stage = next(job for job, result in zip(needs, results, strict=True) if result != "success")
+    environment = environments.get(stage.removeprefix("publish-"), "").casefold()
     try:
         reviews = json.loads(run("gh", "api", f"repos/{{owner}}/{{repo}}/actions/runs/{run_id}/approvals"))
-    except ReleaseError:
-        reviews = []
-    declined = any(review["state"] == "rejected" for review in reviews)
-    return f"was declined before {stage}" if declined else f"stopped at {stage}"
+        said = {
+            r["state"] for r in reviews if environment in {e["name"].casefold() for e in r["environments"]}
+        }
+    except (ReleaseError, ValueError, TypeError, KeyError, AttributeError):
+        said = set()
+    # All attempts are listed: approved once and declined once, nobody knows which came last.
+    return f"was declined before {stage}" if said == {"rejected"} else f"stopped at {stage}"
 
 
 def tell(webhook: str, text: str, facts: dict[str, str]) -> None:
@@ -78,7 +83,8 @@ def main() -> None:
         needs, address = json.loads(os.environ["NEEDS"]), os.environ["RUN_URL"]
     except (KeyError, ValueError) as error:
         parser.error(f"set NEEDS to the results of the jobs, and RUN_URL to the run's address: {error}")
-    settings, state = load_settings(), state_of(needs, address.rpartition("/")[2])
+    settings = load_settings()
+    state = state_of(needs, address.rpartition("/")[2], settings.environments)
     facts = {"package": settings.distribution, "tag": tag, "state": state, "run": address}
     tell(os.environ.get("WEBHOOK", ""), f"{settings.distribution} {tag} {state}: {address}", facts)
 

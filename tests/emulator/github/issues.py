@@ -10,13 +10,13 @@ from .store import ApiError, Document, Json, Store, now
 
 
 def issue_json(store: Store, repo: Json, issue: Json) -> Json:
-    """Return an issue as the REST API shows it."""
+    """Return an issue as the REST API shows it; in a list, without who closed it."""
     names = {label["name"]: label for label in repo["labels"]}
     return {
         **{
             key: value
             for key, value in issue.items()
-            if key not in {"author", "base", "comments", "fork", "head"}
+            if key not in {"author", "base", "closed_by", "comments", "fork", "head"}
         },
         "node_id": f"I_{issue['id']}",
         "html_url": f"https://github.com/{repo['full_name']}/issues/{issue['number']}",
@@ -80,8 +80,8 @@ def set_labels(store: Store, repo: Document, issue: Json, labels: list[Any]) -> 
     repo.save()
 
 
-def change_issue(store: Store, repo: Document, issue: Json, data: Json) -> None:
-    """Change title, body, state, labels or assignees of an issue."""
+def change_issue(store: Store, repo: Document, issue: Json, data: Json, actor: str = "") -> None:
+    """Change title, body, state, labels or assignees of an issue; the actor is who closes it."""
     issue.update(choose(data, "title", "body", "assignees"))
     if "labels" in data:
         set_labels(store, repo, issue, data["labels"])
@@ -90,6 +90,7 @@ def change_issue(store: Store, repo: Document, issue: Json, data: Json) -> None:
         reason = (data.get("state_reason") or "completed") if closed else "reopened"
         issue |= {"state": data["state"], "state_reason": reason}
         issue["closed_at"] = now() if closed else None
+        issue["closed_by"] = (actor or issue["author"]) if closed else None
     issue["updated_at"] = now()
     repo.save()
 
@@ -144,14 +145,17 @@ def create_issue(call: Call) -> Answer:
 @route("GET", "/repos/<owner>/<name>/issues/<int:number>", permission="issues")
 def get_issue(call: Call, number: int) -> Answer:
     """Show an issue."""
-    return issue_json(call.store, call.repo, find_issue(call.repo, number))
+    issue = find_issue(call.repo, number)
+    closer = issue.get("closed_by")
+    shown = issue_json(call.store, call.repo, issue)
+    return shown | {"closed_by": user_json(call.store, closer) if closer else None}
 
 
 @route("PATCH", "/repos/<owner>/<name>/issues/<int:number>", permission="issues", role="triage")
 def edit_issue(call: Call, number: int) -> Answer:
     """Change an issue."""
     issue = find_issue(call.repo, number)
-    change_issue(call.store, call.repo, issue, call.body)
+    change_issue(call.store, call.repo, issue, call.body, call.actor.login)
     return issue_json(call.store, call.repo, issue)
 
 

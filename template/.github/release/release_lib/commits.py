@@ -10,7 +10,9 @@ from release_lib.settings import Settings
 from release_lib.step import ReleaseError, git, run
 
 GIT_CLIFF = "git-cliff==2.14.2"
-CLIFF = ("uv", "tool", "run", "--quiet", GIT_CLIFF, "--offline", "--ignore-tags", ".*")
+CUT_OFF = "2026-11-15T00:00:00Z"  # as in every script
+TOOL = ("uv", "tool", "run", "--no-config", "--quiet", "--exclude-newer", CUT_OFF)
+CLIFF = (*TOOL, GIT_CLIFF, "--offline", "--ignore-tags", ".*")
 MARKUP = re.compile(r"(?s:```.*?```)|(`+)[^\n]+?\1|<(?!https?://)")  # code, or what Markdown reads as HTML
 
 
