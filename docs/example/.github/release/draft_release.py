@@ -22,7 +22,7 @@ from packaging.version import Version
 from release_lib import distributions
 from release_lib.distributions import asset_name, hashes_of, write_checksums
 from release_lib.settings import add_tag_argument, load_settings, read_tag
-from release_lib.step import ReleaseError, annotate, run, step, summary
+from release_lib.step import ReleaseError, run, step, summary
 
 SEE = ".github/release/RECOVERY.md, 'github-release'"
 SUMS = "SHA256SUMS"
@@ -59,9 +59,9 @@ def refuse_handmade(tag: str) -> None:
     try:
         release = json.loads(run("gh", "release", "view", tag, "--json", "isDraft,isImmutable,assets,url"))
     except ReleaseError as error:
-        if "release not found" not in error.problem:
-            annotate("warning", "Draft release", f"Whether {tag} has a GitHub Release is unknown: {error}")
-        return
+        if "release not found" in error.problem:
+            return
+        raise  # unknown: nothing has been uploaded yet, and the failed job can be run again
     if not release["isDraft"] and SUMS not in {asset["name"] for asset in release["assets"]}:
         again = f"gh release edit {tag} --draft, then `gh run rerun --failed` this run"
         raise ReleaseError(

@@ -17,7 +17,7 @@ from typing import Any
 
 from release_lib.index import INDEXES, published
 from release_lib.settings import Settings, add_tag_argument, load_settings
-from release_lib.step import ReleaseError, annotate, run, step, summary
+from release_lib.step import ReleaseError, annotate, as_code, run, step, summary
 
 AUTHORS = {"app/github-actions", "github-actions[bot]"}  # as gh and as REST spell it
 
@@ -38,9 +38,9 @@ def index_states(settings: Settings, tag: str) -> list[str]:
     for index in INDEXES.values():
         try:
             files = published(index, settings.distribution, version) if version else {}
-            state = ", ".join(sorted(files)) or "no file of this version"
+            state = ", ".join(map(as_code, sorted(files))) or "no file of this version"
         except ReleaseError as stop:
-            state = f"unknown ({stop})"
+            state = f"unknown: {as_code(str(stop))}"
         lines.append(f"- {index.title}: {state}")
     return lines
 

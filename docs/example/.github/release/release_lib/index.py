@@ -3,11 +3,12 @@
 Indexes are read the way installers read them, through the simple API in JSON (PEP 691, PEP 700).
 """
 
+import contextlib
 import dataclasses
 import datetime as dt
 import enum
 import time
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urljoin
 
 import requests
@@ -111,8 +112,12 @@ def published(index: Index, project: str, version: Version) -> dict[str, Distrib
 
 
 def files_in(page: ProjectPage | None, version: Version) -> dict[str, DistributionPackage]:
-    """The files of one version (by PEP 440 equality), by file name."""
-    return {p.filename: p for p in (page.packages if page else ()) if version_of(p.filename) == version}
+    """The files of one version (by PEP 440 equality), by file name; one listed twice has no known contents."""
+    found: dict[str, DistributionPackage] = {}
+    for package in (p for p in (page.packages if page else ()) if version_of(p.filename) == version):
+        twice = package.filename in found
+        found[package.filename] = dataclasses.replace(package, digests={}) if twice else package
+    return found
 
 
 def project_page(index: Index, project: str) -> ProjectPage | None:
@@ -134,11 +139,18 @@ def project_page(index: Index, project: str) -> ProjectPage | None:
 
 def publishers_of(package: DistributionPackage) -> list[Publisher]:
     """Who uploaded a file, by its attestations, if any. What goes wrong: RequestException, or ValueError."""
-    with PyPISimple() as client:
-        try:
-            found = client.get_provenance(package, timeout=30.0, headers=NOW)
-        except NoProvenanceError:
-            return []
+    return publishers_in(package, provenance_of(package))
+
+
+def provenance_of(package: DistributionPackage) -> dict[str, Any]:
+    """The attestations of a file, as the index has them."""
+    with PyPISimple() as client, contextlib.suppress(NoProvenanceError):
+        return client.get_provenance(package, timeout=30.0, headers=NOW)
+    return {"attestation_bundles": []}
+
+
+def publishers_in(package: DistributionPackage, found: dict[str, Any]) -> list[Publisher]:
+    """The publishers that the attestations of a file name."""
     try:
         named = [b["publisher"] for b in found["attestation_bundles"] if b["attestations"]]
         fields = [field.name for field in dataclasses.fields(Publisher)]

@@ -99,6 +99,14 @@ def fenced(text: str) -> str:
     return f"{fence}\n{shown(text)}\n{fence}"
 
 
+def as_code(text: str) -> str:
+    """A text as Markdown code, in which nothing is markup, a link or a mention."""
+    text = visible(" ".join(text.split()))
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " * (text.startswith("`") or text.endswith("`"))
+    return f"{ticks}{space}{text}{space}{ticks}"
+
+
 def shown(text: str) -> str:
     """The lines of a text, each `visible`."""
     return "\n".join(map(visible, text.splitlines()))
