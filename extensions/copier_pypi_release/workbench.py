@@ -11,13 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from release_lib.step import FOREIGN, ReleaseError, git
+from release_lib.step import FOREIGN, ReleaseError, git, run
 
 from copier_pypi_release.next_version import History, Suggestion, suggest
 from copier_pypi_release.notes import NoNotesError, headings, newest_section, nothing_to_release, roll
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from packaging.version import Version
     from release_lib.settings import Settings
@@ -82,8 +82,8 @@ class Workbench:
         self._start = head
         self.project = self.source / settings.folder
 
-    def script(self, name: str, *arguments: str | Path, tag: str = "") -> str:
-        """Run a release script and return what it printed.
+    def script(self, name: str, *arguments: str | Path, tag: str = "", python: str = "") -> str:
+        """Run a release script and return what it printed; with a Python of the package's, if one is given.
 
         Raises:
             ReleaseError: It stopped.
@@ -92,7 +92,7 @@ class Workbench:
         done = subprocess.run(
             [str(word) for word in words],
             cwd=self.project,
-            env=environment(tag) | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._temporary)),
+            env=environment(tag, python) | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._temporary)),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -179,11 +179,20 @@ def workbench(root: Path, settings: Settings, branch: str, commit: str = "HEAD")
         yield Workbench(Path(folder), root, settings, branch, commit)
 
 
-def environment(tag: str = "") -> dict[str, str]:
+def environment(tag: str = "", python: str = "") -> dict[str, str]:
     """The variables that a script sees: nothing of a workflow, of git's, or of another environment."""
     foreign = {*FOREIGN, "TAG", "COMMIT", "VIRTUAL_ENV"}
     kept = {n: v for n, v in os.environ.items() if n not in foreign and not n.startswith("GITHUB_")}
-    return kept | ({"TAG": tag} if tag else {})
+    return kept | ({"TAG": tag} if tag else {}) | ({"PACKAGE_PYTHON": python} if python else {})
+
+
+def newest_python(versions: Sequence[str]) -> str:
+    """The newest of some versions of Python, in their order, that is installed here; empty if none is."""
+    for version in reversed(versions):
+        with contextlib.suppress(ReleaseError):
+            run("uv", "python", "find", "--no-config", "--no-project", "--no-python-downloads", version)
+            return version
+    return ""
 
 
 def history_of(root: Path, settings: Settings) -> History:

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 def run_in_process(patch: pytest.MonkeyPatch) -> None:
     """Let the scripts of a workbench run here, with the folder and the arguments that they would have."""
 
-    def script(self: Workbench, name: str, *arguments: str | Path, tag: str = "") -> str:
+    def script(self: Workbench, name: str, *arguments: str | Path, tag: str = "", python: str = "") -> str:
         printed = io.StringIO()
         with patch.context() as here, contextlib.redirect_stdout(printed):
             here.chdir(self.project)
             here.setattr(sys, "argv", [name, *map(str, arguments)])
             for variable in ("TAG", "GITHUB_ACTIONS", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
                 here.delenv(variable, raising=False)
+            if python:
+                here.setenv("PACKAGE_PYTHON", python)
             if tag:
                 here.setenv("TAG", tag)
             module = importlib.import_module(name.removesuffix(".py"))

@@ -28,10 +28,14 @@ def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return bench(default_package, tmp_path, monkeypatch)
 
 
-def scripts(failing: str = "", problem: str = "It is wrong") -> Callable[..., str]:
+def scripts(
+    failing: str = "", problem: str = "It is wrong", used: list[tuple[str, str]] | None = None
+) -> Callable[..., str]:
     """What stands for the release scripts: each does its part, or one of them stops."""
+    used = [] if used is None else used
 
-    def script(self: Workbench, name: str, *arguments: str | Path, tag: str = "") -> str:
+    def script(self: Workbench, name: str, *arguments: str | Path, tag: str = "", python: str = "") -> str:
+        used.append((name, python))
         if name == failing:
             raise ReleaseError(problem, expected="what is right", fix="mend it", see="RELEASING.md")
         if name == "release_notes.py":
@@ -40,6 +44,7 @@ def scripts(failing: str = "", problem: str = "It is wrong") -> Callable[..., st
             return f"hashes=x\nplan={json.dumps(PLAN)}\n"
         if name == "check_distributions.py":
             write_checksums(self.checksums, BUILT)
+            return 'pythons=["3.8", "3.9", "99.1"]\nnewest=99.1\n'
         return tag
 
     return script
@@ -115,3 +120,28 @@ def test_a_compiled_package_is_rehearsed_with_the_plan_of_its_wheels(
     assert "Wheels planned pass" in shown
     assert "for 24 Pythons: linux-x86_64 4," in shown
     assert "The wheels of other platforms are built by CI and by the release." in shown
+
+
+@pytest.mark.requirement("B8", "P1.3")
+@pytest.mark.parametrize(("here", "python"), [(("3.8", "3.9"), "3.9"), ((), "")])
+def test_the_package_is_tried_on_the_newest_of_its_pythons_that_is_here(
+    desk: Bench,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    here: tuple[str, ...],
+    python: str,
+) -> None:
+    """Whatever Python the scripts run on; without any of them it is theirs."""
+    used: list[tuple[str, str]] = []
+
+    def find(*words: str) -> str:
+        if words[-1] not in here:
+            raise ReleaseError("none", expected="", fix="", see="")
+        return words[-1]
+
+    monkeypatch.setattr(Workbench, "script", scripts(used=used))
+    monkeypatch.setattr("copier_pypi_release.workbench.run", find)
+    steps = {step["title"]: step["found"] for step in rehearse(desk, capsys)["steps"]}
+    assert steps["Wheel installed"] == "imported as demo_pkg" + (f" on Python {python}" if python else "")
+    tried = {name: with_ for name, with_ in used if name in {"install_distribution.py", "run_checks.py"}}
+    assert tried == dict.fromkeys(("install_distribution.py", "run_checks.py"), python)

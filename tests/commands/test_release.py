@@ -8,6 +8,7 @@ import dataclasses
 import io
 import os
 import pty
+import re
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -343,6 +344,62 @@ def only(folder: Path, *programs: str) -> Path:
     for name in programs:
         (folder / name).symlink_to(shutil.which(name) or name)
     return folder
+
+
+@pytest.mark.requirement("B8", "P4.2", "R9")
+@pytest.mark.parametrize(
+    ("named", "fix"),
+    [("1.0.0-beta1", "1.0.0b1"), ("v01.2", "1.2"), ("1.0.dev3", "(suggests"), ("next", "(suggests")],
+)
+def test_a_version_that_is_none_is_mended_without_a_tag(
+    ready: Bench, capsys: pytest.CaptureFixture[str], named: str, fix: str
+) -> None:
+    """There is no tag yet, so the fix names none."""
+    assert stops(ready, capsys, named)[2].startswith(f"Fix: uv run .github/release/tool.py release {fix}")
+
+
+@pytest.mark.requirement("B8", "U5")
+def test_the_same_command_goes_on_with_what_it_has_begun(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also a pre-release and a post-release; after more commits, or of another kind, it is the next one."""
+
+    def goes_on_with(*arguments: str) -> str:
+        said = ready.run("release", "--dry-run", *arguments, capsys=capsys).printed.partition("\n")[0]
+        return said.removeprefix("Going on with ") if said.startswith("Going on") else ""
+
+    git(ready.clone, "tag", "v0.1.0rc1")
+    assert goes_on_with("--pre", "rc") == goes_on_with() == "v0.1.0rc1"
+    assert not goes_on_with("--pre", "a")
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "feat: more")
+    assert not goes_on_with("--pre", "rc")
+    git(ready.clone, "tag", "v0.1.0.post1")
+    assert goes_on_with("--post") == "v0.1.0.post1"
+
+
+@pytest.mark.requirement("B8", "P8.5")
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("where", ["a terminal", "a file"])
+def test_its_output_fits(ready: Bench, capsys: pytest.CaptureFixture[str], where: str, width: int) -> None:
+    """The plan in the width of the terminal, in 80 columns without one; colour on it alone."""
+    ready.edit(
+        "CHANGELOG.md", "- The first release.", f"- The first release.\n- {'A long line of notes. ' * 3}"
+    )
+    git(ready.clone, "commit", "--quiet", "--all", "--message", "docs: notes")
+    git(ready.clone, "push", "--quiet", "origin", "main")
+    ready.github.ci_ends(None)
+    with ready.patch.context() as here:
+        here.setenv("COLUMNS", str(width))
+        here.setenv("TERM", "xterm-256color")
+        if where == "a terminal":
+            here.setenv("FORCE_COLOR", "1")
+        shown = ready.run("release", "--dry-run", capsys=capsys).printed
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
+    longest = max(len(line) for line in text.splitlines())
+    assert longest <= (width if where == "a terminal" else 80), text
+    assert (text != shown) == (where == "a terminal")
+    assert "Tag       v0.1.0, annotated, pushed alone" in text
+    assert "CI        has to pass on that commit" in text
 
 
 # ---- After the tag ----------------------------------------------------------------------------------

@@ -200,6 +200,20 @@ class Maintainer:
         )
         return self.wait()
 
+    def type_release(self, *answers: str, arguments: str = "", check: bool = True, login: str = "") -> str:
+        """Type the command `release`, and answer its questions; what it printed.
+
+        Args:
+            answers: What is typed, a line each.
+            arguments: Arguments of the command.
+            check: Whether a failure is an error.
+            login: Who types it, the owner by default.
+        """
+        typed = "".join(f"{answer}\\n" for answer in answers)
+        token = self.sandbox.github.token(login or OWNER)
+        command = f"printf '{typed}' | {TOOL} release {arguments} 2>&1"
+        return self.shell(command, check=check, GH_TOKEN=token)
+
     def approve(self) -> Self:
         """Approve whatever waits for a reviewer, again and again, until every run of the tag ends."""
         self.sandbox.wait_idle()

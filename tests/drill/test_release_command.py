@@ -79,19 +79,13 @@ def test_a_rehearsal_stops_where_a_release_would(ready: Maintainer) -> None:
 # -- release ------------------------------------------------------------------------------------------
 
 
-def release(project: Maintainer, *answers: str, arguments: str = "", check: bool = True) -> str:
-    """Type `release` and answer its questions; what it printed."""
-    typed = "".join(f"{answer}\\n" for answer in answers)
-    return project.shell(f"printf '{typed}' | {TOOL} release {arguments} 2>&1", check=check)
-
-
 @pytest.mark.requirement("B8", "P7.1", "P7.2", "P9.5", "R1", "R2", "R3", "R6")
 def test_from_an_empty_repository_to_a_published_release(
     new_sandbox: Sandbox, package: Path, pytestconfig: pytest.Config
 ) -> None:
     """One command, three answers: the plan, the review, the notes; and again for the next version."""
     project = Maintainer.create(new_sandbox, package)
-    printed = release(project, "y", "y", "y")
+    printed = project.type_release("y", "y", "y")
     assert "is released: both indexes and GitHub serve what was built" in " ".join(printed.split())
     project.is_released(twice=False)
     (published,) = project.sandbox.github.releases(project.repository)
@@ -100,7 +94,7 @@ def test_from_an_empty_repository_to_a_published_release(
     assert stages == list(STAGES)
     recorded = block(f"{TOOL} release", printed)
     check_recorded(ROOT / "README.md", "release", recorded, refresh=pytestconfig.getoption("--refresh-docs"))
-    assert "There is nothing to release after 0.1.0" in release(project, check=False)
+    assert "There is nothing to release after 0.1.0" in project.type_release(check=False)
 
 
 def has_unreleased(project: Maintainer) -> None:
@@ -115,30 +109,60 @@ def killed_by_hook(project: Maintainer, hook: str, arguments: str) -> None:
     # The parent of git, which runs the hook, is the command.
     path.write_text("#!/bin/sh\nkill -9 $(cut -d' ' -f4 /proc/$PPID/stat)\nexit 1\n", encoding="utf-8")
     path.chmod(0o755)
-    release(project, arguments=arguments, check=False)
+    project.type_release(arguments=arguments, check=False)
     path.unlink()
 
 
+def killed_at(project: Maintainer, pattern: str, arguments: str, typed: str = "") -> None:
+    """Run `release`, which is killed with all that it has started at the first line that has a pattern."""
+    project.shell(
+        f"exec 3< <(exec setsid bash -c \"printf '{typed}' | {TOOL} release {arguments} 2>&1\")",
+        "started=$!",
+        "while IFS= read -r line <&3; do",
+        '  printf "%s\\n" "$line"',
+        "  if [[ $line =~ $PATTERN ]]; then kill -9 -- -$started; exit 0; fi",
+        "done",
+        "exit 1",
+        PATTERN=pattern,
+    )
+
+
 @pytest.mark.requirement("B8", "P8.4", "R1", "R3")
-def test_killed_again_and_again_it_goes_on(ready: Maintainer) -> None:
-    """Killed at its commit, its push, its tag; without anybody to ask; it is a release in the end."""
+def test_killed_after_each_stage_it_goes_on(ready: Maintainer) -> None:
+    """The same command each time; a second person in between, who may not approve, and publishes."""
     has_unreleased(ready)
-    ready.tag = "v0.1.0rc1"
+    ready.tag, same = "v0.1.0rc1", "--pre rc --yes"
     before = ready.sandbox.github.refs(ready.repository)
     for hook in ("post-commit", "pre-push"):
-        killed_by_hook(ready, hook, "--pre rc --yes")
+        killed_by_hook(ready, hook, same)
         assert ready.shell("git status --porcelain") == ""
         assert ready.sandbox.github.refs(ready.repository) == before
-    said = release(ready, arguments="--pre rc --yes", check=False)
-    assert "There is nobody to answer: Approve pypi?" in said
-    assert "waits for a review" in said
+    # What runs meanwhile can be further than that by the next time.
+    for line in (
+        "^Pushed: main",
+        "^Waiting for CI|^CI has passed",
+        "^CI has passed|^Going on",
+        "^Pushed: v0.1.0rc1|^Going on",
+        "is released by",
+    ):
+        killed_at(ready, line, same)
     text = ready.shell(f"git show {ready.tag}:{CHANGELOG}")
     assert "## Unreleased\n\n## 0.1.0rc1 - " in text
-    assert "v0.1.0rc1 stays" not in said
-    said = release(ready, "y", check=False)  # approved; nobody publishes
+    for stage in STAGES[: STAGES.index("publish-pypi")]:
+        killed_at(ready, f"^  passed  {stage} ", same)
+    killed_at(ready, "It waits for a review", same)
+    assert "There is nobody to answer: Approve pypi?" in ready.type_release(arguments=same, check=False)
+    ready.sandbox.github.add_collaborator(ready.repository, "second", "maintain")
+    said = ready.type_release(arguments=same, check=False, login="second")
+    assert "v0.1.0rc1 waits for a review of pypi by octo-org" in said
+    killed_at(ready, "^  passed  publish-pypi ", same, "y\\n")
+    for stage in ("verify-pypi", "github-release"):
+        killed_at(ready, f"^  passed  {stage} ", same)
+    said = ready.type_release(arguments=same, check=False)
     assert "There is nobody to answer: Publish the GitHub Release of v0.1.0rc1, not as Latest?" in said
-    release(ready, "y")
+    ready.type_release("y", login="second")
     ready.is_released(twice=False)
+    assert len(ready.runs()) == 1
     published = ready.github_release()
     assert published is not None
     assert (published["draft"], published["prerelease"], published["make_latest"]) == (False, True, "false")
@@ -150,11 +174,11 @@ def test_killed_before_its_tag_is_pushed(ready: Maintainer) -> None:
     """The tag is in the clone alone, and is offered to be pushed; a reviewer declines: nothing is on PyPI."""
     killed_by_hook(ready, "pre-push", "--yes")
     assert ready.shell("git tag").strip() == ready.tag
-    said = release(ready, "y", check=False)
+    said = ready.type_release("y", check=False)
     assert "Run it now: git push origin v0.1.0?" in said
     ready.sandbox.github.reject(ready.run["id"], "pypi")
     ready.wait()
-    said = release(ready, arguments="0.1.0", check=False)
+    said = ready.type_release(arguments="0.1.0", check=False)
     assert "a reviewer rejected it before publish-pypi" in " ".join(said.split())
     assert "nobody to answer: Run it now: gh run rerun" in said
     assert ready.served("pypi") == {}
@@ -176,7 +200,7 @@ def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
     }
     ready.sandbox.github.settings(ready.repository, rulesets=[*rules, protected])
     before = ready.sandbox.github.refs(ready.repository)["refs/heads/main"]
-    said = release(ready, arguments="--yes", check=False)
+    said = ready.type_release(arguments="--yes", check=False)
     address = "https://github.com/octo-org/demo-pkg/pull/1"
     assert f"main takes only pull requests. Merge this one: {address}" in said
     assert ready.sandbox.github.refs(ready.repository)["refs/heads/main"] == before
@@ -186,7 +210,7 @@ def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
     ready.shell(other)  # the merge, by somebody else
     ready.sandbox.github.settings(ready.repository, rulesets=[*rules, protected])
     ready.shell("git update-ref refs/remotes/origin/main HEAD")
-    said = release(ready, "y", "y", arguments="--yes")
+    said = ready.type_release("y", "y", arguments="--yes")
     assert "main was brought to the newest commit, 1 further" in said
     ready.is_released(twice=False)
 
@@ -197,7 +221,7 @@ def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> N
     before = ready.sandbox.github.refs(ready.repository)
 
     def says(text: str, *answers: str, arguments: str = "") -> None:
-        assert text in " ".join(release(ready, *answers, arguments=arguments, check=False).split())
+        assert text in " ".join(ready.type_release(*answers, arguments=arguments, check=False).split())
         assert ready.sandbox.github.refs(ready.repository) == before
         assert ready.shell("git tag") == ""
 

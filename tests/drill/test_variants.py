@@ -50,6 +50,8 @@ def test_a_variant_is_released(
 ) -> None:
     """What the choices change is released as the defaults are; CI is green, executed for real."""
     package = render(template_repository, tmp_path / "demo-pkg", {"repository_owner": OWNER, **answers})
+    if answers.get("release_notes") == "towncrier":
+        has_fragments_alone(package)
     python = answers.get("lowest_python", f"3.{HERE}")
     if len(answers) > 1:
         run_one_leg(package, python)
@@ -74,7 +76,38 @@ def test_a_variant_is_released(
         said = sandbox.github.log(ci["id"])
         assert ci["conclusion"] == "success", errors_of(said)
         assert f"-- Python {python}.0, pytest-" in said or python == f"3.{HERE}", "the package's tests"
-        project.release(tag).approve().is_released(twice=False)
+        project.tag = tag
+        if answers.get("release_notes") == "git-cliff":
+            is_maintained_beside(project, "my-package/v0.2.0")
+        if "release_notes" in answers:
+            project.type_release("y", "y", "y")
+        else:
+            project.release(tag).approve()
+        project.is_released(twice=False)
         release = project.github_release()
         assert release is not None
         assert release["body"].startswith("### Features\n")
+        if "release_notes" in answers:
+            newest = "false" if answers["release_notes"] == "git-cliff" else "true"
+            assert (release["draft"], release["make_latest"]) == (False, newest)
+
+
+def has_fragments_alone(package: Path) -> None:
+    """Let the notes of the first version wait in a news fragment, for `release` to join them."""
+    changelog = package / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8")
+    changelog.write_text(text.partition("## 0.1.0")[0], encoding="utf-8")
+    (package / "changelog.d/+first.feature.md").write_text("The first release.\n", encoding="utf-8")
+
+
+def is_maintained_beside(project: Maintainer, newer: str) -> None:
+    """Release from a branch of its own, while a newer version is out."""
+    bare = project.sandbox.github.git_dir(project.repository)
+    project.shell("git branch release/0.1")
+    project.commit("feat: newer")
+    project.push_unseen(newer)
+    project.shell(
+        f"gh release create {newer} --notes Newer.",
+        f"git -C {bare} fetch --quiet {project.clone} release/0.1:release/0.1",
+        "git fetch --quiet && git switch --quiet release/0.1",
+    )

@@ -12,6 +12,7 @@ import dataclasses
 import datetime as dt
 import json
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from copier_pypi_release.workbench import (
     Workbench,
     current_branch,
     history_of,
+    newest_python,
     tagged_here,
     workbench,
 )
@@ -39,9 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from packaging.version import Version
     from release_lib.settings import Settings
     from rich.console import Console
 
+PYTHONS = re.compile(r"^pythons=(\[.*\])$", re.MULTILINE)  # an output of the script that checks
 PASS, FAIL, LEFT = "pass", "fail", "not run"
 
 
@@ -79,6 +83,7 @@ class Rehearsal:
         self.today = dt.datetime.now(dt.UTC).date()
         self.chosen: Suggestion | None = None
         self.notes = ""
+        self.python = ""  # the newest of the package's that is here, as a release has the newest of all
 
     @property
     def tag(self) -> str:
@@ -130,7 +135,9 @@ class Rehearsal:
     def check(self) -> str:
         """Check what was built, and list its hashes."""
         arguments = (self.bench.dist, "--checksums", self.bench.checksums)
-        self.bench.script("check_distributions.py", *arguments, tag=self.tag)
+        printed = self.bench.script("check_distributions.py", *arguments, tag=self.tag)
+        if listed := PYTHONS.search(printed):
+            self.python = newest_python(json.loads(listed[1]))
         return "\n".join(sorted(read_checksums(self.bench.checksums)[1]))
 
     def plan(self, platforms: list[str]) -> str:
@@ -158,15 +165,18 @@ class Rehearsal:
 
     def install(self, *options: str) -> str:
         """Install one of the distributions, and import it."""
-        self.bench.script("install_distribution.py", self.bench.dist, *options, tag=self.tag)
-        return f"imported as {self.settings.import_name}"
+        self.bench.script(
+            "install_distribution.py", self.bench.dist, *options, tag=self.tag, python=self.python
+        )
+        on = f" on Python {self.python}" if self.python else ""
+        return f"imported as {self.settings.import_name}{on}"
 
     def checks(self) -> str:
         """Run what CI runs."""
         if not any(self.settings.checks.values()):
             return f"left to {', '.join(self.settings.ci_workflows) or 'nobody'}"
         clone = ("--clone",) if "ci" in self.settings.checks else ("--dist", self.bench.dist)
-        self.bench.script("run_checks.py", *clone, tag=self.tag)
+        self.bench.script("run_checks.py", *clone, tag=self.tag, python=self.python)
         return ", ".join(self.settings.checks)
 
 
@@ -192,9 +202,25 @@ def choose(
         ReleaseError: It is no version, or no notes wait for one.
     """
     if options.version:
-        tag = settings.tag(options.version.removeprefix(settings.tag_prefix))
-        return Suggestion(read_tag(tag, settings), "as named")
+        return Suggestion(read_version(options.version, settings), "as named")
     return bench.choose(history_of(root, settings), today, pre=options.pre, post=options.post)
+
+
+def read_version(text: str, settings: Settings) -> Version:
+    """The version that somebody has named, with the tag's prefix or without it.
+
+    Raises:
+        ReleaseError: It is none, or not spelled as the index will spell it; there is no tag to be mended.
+    """
+    tag = settings.tag(text.removeprefix(settings.tag_prefix))
+    try:
+        return read_tag(tag, settings)
+    except ReleaseError as error:
+        meant = settings.tagged_version(tag)
+        again = "uv run .github/release/tool.py release"
+        known = meant is not None and not meant.is_devrelease
+        fix = f"{again} {meant.public if meant and known else '(suggests the next version)'}"
+        raise ReleaseError(error.problem, expected=error.expected, fix=fix, see=error.see) from error
 
 
 def carry_out(step: Step) -> Row:

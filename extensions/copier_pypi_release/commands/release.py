@@ -11,7 +11,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from release_lib.index import INDEXES, published
-from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 from rich.console import Console
 
@@ -94,10 +93,15 @@ def begun(desk: Desk) -> str:
     """
     options = desk.options
     if options.version:
-        tag = desk.settings.tag(options.version.removeprefix(desk.settings.tag_prefix))
-        read_tag(tag, desk.settings)
+        tag = desk.settings.tag(rehearse.read_version(options.version, desk.settings))
         return tag if desk.git("tag", "--list", tag) else ""
-    return "" if options.pre or options.post else unfinished(desk)
+    tag = unfinished(desk)
+    version = desk.settings.tagged_version(tag)
+    if version is None or not (options.pre or options.post):
+        return tag
+    same = version.is_postrelease if options.post else (version.pre or ("",))[0] == options.pre
+    # The same command once more goes on; with commits after the tag, the next one of its kind is meant.
+    return tag if same and version == tagged_here(desk.root, desk.settings) else ""
 
 
 def unfinished(desk: Desk) -> str:

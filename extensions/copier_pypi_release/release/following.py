@@ -171,7 +171,7 @@ def show_review(github: GitHub, review: Review, run: Run, to: Console) -> None:
     if len(built) > FEW:
         paragraph(to, f"  {told(built)}. Their hashes are in the summary of the run.")
     else:
-        lines(to, [f"  {sha256}  {name}" for name, sha256 in built.items()])
+        lines(to, (line for n, sha256 in built.items() for line in (f"  {n}", f"    SHA-256 {sha256}")))
     if notes := notes_of(github, review.run):
         lines(to, ["Its notes:", *(f"  {line}".rstrip() for line in printable(notes).splitlines())])
 

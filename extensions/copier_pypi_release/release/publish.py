@@ -73,6 +73,6 @@ def finish(desk: Desk, state: ReleaseState, step: NextStep) -> int:
     name, version = desk.settings.distribution, state.version
     page = INDEXES["pypi"].page(name, version)
     lines(
-        desk.to, ["", address, f"To announce: {name} {version} is on PyPI: {page} - what is new: {address}"]
+        desk.to, ["", "To announce:", f"  {name} {version} is on PyPI: {page}", f"  What is new: {address}"]
     )
     return 0
