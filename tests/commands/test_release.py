@@ -351,10 +351,10 @@ def only(folder: Path, *programs: str) -> Path:
     ("named", "fix"),
     [("1.0.0-beta1", "1.0.0b1"), ("v01.2", "1.2"), ("1.0.dev3", "(suggests"), ("next", "(suggests")],
 )
-def test_a_version_that_is_none_is_mended_without_a_tag(
+def test_the_fix_for_a_version_that_is_none_names_no_tag(
     ready: Bench, capsys: pytest.CaptureFixture[str], named: str, fix: str
 ) -> None:
-    """There is no tag yet, so the fix names none."""
+    """There is no tag yet."""
     assert stops(ready, capsys, named)[2].startswith(f"Fix: uv run .github/release/tool.py release {fix}")
 
 

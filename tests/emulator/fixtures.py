@@ -32,7 +32,13 @@ _SCRIPTS = ROOT / "template/.github/release"
 DAY = 86400  # seconds
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"  # the Python of this machine
 OUTDATED = ("environments-*/*", "git-*/*/*", "sdists-*/git/*")
-TOOLS = ("twine==7.*", "copier>=9.18")  # what the publish action brings, and what updates a package
+# What the publish action brings, what updates a package, and what joins news fragments.
+TOOLS = (
+    *("twine==7.*", "copier>=9.18"),
+    *re.findall(
+        r"(?m)^towncrier==.+", (ROOT / "extensions/pins/requirements.txt").read_text(encoding="utf-8")
+    ),
+)
 
 
 def script_requirements() -> set[str]:
