@@ -210,7 +210,7 @@ def read_version(text: str, settings: Settings) -> Version:
     """The version that somebody has named, with the tag's prefix or without it.
 
     Raises:
-        ReleaseError: It is none, or not spelled as the index will spell it; there is no tag that a fix could name.
+        ReleaseError: It is none, or not spelled as the index will spell it; the fix names no tag.
     """
     tag = settings.tag(text.removeprefix(settings.tag_prefix))
     try:
