@@ -17,6 +17,7 @@ from support.rendering import ROOT, git
 PAGE = ROOT / "docs/start.md"
 PROCESSOR_SECONDS = 90  # of half the three minutes that it may take on a machine with other work
 END = "-- status"
+COMPILED = "--data compiled=true"
 
 
 @pytest.fixture
@@ -57,16 +58,14 @@ def pasted(commands: list[str], folder: Path, environment: dict[str, str]) -> li
     return [(int(status), output) for output, status in zip(parts[::2], parts[1::2], strict=False)]
 
 
-@pytest.mark.requirement("U7", "B4", "B5")
-def test_from_nothing_to_a_green_rehearsal(
-    template_repository: Path, tmp_path: Path, bare: dict[str, str]
-) -> None:
-    """Three commands. Where an index cannot be reached, the rehearsal says so; everything else is green."""
-    clone = tmp_path / "template"
-    git(tmp_path, "clone", "--quiet", str(template_repository), str(clone))
+def readme_command() -> str:
+    """The first command of the README."""
     readme = shell_blocks((ROOT / "README.md").read_text(encoding="utf-8"))
-    first = next(block.strip() for block in readme if "copier copy" in block)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return next(block.strip() for block in readme if "copier copy" in block)
+
+
+def followed(first: str, clone: Path, bare: dict[str, str]) -> tuple[tuple[str, str], tuple[int, str], str]:
+    """The commands that the first one prints, what came of the tests, and the rehearsal."""
     ((status, printed),) = pasted([f'{first} && echo "PATH $PATH"'], clone, bare)
     assert status == 0, printed
     message = printed[printed.index("my-package is rendered") :].partition("PATH ")[0]
@@ -74,7 +73,20 @@ def test_from_nothing_to_a_green_rehearsal(
     assert lines[0] == "cd ../my-package"
     second, third = " ".join([lines[0], "&&", *lines[1:3]]), lines[3]
     environment = {**bare, "PATH": printed.rpartition("PATH ")[2].strip()}
-    (tested, suite), (_, rehearsal) = pasted([second, third], clone, environment)
+    tested, (_, rehearsal) = pasted([second, third], clone, environment)
+    return (second, third), tested, rehearsal
+
+
+@pytest.mark.requirement("U7", "B4", "B5")
+def test_from_nothing_to_a_green_rehearsal(
+    template_repository: Path, tmp_path: Path, bare: dict[str, str]
+) -> None:
+    """Three commands. Where an index cannot be reached, the rehearsal says so; everything else is green."""
+    clone = tmp_path / "template"
+    git(tmp_path, "clone", "--quiet", str(template_repository), str(clone))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    first = readme_command()
+    (second, third), (tested, suite), rehearsal = followed(first, clone, bare)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert (tested, suite.count("2 passed")) == (0, 1), suite
     assert git(tmp_path / "my-package", "status", "--porcelain") == ""
@@ -90,3 +102,27 @@ def test_from_nothing_to_a_green_rehearsal(
     page = PAGE.read_text(encoding="utf-8")
     assert [block.strip() for block in shell_blocks(page)] == [first, second, third]
     assert [row["Step"] for row in table(page, "Step", "Green when")] == list(results)
+    assert f"`{COMPILED}`" in page
+
+
+@pytest.mark.requirement("B10", "S1")
+def test_a_compiled_package_builds_tests_and_rehearses(
+    template_repository: Path, tmp_path: Path, bare: dict[str, str]
+) -> None:
+    """The same commands with one answer more; caches are those of the tests."""
+    clone = tmp_path / "template"
+    git(tmp_path, "clone", "--quiet", str(template_repository), str(clone))
+    warm = {name: value for name, value in bare.items() if not name.endswith("_CACHE_DIR")}
+    first = readme_command().replace("--defaults", f"--defaults {COMPILED}")
+    _, (tested, suite), rehearsal = followed(first, clone, warm)
+    assert tested == 0, suite
+    assert "tests/test_native.py" in suite, suite
+    assert list((tmp_path / "my-package/src/my_package").glob("_native*.so"))
+    assert git(tmp_path / "my-package", "status", "--porcelain") == ""
+
+    shown = rehearsal[rehearsal.index("Rehearsal of my-package 0.1.0") :]
+    results = dict(re.findall(r"(?m)^ (\S.*?) +(pass|fail|not run) +[\d.]* ", shown))
+    assert results.pop("Wheels planned") == "pass", rehearsal
+    assert {name for name, result in results.items() if result != "pass"} <= {"Both indexes"}, rehearsal
+    assert "my_package-0.1.0-cp311-abi3-" in "".join(shown.split())
+    assert re.search(r"for \d+ Pythons: linux-x86_64 \d+", " ".join(shown.split()))
