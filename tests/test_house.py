@@ -261,8 +261,15 @@ TESTED = [
     ("template/.github/release", "tests/release"),
     ("extensions/copier_pypi_release/commands", "tests/commands"),
     ("extensions/copier_pypi_release/checks", "tests/checks"),
+    ("template/.github/release/release_lib", "tests/release"),
+    ("extensions/copier_pypi_release/adopt", "tests/adopt"),
 ]
-ELSEWHERE = {"adopt": "tests/adopt/test_adopted_packages.py", "pins": "tests/updates/test_pins.py"}
+STEPS = ("answers", "build_pins", "next_steps", "package", "plan", "programs", "versions")
+ELSEWHERE = {
+    "pins": "tests/updates/test_pins.py",
+    **dict.fromkeys(("adopt", *STEPS), "tests/adopt/test_adopted_packages.py"),
+    **dict.fromkeys(("commits", "fragments", "restructured"), "tests/release/test_release_notes.py"),
+}
 
 
 @pytest.mark.parametrize(("code", "tests"), TESTED)
@@ -271,6 +278,15 @@ def test_each_module_has_a_test_of_its_name(code: str, tests: str) -> None:
     assert len(names) > 2
     wanted = {ELSEWHERE.get(name, f"{tests}/test_{name}.py") for name in names}
     assert {path for path in wanted if not (ROOT / path).exists()} == set()
+
+
+def test_contributing_says_which_module_has_its_tests_elsewhere() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    said = text[text.index("These are tested where they are used") : text.index("## Set up")]
+    clauses = [set(re.findall(r"`([^`]+)`", clause)) for clause in said.split(";")]
+    assert {
+        (name, path) for name, path in ELSEWHERE.items() if not any({name, path} <= c for c in clauses)
+    } == set()
 
 
 def test_a_decision_says_what_it_gave_up() -> None:
