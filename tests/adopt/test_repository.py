@@ -40,6 +40,12 @@ def tagged(folder: Path, tags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch)
         (("release-1.0", "Release-1.1"), "", "Release-", "1.1", ("release-1.0",)),
         (("v9.0.0", "demo/v1.0", "demo-v1.1.0"), "packages/demo", "demo-v", "1.1.0", ("demo/v1.0",)),
         (("v3.08", "v3.7"), "", "v", "3.8", ()),
+        (("demo-pkg-v1.0", "demo-pkglet-v2.0"), "", "demo-pkg-v", "1.0", ()),
+        (("demo_pkg-v1.0", "demo_pkg_extra-v2.0"), "", "demo_pkg-v", "1.0", ()),
+        (("demo-pkg@1.0.0", "other@2.0.0"), "", "demo-pkg@", "1.0.0", ()),
+        (("release/demo-v1.0", "demo-core-v3.0"), "packages/demo", "release/demo-v", "1.0", ()),
+        (("other-v3.0", "packages/demo/v1.0"), "packages/demo", "packages/demo/v", "1.0", ()),
+        (("demolition-v3.0",), "packages/demo", "demo/v", "None", ()),
         ((), "", "v", "None", ()),
     ],
 )

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.versions import without_literal
-from copier_pypi_release.adopt.wheels import Wheel, compare, project_table, read_wheel, without_extra
+from copier_pypi_release.adopt.wheels import (
+    Wheel,
+    compare,
+    differences,
+    project_table,
+    read_wheel,
+    without_extra,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.markers import Marker
@@ -155,6 +162,37 @@ def test_specifiers_are_compared_as_packaging_compares_them(
     before, after = wheel((key, f"{name}{operator}{one}")), wheel((key, f"{name}{operator}{other}"))
     same = Specifier(f"{operator}{one}") == Specifier(f"{operator}{other}")
     assert (compare(before, after, edited=frozenset(), generated=frozenset()) == []) == same
+
+
+def test_an_extra_that_names_others_of_the_package_means_what_they_bring() -> None:
+    """Hatchling writes them out; a loop of extras ends."""
+    extras = [("Provides-Extra", extra) for extra in ("all", "tests", "docs")]
+    brings = [
+        ("Requires-Dist", 'pytest>=8; extra == "tests"'),
+        ("Requires-Dist", 'sphinx; extra == "docs"'),
+        ("Requires-Dist", 'demo[all]; extra == "docs"'),
+    ]
+    before = wheel(*extras, *brings, ("Requires-Dist", 'Demo[tests,docs]; extra == "all"'))
+    written_out = [
+        ("Requires-Dist", f'{one}; extra == "{extra}"')
+        for one in ("pytest>=8", "sphinx")
+        for extra in ("all", "docs")
+    ]
+    after = wheel(*extras, brings[0], *written_out)
+    assert compare(before, after, edited=frozenset(), generated=frozenset()) == []
+    less = wheel(*extras, brings[0], *written_out[1:])
+    assert compare(before, less, edited=frozenset(), generated=frozenset()) == [
+        "the dependencies would lose 'pytest>=8 (extra all)'"
+    ]
+
+
+def test_a_whole_licence_is_shown_by_its_first_line() -> None:
+    before, after = (
+        wheel(),
+        wheel(("License", "MIT License\n        Copyright (c) 2020\n        Permission is hereby")),
+    )
+    rows = differences(before, after, expected=frozenset())
+    assert rows[0] == ("wheel, license", "", "also MIT License ...")
 
 
 def test_a_requirement_of_two_extras_stands_in_both() -> None:

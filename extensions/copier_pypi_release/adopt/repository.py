@@ -330,7 +330,13 @@ def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
             found[tag] = (int(date or 0), version, tag[: match.start()])
     prefixes = {prefix for _, _, prefix in found.values()}
     own = {part for part in (name.lower(), folder.rsplit("/", maxsplit=1)[-1].lower()) if part}
-    named = {prefix for prefix in prefixes if any(part in prefix.lower() for part in own)}
+    words = "|".join(re.escape(part.replace("_", "-")).replace(r"\-", "[-_]") for part in own) or "(?!)"
+    # Another package's name may begin with this one's: hatch-v1.0 and hatchling-v1.0.
+    whole = re.compile(
+        rf"(?:.*[/@])?(?:release[-_/])?(?:{words})[-_/.@]*(?:v|version|release)?[-_/.]*", re.IGNORECASE
+    )
+    within = re.compile(rf"(?<![a-z])(?:{words})(?![a-z])", re.IGNORECASE)
+    named = {p for p in prefixes if whole.fullmatch(p)} or {p for p in prefixes if within.search(p)}
     if folder and not named:
         return Tags(f"{folder.rsplit('/', maxsplit=1)[-1]}/v", None, ())
     # In a repository's root, tags without a name are this package's as well.

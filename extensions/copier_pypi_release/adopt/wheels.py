@@ -214,7 +214,10 @@ def contents_of(wheel: Wheel) -> dict[str, set[str]]:
         "summary": {fields.get("summary", "")},
         "description": {_plain(fields.get("description", ""))},
         "requires-python": {_canonical(SpecifierSet(fields.get("requires_python", "")))},
-        "dependencies": {r for line in fields.get("requires_dist", []) for r in _requirements(line, fields)},
+        "dependencies": _expanded(
+            {r for line in fields.get("requires_dist", []) for r in _requirements(line, fields)},
+            fields["name"],
+        ),
         "extras": {canonicalize_name(extra) for extra in fields.get("provides_extra", [])},
         "classifiers": set(fields.get("classifiers", [])),
         "urls": {f"{label.casefold()}: {url}" for label, url in urls},
@@ -275,6 +278,23 @@ def _requirements(line: str, fields: RawMetadata) -> set[str]:
     return found
 
 
+def _expanded(lines: set[str], name: str) -> set[str]:
+    """Dependencies with what the package's own extras stand for, which some backends write out."""
+    own = re.compile(rf"{re.escape(canonicalize_name(name))}\[([^\]]+)\] \(extra ([^)]+)\)")
+    found, waiting, seen = set(), sorted(lines), set(lines)
+    while waiting:
+        line = waiting.pop()
+        if not (match := own.fullmatch(line)):
+            found.add(line)
+            continue
+        for extra in match[1].split(","):
+            whose = f" (extra {canonicalize_name(extra)})"
+            more = {f"{one.removesuffix(whose)} (extra {match[2]})" for one in lines if one.endswith(whose)}
+            waiting += more - seen
+            seen |= more
+    return found
+
+
 def compare(before: Wheel, after: Wheel, *, edited: frozenset[str], generated: frozenset[str]) -> list[str]:
     """What the wheel after lost or changed, as sentences; empty if nothing.
 
@@ -314,7 +334,7 @@ def differences(before: Wheel, after: Wheel, *, expected: frozenset[str]) -> lis
     """
     was, now = contents_of(before), contents_of(after)
     rows = [
-        (f"wheel, {what}", ", ".join(sorted(was[what] - {""})), f"also {', '.join(new)}")
+        (f"wheel, {what}", ", ".join(sorted(was[what] - {""})), f"also {', '.join(map(_brief, new))}")
         for what in sorted(MAY_GROW)
         if (new := sorted(now[what] - was[what] - {""}))
     ]
@@ -335,6 +355,12 @@ def differences(before: Wheel, after: Wheel, *, expected: frozenset[str]) -> lis
         f"{counted(len(w.sdist), 'file')}, {sum(w.sdist.values()):,} bytes" for w in (before, after)
     )
     return [*rows, ("sdist", one, other)]
+
+
+def _brief(text: str) -> str:
+    """The first line of a text, such as a whole licence."""
+    first, more, _ = text.partition("\n")
+    return f"{first} ..." if more else first
 
 
 def _shown(value: object) -> str:
