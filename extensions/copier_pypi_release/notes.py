@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from markdown_it import MarkdownIt
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
+from release_lib import fragments
+from release_lib.restructured import markdown
 from release_lib.step import ReleaseError, run
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 UNRELEASED = re.compile(r"\[?unreleased\]?\b.*", re.IGNORECASE)
 VERSION = re.compile(r"\[?v?([^\s\]()]+)")  # as the gate reads a heading
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-FRAGMENTS, OWN_FILES = "changelog.d", ("_", ".", "README")  # those that are no fragments
 LEVEL = 2  # of the headings of versions
 
 
@@ -42,12 +43,21 @@ def headings(text: str, level: int = LEVEL) -> list[tuple[int, str]]:
 
 
 def version_in(title: str) -> Version | None:
-    """The version that a heading names."""
-    found = VERSION.match(title)
-    try:
-        return Version(found[1]) if found else None
-    except InvalidVersion:
-        return None
+    """The version that a heading names, as the gate reads it: first of all or after words."""
+    for place, word in enumerate(re.findall(r"[^\s\[\]():,*`]+", title)):
+        try:
+            if place == 0 or "." in word:
+                return Version(word)
+        except InvalidVersion:
+            continue
+    return None
+
+
+def versions_in(name: str, text: str) -> set[Version]:
+    """The versions that the headings of a changelog name, as the gate reads them."""
+    text = markdown(text) if name.endswith((".rst", ".txt")) else text
+    titles = [title for level in range(1, 4) for _, title in headings(text, level)]
+    return {version for version in map(version_in, titles) if version}
 
 
 def changelog_text(project: Path, settings: Settings) -> str:
@@ -60,8 +70,7 @@ def changelog_text(project: Path, settings: Settings) -> str:
 
 def newest_section(project: Path, settings: Settings) -> Version | None:
     """The newest version that the changelog has a section of."""
-    titles = [title for _, title in headings(changelog_text(project, settings))]
-    return max((v for v in map(version_in, titles) if v), default=None)
+    return max(versions_in(settings.changelog, changelog_text(project, settings)), default=None)
 
 
 def roll(project: Path, settings: Settings, version: Version, today: dt.date) -> bool:
@@ -75,10 +84,10 @@ def roll(project: Path, settings: Settings, version: Version, today: dt.date) ->
     if settings.release_notes == "git-cliff":
         return False
     text = changelog_text(project, settings)
-    if version in {version_in(title) for _, title in headings(text)}:
+    if version in versions_in(settings.changelog, text):
         return False
     if settings.release_notes == "towncrier":
-        if all(path.name.startswith(OWN_FILES) for path in (project / FRAGMENTS).glob("*")):
+        if not fragments.waiting_in(project, fragments.configuration(project) or {}):
             return False  # it would write that there are no significant changes
         command = ("uv", "tool", "run", "--quiet", towncrier(project), "build", "--yes")
         run(*command, "--version", str(version), "--date", today.isoformat(), cwd=project)

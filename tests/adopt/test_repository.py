@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import release_notes
+from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.repository import Tags, find_changelog, find_tags
+from copier_pypi_release.notes import version_in
 from packaging.version import Version
 from support.rendering import git
 
@@ -66,18 +69,38 @@ def test_the_tag_convention_is_the_one_in_use(
 CHANGES = "# Changes\n\n## 1.0\n\n- One.\n\n## 0.9\n\n- Zero.\n"
 
 
+RESTRUCTURED = "Demo 1.0 (2026-11-22)\n=====================\n\n* One.\n\n0.9\n===\n"
+
+
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
         ({"CHANGES.md": CHANGES}, ("CHANGES.md", "changelog", "CHANGES.md")),
         (
-            {"NEWS.md": CHANGES, "pyproject.toml": "[tool.towncrier]\nfilename = 'docs/log.md'\n"}
-            | {"docs/log.md": CHANGES},
-            ("docs/log.md", "changelog", "docs/log.md, which towncrier writes"),
+            {"NEWS.md": CHANGES, "pyproject.toml": "[tool.towncrier]\nfilename = 'docs/log.md'\n"},
+            ("docs/log.md", "towncrier", "docs/log.md, which towncrier writes"),
         ),
         (
-            {"CHANGES.rst": "1.0\n===\n"},
-            ("", "changelog", "CHANGES.rst is not Markdown: the next sections go into CHANGELOG.md"),
+            {"CHANGES.rst": RESTRUCTURED, "towncrier.toml": "[tool.towncrier]\n"},
+            ("NEWS.rst", "towncrier", "NEWS.rst, which towncrier writes"),
+        ),
+        (
+            {"CHANGES.rst": RESTRUCTURED, "towncrier.toml": "[tool.towncrier]\nfilename = '{version}.md'\n"},
+            ("CHANGES.rst", "changelog", "CHANGES.rst"),
+        ),
+        ({"docs/history.rst": RESTRUCTURED}, ("docs/history.rst", "changelog", "docs/history.rst")),
+        ({"plan.md": "## 1.0\n## 0.9\n", "NEWS.txt": RESTRUCTURED}, ("NEWS.txt", "changelog", "NEWS.txt")),
+        (
+            {"HISTORY.md": "## 0.9\n", "docs/CHANGES.md": "### demo-pkg [1.0]\n"},
+            ("docs/CHANGES.md", "changelog", "docs/CHANGES.md"),
+        ),
+        (
+            {"plan.md": "# Plan\n\n## 0.9\n\n## 0.8\n"},
+            ("plan.md", "changelog", "plan.md, 2 versions in its headings, none is 1.0"),
+        ),
+        (
+            {"CHANGES.md": "# Changes\n"},
+            ("CHANGES.md", "changelog", "CHANGES.md, 0 versions in its headings, none is 1.0"),
         ),
         (
             {"plan.md": CHANGES, ".pre-commit-config.yaml": "repo: .../compilerla/conventional-pre-commit\n"},
@@ -91,3 +114,16 @@ def test_notes_come_from_where_the_project_keeps_them(
 ) -> None:
     root = repository(tmp_path / "demo-pkg", {"x.txt": "x", **files}, tags=("v1.0",))
     assert find_changelog(root, "", Tags("v", Version("1.0"), ())) == expected
+
+
+@pytest.mark.parametrize(
+    "title", ["1.2", "v1.2", "Demo 1.2 (2026-11-22)", "[1.2]", "Plan 2", "2", "Since 1.2", ""]
+)
+def test_a_heading_is_read_as_the_gate_reads_it(title: str) -> None:
+    assert version_in(title) == release_notes.version_in(title)
+
+
+def test_a_configuration_of_towncrier_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    root = repository(tmp_path / "demo-pkg", {"towncrier.toml": "[["}, tags=())
+    with pytest.raises(AdoptionError, match="configuration of towncrier is not TOML"):
+        find_changelog(root, "", Tags("v", None, ()))

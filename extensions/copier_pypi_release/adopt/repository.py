@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import InvalidVersion, Version
+from release_lib import fragments
 
 from copier_pypi_release.adopt.ci import Gate, find_gate
 from copier_pypi_release.adopt.programs import AdoptionError, git, try_git
@@ -15,6 +16,7 @@ from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.version_source import find_backend, version_source
 from copier_pypi_release.answers_file import Answers, find_answers
 from copier_pypi_release.console import counted
+from copier_pypi_release.notes import versions_in
 from copier_pypi_release.repository import find_root, name_on_github, remotes
 from copier_pypi_release.template_source import without_login
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, workflow_paths
@@ -28,8 +30,8 @@ WRITTEN_AT_ROOT = (
     *("RELEASING.md", ".gitignore", ".copier-answers.yml", "cliff.toml"),
 )
 WRITTEN_IN_PROJECT = (*PROJECT_FILES, "MANIFEST.in", ".gitignore", ".gitattributes", ".git_archival.txt")
-CHANGELOGS = ("CHANGELOG.md", "CHANGES.md", "HISTORY.md", "NEWS.md", "RELEASES.md", "RELEASE_NOTES.md")
-HEADING = re.compile(r"^#{1,2}\s+\[?v?(\d[^\s\]()]*)", re.MULTILINE)
+CHANGELOGS = ("changelog", "changes", "history", "news", "releases", "release_notes", "release-notes")
+TEXTS = (".md", ".rst", ".txt")  # what the gate reads notes from
 CONVENTIONAL = re.compile(
     r"^(?:feat|fix|perf|docs|chore|refactor|test|ci|build|style|revert)(?:\([^)]*\))?!?: "
 )
@@ -76,7 +78,7 @@ class Repository:
         publishers: All jobs that upload to an index.
         gate: What its CI runs.
         changelog: Path of the changelog, from the project's folder; empty if there is none.
-        release_notes: ``changelog`` or ``git-cliff``.
+        release_notes: ``changelog``, ``towncrier`` or ``git-cliff``.
         license: Name of the licence file; empty if there is none.
         answers: Answers of an earlier adoption; None if there are none.
         found_in: Where something was found, by what it is.
@@ -383,42 +385,61 @@ def read_workflows(root: Path) -> tuple[Workflow, ...]:
 def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
     """The changelog, what release notes are made from, and why.
 
-    Commits that a hook or CI wants to be conventional come first. A changelog is a Markdown file that has
-    headings with versions; its place does not matter.
+    In this order: conventional commits that a hook or CI wants; what towncrier writes, as its configuration
+    says; the file whose headings cover the newest tag, or else the most versions; commits.
     """
     project = root / folder
     tracked = git(project, "ls-files", "-z", "--", ".").split("\0")
     if place := find_enforcement(root):
         return "", "git-cliff", f"{place} wants conventional commits"
-    towncrier = parse_toml(read_text(project / "pyproject.toml"), "pyproject.toml").get("tool", {})
-    joined = str(towncrier.get("towncrier", {}).get("filename", ""))
-    usual = [n for n in (joined, *CHANGELOGS) for name in tracked if n and name.lower() == n.lower()]
-    usual = [name for name in usual if name.lower().endswith(".md")]
-    others = [n for n in tracked if n.lower().endswith(".md") and n not in usual and n.count("/") <= 2]  # noqa: PLR2004
-    for name in usual:
-        real = next(n for n in tracked if n.lower() == name.lower())
-        return real, "changelog", f"{real}, which towncrier writes" if name == joined else real
-    best, most = "", 1
-    for name in others:
-        count = sum(is_version(h, tags) for h in HEADING.findall(read_text(project / name)))
-        if count > most:
-            best, most = name, count
-    if best:
-        return best, "changelog", f"{best}, {counted(most, 'version')} in its headings"
-    stems = {name.partition(".")[0].lower() for name in CHANGELOGS}
-    for name in tracked:
-        plain, _, suffix = name.rpartition("/")[2].rpartition(".")
-        if (
-            name
-            and name.count("/") <= 1
-            and (name == joined or (plain.lower() in stems and suffix in {"rst", "txt"}))
-        ):
-            return "", "changelog", f"{name} is not Markdown: the next sections go into CHANGELOG.md"
+    try:
+        towncrier = fragments.configuration(project)
+    except ValueError as error:
+        raise AdoptionError(
+            f"The configuration of towncrier is not TOML: {error}",
+            expected="a file that towncrier reads, because it says where the notes are",
+            fix="correct it, commit, and run this again",
+        ) from error
+    joined = "" if towncrier is None else str(towncrier.get("filename", "NEWS.rst"))
+    if joined and "{" not in joined:  # with a place for the version, each has a file of its own
+        return joined, "towncrier", f"{joined}, which towncrier writes"
+    found = [
+        (newest_in(versions, tags), len(versions), name)
+        for name in sorted(tracked, key=lambda n: (not is_changelog(n), n.count("/"), n))
+        if name.count("/") <= 2 and (is_changelog(name) or name.lower().endswith(".md"))  # noqa: PLR2004
+        if (versions := versions_of(project / name, tags)) or is_changelog(name)
+    ]
+    usual = [one for one in found if is_changelog(one[2])]
+    others = [one for one in found if one[1] > 1]
+    if best := max(usual or others, key=lambda one: one[:2], default=None):
+        covers, count, name = best
+        if is_changelog(name) and covers:
+            return name, "changelog", name
+        lacks = "" if covers or tags.newest is None else f", none is {tags.newest}"
+        return name, "changelog", f"{name}, {counted(count, 'version')} in its headings{lacks}"
     subjects = recent_subjects(root, tags)
     conventional = sum(bool(CONVENTIONAL.match(subject)) for subject in subjects)
     if subjects and conventional * 2 >= len(subjects):
         return "", "git-cliff", f"{conventional} of the last {counted(len(subjects), 'commit')}: conventional"
     return "", "changelog", "no changelog yet"
+
+
+def is_changelog(path: str) -> bool:
+    """Whether a file has a name that changelogs have."""
+    stem, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
+    return stem in CHANGELOGS and f"{dot}{suffix}" in TEXTS
+
+
+def versions_of(path: Path, tags: Tags) -> set[Version]:
+    """The versions in the headings of a file, none above the newest tag."""
+    text = read_text(path)
+    found = versions_in(path.name, text) if re.search(r"\d\.\d", text) else set()
+    return {version for version in found if tags.newest is None or version <= tags.newest}
+
+
+def newest_in(versions: set[Version], tags: Tags) -> bool:
+    """Whether the newest tag is among versions."""
+    return tags.newest in versions
 
 
 def find_enforcement(root: Path) -> str:
@@ -440,9 +461,3 @@ def recent_subjects(root: Path, tags: Tags) -> list[str]:
         else "HEAD"
     )
     return git(root, "log", "-n", "50", "--no-merges", "--format=%s", start).splitlines()
-
-
-def is_version(text: str, tags: Tags) -> bool:
-    """Whether a heading names a version not above the newest tag."""
-    version = parse_version(text)
-    return version is not None and (tags.newest is None or version <= tags.newest)
