@@ -104,17 +104,23 @@ def with_section(text: str, version: Version, today: dt.date) -> str:
 
     Without such a section, or with nothing in it, it stays as it is: the gate says what is missing.
     """
-    lines = text.split("\n")
-    found = headings(text)
-    waiting = next((n for n, (_, title) in enumerate(found) if UNRELEASED.fullmatch(title)), None)
-    if waiting is None:
+    place = unreleased(text)
+    if place is None:
         return text
-    start, end = found[waiting][0], found[waiting + 1][0] if waiting + 1 < len(found) else len(lines)
-    if not any(line.strip() and not line.startswith("#") for line in lines[start + 1 : end]):
-        return text
-    earlier = next((title for _, title in found[waiting + 1 :] if version_in(title)), "")
-    lines[start : start + 1] = [lines[start], "", f"## {title_like(earlier, version, today)}"]
+    lines, found = text.split("\n"), headings(text)
+    earlier = next((title for line, title in found if line > place and version_in(title)), "")
+    lines[place : place + 1] = [lines[place], "", f"## {title_like(earlier, version, today)}"]
     return "\n".join(lines)
+
+
+def unreleased(text: str) -> int | None:
+    """The line of the heading "Unreleased" of a changelog; None if there is none, or nothing below it."""
+    lines, found = text.split("\n"), headings(text)
+    for (start, title), (end, _) in pairwise([*found, (len(lines), "")]):
+        if UNRELEASED.fullmatch(title):
+            below = lines[start + 1 : end]
+            return start if any(line.strip() and not line.startswith("#") for line in below) else None
+    return None
 
 
 def title_like(earlier: str, version: Version, today: dt.date) -> str:

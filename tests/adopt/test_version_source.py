@@ -8,8 +8,8 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import pytest
+from copier_pypi_release.adopt.build_pins import renew
 from copier_pypi_release.adopt.version_source import version_source
-from copier_pypi_release.commands.pins import renew_own
 from support.rendering import commit_all, git
 
 from adopt.adoption import run_adopt
@@ -212,11 +212,11 @@ def test_pins_renews_what_the_package_builds_with(tmp_path: Path) -> None:
     path = tmp_path / ".github/release/build-constraints-own.txt"
     old = f"# Mine, from:\n# - flit_core>=3\nflit-core==3.9.0 \\\n    --hash=sha256:{'0' * 64}\n"
     write(tmp_path, {path.relative_to(tmp_path).as_posix(): old})
-    (line,) = renew_own(tmp_path)
+    (line,) = renew(tmp_path)
     assert line.startswith("flit-core: 3.9.0 -> ")
     text = path.read_text()
     assert text.startswith("# Mine, from:\n# - flit_core>=3\nflit-core==")
     assert f"flit-core=={line.rpartition(' ')[2]} " in text
     assert "0" * 64 not in text
-    assert renew_own(tmp_path) == set()
+    assert renew(tmp_path) == set()
     assert path.read_text() == text

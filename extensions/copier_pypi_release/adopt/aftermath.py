@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
 import uv
@@ -61,7 +62,7 @@ def aftermath(repository: Repository, root: Path, deleted: list[str], written: s
     """
     return [
         *_mentions(repository, root, deleted, written),
-        *_locks(repository),
+        *locks(repository, root),
         *_notes(repository, root),
     ]
 
@@ -126,11 +127,39 @@ def _mentions(repository: Repository, root: Path, deleted: list[str], written: s
     return steps
 
 
-def _locks(repository: Repository) -> list[str]:
-    """Lock files that know the package's version or a hash of its pyproject.toml."""
-    names = [name for name in LOCKS if (repository.project / name).is_file()]
-    names += [n for n in LOCKS if repository.folder and n not in names and (repository.root / n).is_file()]
-    return [f"{name} does not fit pyproject.toml any more. Renew it: {LOCKS[name]}" for name in names]
+def locks(repository: Repository, root: Path) -> list[str]:
+    """Lock files that do not fit the change: uv says so of its own; others hash what pyproject.toml says."""
+    places = dict.fromkeys((repository.folder, ""))
+    found = []
+    for name, command in LOCKS.items():
+        place = next((one for one in places if (repository.root / one / name).is_file()), None)
+        if place is None:
+            continue
+        if name == "uv.lock":
+            stale = not _fits(root / place)
+        else:
+            texts = (read_text(tree / place / "pyproject.toml") for tree in (repository.root, root))
+            before, after = (_locked(text) for text in texts)
+            stale = before != after
+        if stale:
+            found.append(f"{name} does not fit pyproject.toml any more. Renew it: {command}")
+    return found
+
+
+def _fits(project: Path) -> bool:
+    """Whether uv takes the lock file of a project as it is; no where it cannot tell."""
+    try:
+        run(uv.find_uv_bin(), "lock", "--check", "--quiet", cwd=project)
+    except ReleaseError:
+        return False
+    return True
+
+
+def _locked(text: str) -> list[object]:
+    """What lock files of Poetry and PDM depend on."""
+    data = tomllib.loads(text)
+    tools = data.get("tool", {})
+    return [data.get("project"), data.get("dependency-groups"), tools.get("poetry"), tools.get("pdm")]
 
 
 def _notes(repository: Repository, root: Path) -> list[str]:

@@ -196,23 +196,38 @@ def called_jobs(workflows: Mapping[str, Workflow], jobs: list[PublishingJob]) ->
     return [job for job in jobs if str(workflows[job.file].jobs[job.job].get("uses", "")) not in calls]
 
 
+def pythons_of(repository: Repository, metadata: Mapping[str, Any]) -> tuple[list[str], str]:
+    """The Pythons that a release tests on, and where they were found."""
+    wanted = str(metadata.get("requires_python", ""))
+    named = [
+        line.rsplit(" ", 1)[-1]
+        for line in metadata.get("classifiers", [])
+        if line.startswith("Programming Language :: Python :: 3.")
+    ]
+    sources = {
+        ", ".join(repository.gate.files): repository.gate.pythons,
+        "its classifiers": named,
+        f"Requires-Python {wanted}" if wanted else "no limit": SUPPORTED_PYTHONS,
+    }
+    for place, versions in sources.items():
+        if found := [
+            v for v in versions if v in SUPPORTED_PYTHONS and SpecifierSet(wanted).contains(f"{v}.0")
+        ]:
+            return found, place
+    return [], ""
+
+
 def make_answers(repository: Repository, package: Package, choice: Choice) -> dict[str, Any]:
     """The answers that the repository gives.
 
     Raises:
         AdoptionError: The project supports no Python that a release runs on.
     """
-    allowed = SpecifierSet(package.wheel.metadata.get("requires_python", ""))
-    named = [
-        c.rsplit(" ", 1)[-1]
-        for c in package.wheel.metadata.get("classifiers", [])
-        if c.startswith("Programming Language :: Python :: 3.")
-    ]
-    wanted = [v for v in repository.gate.pythons or named or SUPPORTED_PYTHONS if v in SUPPORTED_PYTHONS]
-    pythons = [v for v in wanted or SUPPORTED_PYTHONS if allowed.contains(f"{v}.0")]
+    pythons, _ = pythons_of(repository, package.wheel.metadata)
+    wanted = package.wheel.metadata.get("requires_python", "")
     if not pythons:
         raise AdoptionError(
-            f"The project wants Python {allowed}, and none of {', '.join(SUPPORTED_PYTHONS)} is that",
+            f"The project wants Python {wanted}, and none of {', '.join(SUPPORTED_PYTHONS)} is that",
             expected="a Python that is still supported",
             fix="widen requires-python, commit, and run this again",
         )

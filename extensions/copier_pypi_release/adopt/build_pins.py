@@ -6,12 +6,13 @@ template touches it; `copier-pypi-release pins` renews it.
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uv
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from release_lib.step import ReleaseError, run
@@ -25,6 +26,7 @@ OWN = "build-constraints-own.txt"
 HEAD = "# What this package builds with. It is yours: no update changes it; `tool.py pins` renews it, from:\n"
 BLOCK = re.compile(r"^([A-Za-z0-9][\w.-]*)==(?:.*\\\n)*.*\n", re.MULTILINE)  # a requirement and its hashes
 PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
+WANTED = re.compile(r"^# - (.+)$", re.MULTILINE)  # what the file was made from
 USUAL = ("setuptools>=40.8",)  # without a build table: PEP 518
 UNPINNED = re.compile(
     r"(?:hash was provided for|--require-hashes.*?found): `?([A-Za-z0-9][\w.-]*)"
@@ -61,7 +63,7 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
         wanted.write_text("".join(f"{line}\n" for line in requires), encoding="utf-8")
         how = ("--no-config", "--quiet", "--generate-hashes", "--universal", "--no-header", "--no-annotate")
         try:
-            text = run(uv.find_uv_bin(), "pip", "compile", *how, wanted, cwd=Path(place))
+            text = run(uv_program(), "pip", "compile", *how, wanted, cwd=Path(place))
         except ReleaseError as error:
             raise AdoptionError(
                 f"What the project builds with cannot be pinned: {error.problem}",
@@ -77,6 +79,36 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
         newline="\n",
     )
     return path
+
+
+def renew(root: Path) -> set[str]:
+    """Resolve anew what a package builds with, where it has pins of its own for that.
+
+    Returns:
+        A line for each pin that has changed.
+    """
+    path = root / ".github/release" / OWN
+    if not path.is_file():
+        return set()
+    said = path.read_bytes()
+    before = dict(PIN.findall(said.decode()))
+    pin_build(path.parent, WANTED.findall(said.decode()))
+    after = dict(PIN.findall(path.read_text(encoding="utf-8")))
+    head = "".join(line for line in said.decode().splitlines(keepends=True) if line.startswith("#"))
+    blocks = "".join(block[0] for block in BLOCK.finditer(path.read_text(encoding="utf-8")))
+    path.write_bytes(
+        said if before == after else f"{head}{blocks}".encode()
+    )  # its comments are the package's
+    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    return {f"{name}: {before.get(name, 'none')} -> {after.get(name, 'none')}" for name in changed}
+
+
+def uv_program() -> str:
+    """The uv beside this tool, where adoption's extra is installed; else the one that runs it."""
+    try:
+        return str(import_module("uv").find_uv_bin())
+    except ImportError:
+        return os.environ.get("UV") or "uv"
 
 
 def unpinned_in(problem: str) -> list[str]:

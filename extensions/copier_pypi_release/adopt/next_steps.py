@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from copier_pypi_release.adopt.publishing_jobs import find_bots, release_makers, release_steps
+from copier_pypi_release.adopt.repository import read_text
 from copier_pypi_release.answers_file import USUAL, free_name
+from copier_pypi_release.notes import unreleased
 
 RELEASE = "Release"  # name of the workflow that is rendered
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.adopt.answers import Choice
     from copier_pypi_release.adopt.repository import Repository
+
+
+LATER = "After the first release, "
 
 
 def next_steps(
@@ -32,21 +37,19 @@ def next_steps(
     secrets = sorted({s for job in choice.own for s in job.secrets if s != "GITHUB_TOKEN"})
     slug = f"{answers['repository_owner']}/{answers['repository_name']}"
     steps = [
-        "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'.",
         "Create the environments and tag rules before any tag: RELEASING.md, 'Before the first release'.",
         *_trusted_publishers(bool(choice.own), choice, answers),
     ]
+    steps += [*_first_release(repository, version), *_ci(repository)]
     if secrets:
         commands = " && ".join(f"gh secret delete {name} --repo {slug}" for name in secrets)
-        steps.append(
-            f"After the first release, revoke the token on the index and delete it here: {commands}."
-        )
+        steps.append(f"{LATER}revoke the token on the index and delete it here: {commands}.")
     if choice.own:
         steps.append(
-            "After the first release, list the files from before it, which no workflow of today vouches for: "
+            f"{LATER}list the files from before it, which no workflow of today vouches for: "
             "uv run .github/release/tool.py watch --list-known."
         )
-    return [*steps, *_first_release(repository, version), *_ci(repository)]
+    return steps
 
 
 def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]) -> list[str]:
@@ -76,8 +79,12 @@ def _first_release(repository: Repository, version: Version | None) -> list[str]
         steps.append(
             f"Write {name} with a section '## VERSION' for the next release: without notes none starts."
         )
-    elif repository.changelog and name != "CHANGELOG.md":
-        steps.append(f"Give the next release a section '## VERSION' in {name}: without notes none starts.")
+    elif repository.release_notes == "changelog" and unreleased(read_text(repository.project / name)) is None:
+        how = "a section '## VERSION'" if name.endswith(".md") else "a section with its version as the title"
+        steps.append(
+            f"Give the next release {how} in {name}; nothing waits there below 'Unreleased', "
+            "and without notes none starts."
+        )
     if tags.off_branch:
         steps.append(
             f"The check that a tag is on {repository.default_branch} is off, because "
@@ -138,24 +145,32 @@ def followers(repository: Repository, choice: Choice) -> list[str]:
     return found
 
 
-def message(title: str, changed: Mapping[str, str], steps: Sequence[str]) -> list[str]:
+def message(title: str, changed: Mapping[str, str], before: Sequence[str], after: Sequence[str]) -> list[str]:
     """The lines of a text for the commit and for the pull request.
 
     Args:
         title: What the change is for.
         changed: Why each file or folder changes.
-        steps: What a person must still do.
+        before: What a person must do before it is merged.
+        after: What a person must do afterwards.
     """
+    lists = {
+        "Before the merge:": before,
+        "After the merge, before the first tag:": [step for step in after if not step.startswith(LATER)],
+        "After the first release:": [step.removeprefix(LATER) for step in after if step.startswith(LATER)],
+    }
     return [
         "build: release by tag",
         "",
         title,
         "",
         *(f"- {path}: {why}" for path, why in changed.items()),
-        "",
-        "Before the first tag:",
-        "",
-        *(f"- [ ] {step}" for step in steps),
+        *(
+            line
+            for heading, steps in lists.items()
+            if steps
+            for line in ("", heading, "", *(f"- [ ] {step[0].upper()}{step[1:]}" for step in steps))
+        ),
     ]
 
 

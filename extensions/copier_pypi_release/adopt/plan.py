@@ -15,7 +15,7 @@ from plumbum import ProcessExecutionError  # Copier runs git with it
 from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands
-from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers
+from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers, pythons_of
 from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
 from copier_pypi_release.adopt.compiled import (
     BACKENDS,
@@ -103,7 +103,9 @@ class Plan:
         changes: Files that change.
         diff: The same as a patch.
         reasons: Why, by path or group of paths.
-        next_steps: What a person must still do.
+        before_merge: What a person must do in the change itself.
+        next_steps: What a person must do after it is merged.
+        pythons_from: Where the Pythons of a release come from.
         distribution: Name of the distribution.
         version: The version that the proof was built with.
         compared: What is as before.
@@ -116,7 +118,9 @@ class Plan:
     changes: list[Change]
     diff: str
     reasons: dict[str, str]
+    before_merge: list[str]
     next_steps: list[str]
+    pythons_from: str
     distribution: str
     version: str = ""
     compared: str = ""
@@ -195,8 +199,7 @@ def make_plan(
             changes=changes,
             diff=diff,
             reasons=work.reasons,
-            next_steps=[
-                *next_steps(repository, choice, answers, None if kept else before.version),
+            before_merge=[
                 *package.conversion.notes,
                 *(compiled_steps(before, building) if building else []),
                 *aftermath(
@@ -206,6 +209,8 @@ def make_plan(
                     package.version_file,
                 ),
             ],
+            next_steps=next_steps(repository, choice, answers, None if kept else before.version),
+            pythons_from=pythons_of(repository, before.metadata)[1],
             distribution=before.metadata["name"],
             version=str(after.version),
             compared=f"{counted(len(before.files), 'file')} and the metadata of the wheel are as before",
@@ -594,11 +599,15 @@ def _build_after(
         lost.insert(0, f"the wheel would lack the generated {generated}")
     if lost:
         more = f" and {len(lost) - 5} more" if len(lost) > 5 else ""  # noqa: PLR2004
+        how, fix = (
+            ("", f"let the settings of {work.repository.backend} leave it as it was, or adopt --convert")
+            if work.kept
+            else ("converted ", "write it into [project], take it out, or exclude it from the sdist")
+        )
         raise AdoptionError(
-            f"The converted package would not be the same: {'; '.join(lost[:5])}{more}",
+            f"The {how}package would not be the same: {'; '.join(lost[:5])}{more}",
             expected="a wheel and an sdist with all that those before have, and nothing of the release's",
-            fix="write what is named there into [project] (or take it out, or exclude it from the sdist), "
-            "commit, and run this again",
+            fix=f"{fix}, commit, and run this again",
         )
     return after
 

@@ -99,7 +99,11 @@ def run(options: argparse.Namespace) -> int:
         return 0 if options.dry_run else 1
     apply.apply(repository.root, plan.changes)
     lines(screen, ["", f"Done: {counted(len(plan.changes), 'file')}, nothing committed. Next steps:", ""])
-    lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(plan.next_steps, 1)])
+    review = (
+        "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'."
+    )
+    steps = [*plan.before_merge, review, *plan.next_steps]
+    lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(steps, 1)])
     return 0
 
 
@@ -184,7 +188,7 @@ def is_adopted(repository: Repository, *, convert: bool = False) -> bool:
 
 
 def show(plan: Plan, screen: Console) -> None:
-    """Show what was found, what changes and why, and the diff of files that exist already."""
+    """Show what was found, what changes and why, and the diff, without the release's own folders."""
     screen.print(found_table(plan))
     screen.print(change_table(plan))
     if plan.look:
@@ -199,7 +203,7 @@ def show(plan: Plan, screen: Console) -> None:
     screen.print(differing)
     for part in plan.diff.split("diff --git ")[1:]:
         name = part.split("\n", 1)[0].split(" b/")[-1]
-        if "\n--- /dev/null" in part or (part.count("\n") > 80 and not name.endswith(SHOWN)):  # noqa: PLR2004
+        if _group(name) != name or (part.count("\n") > 80 and not name.endswith(SHOWN)):  # noqa: PLR2004
             continue
         body = printable("diff --git " + part.rstrip("\n").replace("\r\n", "\n").expandtabs(4))
         screen.print()
@@ -214,7 +218,7 @@ def text_to_paste(plan: Plan) -> list[str]:
     groups = {_group(change.path) for change in plan.changes}
     changed = {name: plan.reasons[name] for name in sorted(groups) if name in plan.reasons}
     title = f"A tag {plan.answers['tag_prefix']}X.Y.Z releases {plan.distribution}."
-    text = message(title, changed, plan.next_steps[1:])
+    text = message(title, changed, plan.before_merge, plan.next_steps)
     return ["For the commit and the pull request:", "", *(f"    {line}".rstrip() for line in text)]
 
 
@@ -240,7 +244,7 @@ def found_table(plan: Plan) -> Table:
         ("tags", f"prefix {tags.prefix or 'none'}, newest {newest}{former}", "git tag"),
         ("branch", answers["release_branches"] or off_branch, repository.found_in["default branch"]),
         ("tests", repository.gate.shown, repository.found_in["gate"]),
-        ("Pythons", ", ".join(answers["ci_pythons"]), ", ".join(repository.gate.files) or "its wheel"),
+        ("Pythons", ", ".join(answers["ci_pythons"]), plan.pythons_from),
         ("publishing", "; ".join(publishers) or "none", "; ".join(places) or ".github/workflows"),
         (
             "release notes",

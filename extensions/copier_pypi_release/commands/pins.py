@@ -6,15 +6,13 @@ They are those of the template's newest release. A pin that is as new, or newer,
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
-from release_lib import step
 
+from copier_pypi_release.adopt.build_pins import renew
 from copier_pypi_release.console import console, lines
 from copier_pypi_release.repository import find_root
 from copier_pypi_release.template_source import newest_release, read_files, recorded_template
@@ -33,9 +31,6 @@ LISTED_TOOL = re.compile(r"^([a-z][a-z-]*)==([0-9]+(?:\.[0-9]+)*)$", re.MULTILIN
 # How a package writes it: an action, a requirement, and the inputs of setup-uv.
 ACTION = re.compile(r"(?P<before>uses: (?P<name>[\w.-]+/[\w.-]+)@)(?P<pin>[0-9a-f]{40} # v\S+)")
 TOOL = re.compile(r"(?P<before>\b(?P<name>[a-z][a-z-]*)(?:\[[\w,-]+\])?==)(?P<pin>[0-9]+(?:\.[0-9]+)+)")
-# What build-constraints-own.txt pins, and, in its comments, what it was made from.
-OWN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
-WANTED = re.compile(r"^# - (.+)$", re.MULTILINE)
 UV = re.compile(
     r"(?P<before>uses: astral-sh/setup-(?P<name>uv)@\S+ # \S+\n +with:\n +version: \")(?P<pin>[0-9.]+)"
 )
@@ -106,38 +101,7 @@ def renew_pins(root: Path) -> list[str]:
         rewrite(path, renewed_checksum, (CHECKSUM,))
     rewrite(answers.path, renewed_together, (STORED_UV,))
     rewrite(answers.path, renewed_answer, (ANSWER,))
-    return sorted(changed | renew_own(root))
-
-
-def renew_own(root: Path) -> set[str]:
-    """Resolve anew what a package builds with, where it has pins of its own for that.
-
-    Returns:
-        A line for each pin that has changed.
-    """
-    path = root / ".github/release/build-constraints-own.txt"
-    if not path.is_file():
-        return set()
-    said = path.read_text(encoding="utf-8")
-    how = [
-        "--no-config",
-        "--quiet",
-        "--upgrade",
-        "--generate-hashes",
-        "--universal",
-        "--no-header",
-        "--no-annotate",
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        asked = Path(folder) / "requires.in"
-        asked.write_text("".join(f"{line}\n" for line in WANTED.findall(said)), encoding="utf-8")
-        text = step.run(os.environ.get("UV") or "uv", "pip", "compile", *how, asked, cwd=Path(folder))
-    head = "".join(line for line in said.splitlines(keepends=True) if line.startswith("#"))
-    before, after = dict(OWN.findall(said)), dict(OWN.findall(text))
-    if before != after:
-        path.write_text(f"{head}{text}\n", encoding="utf-8", newline="\n")
-    changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
-    return {f"{name}: {before.get(name, 'none')} -> {after.get(name, 'none')}" for name in changed}
+    return sorted(changed | renew(root))
 
 
 def rewrite(path: Path, renewed: Callable[[re.Match[str]], str], patterns: Iterable[re.Pattern[str]]) -> None:
