@@ -418,3 +418,20 @@ def test_every_dependency_says_why_it_is_there() -> None:
         if f'"{entry}"' in line and "#" not in line and not lines[number - 1].startswith("#")
     ]
     assert [entry for entry in silent if Requirement(entry).name != "pytest"] == []
+
+
+@pytest.mark.requirement("P8.7", "X14")
+def test_the_page_about_protection_lists_every_attack_that_is_executed() -> None:
+    """Each is a test that is there, under that name and id; and no test of attacks is left out."""
+    page = (ROOT / "docs/protect.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+)::(test_\w+)(?:\[([\w-]+)\])?`", page)
+    assert len(named) >= 12
+    assert len(set(named)) == len(named)
+    there: set[tuple[str, str, str]] = set()
+    for module in {module for module, _, _ in named}:
+        tree = ast.parse((ROOT / f"tests/drill/{module}.py").read_text(encoding="utf-8"))
+        for function in (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name[:5] == "test_"):
+            marks = re.findall(r"id='([\w-]+)'", " ".join(map(ast.unparse, function.decorator_list)))
+            there |= {(module, function.name, mark) for mark in marks or [""]}
+    assert set(named) <= there
+    assert {entry for entry in there if entry[0] == "test_attacks"} <= set(named)
