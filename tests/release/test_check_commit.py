@@ -423,7 +423,10 @@ def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: S
 @pytest.mark.requirement("P1.6", "P3.8")
 @pytest.mark.parametrize(
     "kind",
-    ["submodule", "git-lfs", "git-crypt", "git-annex", "git-annex link", "sparse", "assumed", "link as text"],
+    [
+        *("submodule", "git-lfs", "git-lfs before 1.0", "git-crypt", "git-fat", "git-annex"),
+        *("git-annex link", "sparse", "assumed", "link as text"),
+    ],
 )
 def test_contents_that_git_keeps_elsewhere_are_named(
     kind: str, repository: Repository, run_step: RunStep
@@ -441,7 +444,12 @@ def test_contents_that_git_keeps_elsewhere_are_named(
     elif kind in {"sparse", "assumed"}:
         path.write_text("Europe")
     else:
-        starts = {"git-lfs": b"version https://git-lfs.github.com/spec/v1\n", "git-crypt": b"\0GITCRYPT\0x"}
+        starts = {
+            "git-lfs": b"version https://git-lfs.github.com/spec/v1\n",
+            "git-lfs before 1.0": b"version https://hawser.github.com/spec/v1\n",  # which it reads still
+            "git-crypt": b"\0GITCRYPT\0x",
+            "git-fat": b"#$# git-fat 0123456789012345678901234567890123456789        1\n",
+        }
         path.write_bytes(starts.get(kind, b"/annex/objects/SHA256E-s1--00\n"))
     if kind != "submodule":
         repository.commit()
@@ -463,12 +471,63 @@ def test_contents_that_git_keeps_elsewhere_are_named(
     assert len(lines) == 4
 
 
+@pytest.mark.requirement("P1.6")
+def test_a_submodule_of_a_submodule_that_was_not_fetched_is_named(
+    repository: Repository, run_step: RunStep, tmp_path: Path
+) -> None:
+    """As `submodules: true` leaves it, which fetches the first level alone."""
+    allowed = ("-c", "protocol.file.allow=always")
+    for name, inner in (("inner", ""), ("zones", "inner")):
+        source = tmp_path / name
+        source.mkdir()
+        (source / "data").write_text("x")
+        if inner:
+            git(source, "init", "--quiet")
+            git(source, *allowed, "submodule", "--quiet", "add", str(tmp_path / inner), inner)
+        commit_all(source)
+    repository.git(*allowed, "submodule", "--quiet", "add", str(tmp_path / "zones"), "zones")
+    repository.commit()
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag("v1.0.0")
+    lines = run_step(check_commit, "v1.0.0").lines
+    assert lines[0] == "This checkout lacks the contents of 1 path(s): zones/inner (submodule)"
+    repository.git(*allowed, "submodule", "--quiet", "update", "--init", "--recursive")
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
+@pytest.mark.requirement("P3.7")
+def test_a_tag_of_a_tag_stands_on_the_commit_of_the_inner_one(
+    repository: Repository, run_step: RunStep
+) -> None:
+    """As a tag that was signed again: git describes it as any other."""
+    repository.git("tag", "--annotate", "--message", "first", "signed-first")
+    repository.git("tag", "--annotate", "--message", "again", "v1.0.0", "signed-first")
+    repository.git("push", "--quiet", "origin", "v1.0.0")
+    assert run_step(check_commit, "v1.0.0").outputs == {"commit": repository.git("rev-parse", "HEAD")}
+
+
+@pytest.mark.requirement("P3.9")
+def test_a_commit_that_a_merge_brought_is_on_the_release_branch(
+    repository: Repository, run_step: RunStep
+) -> None:
+    """Off the first parents of the branch: the tag is on a commit of a feature branch that was merged."""
+    repository.git("switch", "--quiet", "--create", "feature")
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "feat: a")
+    repository.tag("v1.0.0")
+    repository.git("switch", "--quiet", "main")
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "fix: b")
+    repository.git("merge", "--quiet", "--no-ff", "--message", "merge", "feature")
+    repository.git("push", "--quiet", "origin", "main")
+    repository.git("checkout", "--quiet", "v1.0.0")
+    assert run_step(check_commit, "v1.0.0").status == 0
+
+
 @pytest.mark.requirement("P3.8")
 @pytest.mark.parametrize(
     ("inside", "said"),
     [
         ("x", None),
-        ("version https://git-lfs.github.com/spec/v1\n", "zones/data (git-lfs or git-crypt)"),
+        ("version https://git-lfs.github.com/spec/v1\n", "zones/data (git-lfs, git-crypt or git-fat)"),
         ("changed", " zones"),
     ],
 )
