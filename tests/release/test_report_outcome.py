@@ -169,6 +169,25 @@ def test_a_complete_release_is_never_red(
     assert words in done.errors
 
 
+@pytest.mark.requirement("B7")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [{"number": 5, "title": "Release v0.1.0 stopped at gate", "author": None}],  # who is gone from GitHub
+        [{"number": 5}],
+        {"message": "Server Error"},
+        "<html>502 Bad Gateway</html>",
+    ],
+)
+def test_an_answer_that_nobody_expects_makes_no_complete_release_red(
+    answer: object, gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh.answers(issue_list=answer)
+    done = report(run_step, monkeypatch, {})
+    assert done.status == 0
+    assert "Whether an issue about v0.1.0 is open is unknown: " in done.errors
+
+
 @pytest.mark.requirement("B7", "X4")
 def test_a_tag_that_is_text_commands_nothing(
     gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
