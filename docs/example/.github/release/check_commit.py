@@ -20,7 +20,8 @@ from release_lib.settings import Settings, add_tag_argument, load_settings, unta
 from release_lib.step import ReleaseError, git, output, step
 
 refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'gate'")
-STAND_INS = (b"version https://git-lfs", b"/annex/objects/", b"\0GITCRYPT\0")  # how files begin instead
+LFS, FAT = (b"version https://git-lfs", b"version https://hawser"), b"#$# git-fat "
+STAND_INS = (*LFS, FAT, b"/annex/objects/", b"\0GITCRYPT\0")  # how files begin instead
 NAMED = 20  # changed files that a message names; more would hide the message
 
 
@@ -64,7 +65,7 @@ def check_present() -> None:
         elif "/annex/objects/" in (os.readlink(path) if path.is_symlink() else ""):
             absent += [] if path.exists() else [f"{name} (git-annex)"]
         elif path.is_file() and path.open("rb").read(32).startswith(STAND_INS):
-            absent.append(f"{name} (git-lfs or git-crypt)")
+            absent.append(f"{name} (git-lfs, git-crypt or git-fat)")
     if absent:
         raise refusal(
             f"This checkout lacks the contents of {len(absent)} path(s): {', '.join(absent[:NAMED])}",
@@ -76,10 +77,11 @@ def check_present() -> None:
 def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
     """Check that the tag stands, alone, on the commit here, the one that was pushed if known; return it."""
     head = git("rev-parse", "HEAD^{commit}")
-    here = git("for-each-ref", "--format=%(objectname) %(*objectname)", f"refs/tags/{tag}").split()
-    if not here or here[-1] != head:
+    listed = git("for-each-ref", "--format=%(refname)", f"refs/tags/{tag}")
+    here = git("rev-parse", f"{listed}^{{commit}}") if listed else ""  # of a tag of a tag, too
+    if here != head:
         raise refusal(
-            f"The tag {tag} stands on {here[-1][:12] if here else 'nothing'} here, and {head[:12]} is checked out",
+            f"The tag {tag} stands on {here[:12] or 'nothing'} here, and {head[:12]} is checked out",
             expected=f"the commit that {tag} stands on",
             fix=f"git fetch --tags && git checkout {tag}",
         )
