@@ -26,6 +26,8 @@ from support.rendering import git
 from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
 
+from commands.scripts import run_in_process
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -250,6 +252,20 @@ class Bench:
         text = file.read_text(encoding="utf-8")
         assert old in text, f"{old!r} is not in {path}"
         file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def ready_bench(
+    package: Path, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Bench:
+    """A bench of a repository that is set up; its first version has notes, a green CI, and no tag yet."""
+    made = bench(package, folder, patch)
+    git(made.clone, "tag", "--delete", "v0.1.0")
+    git(made.clone, "remote", "set-url", "origin", str(made.github.bare))
+    git(made.clone, "fetch", "--quiet")
+    assert made.run("setup", "--yes", capsys=capsys).status == 0
+    made.github.ci_ends()
+    run_in_process(patch)
+    return made
 
 
 def bench(package: Path, folder: Path, patch: pytest.MonkeyPatch) -> Bench:

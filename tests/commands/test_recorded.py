@@ -15,12 +15,13 @@ import pytest
 from copier_pypi_release import recovery
 from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import doctor, status
+from copier_pypi_release.console import lines
 from copier_pypi_release.github import GitHub
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from support.rendering import ROOT
 
-from commands.local_github import ADDRESS, bench
+from commands.local_github import ADDRESS, bench, ready_bench
 from commands.test_status import BUILT, NO_RUN, files, release_of, run_of, state
 
 if TYPE_CHECKING:
@@ -60,10 +61,20 @@ def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return bench(default_package, tmp_path, monkeypatch)
 
 
+def terminal() -> Console:
+    """A terminal that remembers what is printed."""
+    return Console(record=True, file=io.StringIO(), force_terminal=True, width=80, legacy_windows=False)
+
+
 def picture(context: Context, title: str) -> str:
-    """What `doctor` prints in a terminal, as an image; the font is the reader's own."""
-    screen = Console(record=True, file=io.StringIO(), force_terminal=True, width=80, legacy_windows=False)
+    """What `doctor` prints in a terminal, as an image."""
+    screen = terminal()
     doctor.show(context, doctor.find(context), screen, everything=False)
+    return svg_of(screen, title)
+
+
+def svg_of(screen: Console, title: str) -> str:
+    """What a terminal shows, as an image; the font is the reader's own."""
     shape = re.sub(r"@font-face \{\{.*?\}\}", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     image = screen.export_svg(title=title, code_format=shape)
     return "\n".join(line.rstrip() for line in image.replace(ADDRESS, "https://INDEX").splitlines()) + "\n"
@@ -75,9 +86,39 @@ def block(command: str, printed: str) -> list[str]:
     return ["", "```text", f"$ {command}", text.strip("\n"), "```"]
 
 
+def about_a_release(
+    package: Path, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> tuple[list[str], str]:
+    """What is printed before anything is released, and a stop as an image."""
+    ready = ready_bench(package, folder, patch, capsys)
+    page = ["", "Without a version: what is unreleased, and what waits."]
+    page += block(f"{TOOL} status", ready.run("status", capsys=capsys).printed)
+    page += ["", "## notes", "", "What the next release would say:"]
+    page += block(f"{TOOL} notes", ready.run("notes", capsys=capsys).printed)
+    page += [
+        "",
+        "## release",
+        "",
+        "The plan alone; the whole session is in the [README](../README.md#a-release):",
+    ]
+    page += block(f"{TOOL} release --dry-run", ready.run("release", "--dry-run", capsys=capsys).printed)
+    command = f"{TOOL} release 1.0.0-beta1"
+    stopped = ready.run("release", "1.0.0-beta1", capsys=capsys)
+    page += ["", "What would stop it stops it with nothing pushed:", *block(command, stopped.errors)]
+    screen = terminal()
+    screen.print(f"$ {command}", style="bold")
+    lines(screen, stopped.error_lines)
+    return page, svg_of(screen, command)
+
+
 @pytest.mark.requirement("P9.5", "P8.5")
-def test_the_commands_print_what_the_document_shows(
-    desk: Bench, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+def test_the_commands_print_what_the_document_shows(  # noqa: PLR0917  (fixtures)
+    desk: Bench,
+    default_package: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     page = [
         "# What the maintainer's commands print",
@@ -103,7 +144,9 @@ def test_the_commands_print_what_the_document_shows(
         step = recovery.next_step(known, desk.settings, "main")
         status.show(known, step, desk.github.client, desk.settings)
         page += ["", f"When {title}:", *block(f"{TOOL} status v1.2.3", capsys.readouterr().out)]
-    pages[PATH] = "\n".join(page) + "\n"
+    begun, stop = about_a_release(default_package, tmp_path / "release", monkeypatch, capsys)
+    pages[ROOT / "docs/images/stop.svg"] = stop
+    pages[PATH] = "\n".join([*page, *begun]) + "\n"
     if request.config.getoption("--refresh-docs"):
         for path, text in pages.items():
             path.parent.mkdir(exist_ok=True)

@@ -31,8 +31,7 @@ from release_lib.step import ReleaseError
 from rich.console import Console
 from support.rendering import git
 
-from commands.local_github import Bench, bench
-from commands.scripts import run_in_process
+from commands.local_github import Bench, ready_bench
 from commands.test_status import STATES
 
 if TYPE_CHECKING:
@@ -264,13 +263,7 @@ def ready(
     capsys: pytest.CaptureFixture[str],
 ) -> Bench:
     """A clone of a repository that is set up, whose first version has its notes and no tag yet."""
-    made = bench(default_package, tmp_path, monkeypatch)
-    git(made.clone, "tag", "--delete", "v0.1.0")
-    git(made.clone, "remote", "set-url", "origin", str(made.github.bare))
-    git(made.clone, "fetch", "--quiet")
-    assert made.run("setup", "--yes", capsys=capsys).status == 0
-    made.github.ci_ends()
-    run_in_process(monkeypatch)
+    made = ready_bench(default_package, tmp_path, monkeypatch, capsys)
     slept: list[float] = []
     clock = type("Clock", (), {"sleep": staticmethod(slept.append)})
     monkeypatch.setattr("copier_pypi_release.release.desk.time", clock)
