@@ -229,11 +229,18 @@ def _render_chunk(
             files[path] = digest
             if (path, digest) not in _Process.seen:
                 _Process.seen.add((path, digest))
-                (_Process.store / digest).write_bytes(content)
+                _keep(_Process.store / digest, content)
                 if found := list(inspect(path, content)):
                     problems[path, digest] = found
         rendered.append(Combination(answers, files, build_key_of(files, _Process.store)))
     return rendered, problems, _Process.renderer.lookups
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a content that another process may be writing or reading at the same time."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 def build_key_of(files: Mapping[str, str], store: Path) -> BuildKey:
