@@ -16,6 +16,7 @@ from emulator.interpreters import stand_in
 from emulator.wheelhouse import write_wheel
 from install_distribution import fresh_environment
 from support.archives import make_wheel, member, rewrite_sdist, rewrite_wheel
+from support.linting import program
 
 from release.outcomes import WHEN_IT_STOPS, recovery, refusal
 
@@ -80,6 +81,24 @@ def test_an_sdist_that_needs_git_is_refused(dist: Path, run_step: RunStep) -> No
         "Fix: read the output above, then run this again",
         WHEN_IT_STOPS,
     )
+
+
+@pytest.mark.requirement("B10", "P6.2")
+def test_an_sdist_that_is_compiled_says_what_is_missing(
+    compiled_distributions: Path, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no compiler; where there is one, git is hidden and the sdist is installed."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("uv", "sh", "strip", "git"):
+        (programs / name).symlink_to(program(name))
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(programs))
+        done = run_step(install_distribution, "--sdist", compiled_distributions)
+    assert done.status == 1
+    assert "No C compiler is installed" in done.lines[0]
+    done = run_step(install_distribution, "--sdist", compiled_distributions)
+    assert (done.status, done.printed) == (0, "demo-pkg 0.1.0 was installed and imported\n"), done.errors
 
 
 @pytest.mark.requirement("P1.3", "P3.3")
