@@ -49,7 +49,7 @@ def script_requirements() -> set[str]:
         if block := re.search(r"^# /// script\n((?:#.*\n)+?)# ///$", text, re.MULTILINE):
             found |= set(tomllib.loads(re.sub("^# ?", "", block[1], flags=re.MULTILINE))["dependencies"])
     found |= pinned_by_hash("build-constraints.txt")
-    notes = ast.parse((_SCRIPTS / "release_notes.py").read_text(encoding="utf-8"))
+    notes = ast.parse((_SCRIPTS / "release_lib" / "commits.py").read_text(encoding="utf-8"))
     constants = [node.value for node in ast.walk(notes) if isinstance(node, ast.Constant)]
     return found | {
         text for text in constants if isinstance(text, str) and re.fullmatch(r"[\w-]+==[\w.]+", text)
