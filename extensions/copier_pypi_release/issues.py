@@ -37,7 +37,7 @@ class Subject:
         return [
             issue
             for issue in listed
-            if issue["title"].startswith(self.start) and issue["user"]["login"] in authors
+            if issue["title"].startswith(self.start)
             if "pull_request" not in issue  # GitHub lists those too
         ]
 

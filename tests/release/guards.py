@@ -252,7 +252,7 @@ REMOVALS = (
     Removal(
         "a stranger's issue of the watch",
         f"{TOOL}/issues.py",
-        ' and issue["user"]["login"] in authors',
+        ", creator=who",
         "",
         "tests/commands/test_watch.py tests/commands/test_check_update.py",
     ),
