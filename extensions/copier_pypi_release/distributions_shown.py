@@ -19,14 +19,15 @@ SYSTEMS = {"manylinux": "linux", "linux": "linux", "musllinux": "musl", "macosx"
 
 
 def platform_of(name: str) -> str:
-    """The platform of a wheel, in a word; empty for what is no wheel, and for a wheel for all."""
+    """The platform of a wheel, as the plan has it, musl by itself; empty where there is none."""
     try:
         tags = parse_wheel_filename(name)[3]
     except InvalidWheelFilename:
         return ""
     for tag in sorted(tags, key=str):
         if found := PLATFORM.match(tag.platform):
-            return f"{SYSTEMS[found[1]]}-{found[2] or 'x86'}"
+            machine = found[2].upper() if found[1] == "win" else found[2]  # as cibuildwheel writes them
+            return f"{SYSTEMS[found[1]]}-{machine or 'x86'}"
     return ""
 
 

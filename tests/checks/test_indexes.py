@@ -13,6 +13,7 @@ from copier_pypi_release import watching
 from copier_pypi_release.checks import Finding, Result, examine, indexes
 from copier_pypi_release.checks.context import read_context
 from release_lib import index
+from support.compiled import FILES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -109,6 +110,17 @@ def test_files_without_attestations_are_anybodys(
     assert found["name-pypi"].found.startswith("taken, by files without attestations")
     assert {found[name].result for name in ("name-pypi", "publisher-pypi")} == {Result.UNKNOWN}
     assert found["attested-pypi"].result is Result.PASS, "older than the first attested one"
+
+
+@pytest.mark.requirement("B10", "X13")
+def test_many_files_that_no_workflow_made_are_few_words(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stolen = [File(None, WHEN + dt.timedelta(days=1), name) for name in FILES]
+    found = checked(default_package, monkeypatch, [File("https://x/"), *stolen], PUBLISHER)
+    said = found["attested-pypi"].found
+    assert said.endswith(" and 21 more have no attestation, and older files have one")
+    assert sum(name in said for name in FILES) == 4
 
 
 @pytest.mark.requirement("X5", "X13", "R2", "R10")

@@ -10,7 +10,7 @@ import pytest
 from copier_pypi_release.workbench import Workbench
 from release_lib.distributions import write_checksums
 from release_lib.step import ReleaseError
-from support.many_files import PLAN
+from support.compiled import PLAN
 from support.rendering import git
 
 from commands.local_github import Bench, bench
@@ -118,7 +118,7 @@ def test_a_compiled_package_is_rehearsed_with_the_plan_of_its_wheels(
     assert all(len(line) <= 80 for line in outcome.printed.splitlines())
     shown = " ".join(outcome.printed.split())
     assert "Wheels planned pass" in shown
-    assert "for 24 Pythons: linux-x86_64 4," in shown
+    assert "for 56 Pythons: linux-x86_64 14," in shown
     assert "The wheels of other platforms are built by CI and by the release." in shown
 
 

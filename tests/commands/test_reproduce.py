@@ -21,8 +21,8 @@ from copier_pypi_release import cli
 from copier_pypi_release.commands import reproduce
 from copier_pypi_release.commands.reproduce import ABSENT, NAMED, NONE, OTHER, SAME, SIGNED, Row
 from release_lib.index import INDEXES, Publisher
+from support.compiled import FILES, PLAN, SDIST, WHEELS
 from support.linting import program
-from support.many_files import FILES, PLAN, SDIST, WHEELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -207,11 +207,11 @@ def test_wheels_of_other_platforms_are_one_row(
     [
         (
             {n: h for n, h in FILES.items() if n != WHEELS[2]},
-            "PyPI lacks the wheel of linux-x86_64 for cp314",
+            "PyPI lacks the wheel of linux-x86_64 for cp315t",
         ),
         (FILES | {WHEELS[2]: "0" * 64}, f"{WHEELS[2]}: PyPI serves other contents"),
         (FILES | {SDIST: "0" * 64}, f"{SDIST}: PyPI serves other contents"),
-        (FILES | {WHEELS[2].replace("cp314", "cp39"): "0" * 64}, "PyPI serves other contents"),
+        (FILES | {WHEELS[2].replace("cp315", "cp399"): "0" * 64}, "PyPI serves other contents"),
     ],
     ids=["missing", "another wheel", "another sdist", "one more"],
 )

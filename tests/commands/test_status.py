@@ -16,8 +16,8 @@ from packaging.version import Version
 from pypi_simple import DistributionPackage
 from release_lib.index import compare
 from release_lib.settings import Settings, load_settings
+from support.compiled import FILES, WHEELS
 from support.documents import anchors
-from support.many_files import FILES, WHEELS
 from support.rendering import git
 
 from commands.local_github import NAME, REPOSITORY, Bench, Command, Outcome, bench
@@ -416,8 +416,8 @@ def test_many_files_are_few_lines_and_a_missing_one_is_named(
     assert max(map(len, shown.splitlines())) <= 80
     assert len(shown.splitlines()) <= 45
     words = "".join(shown.split())
-    assert "TestPyPIidentical25files;wheels:linux-aarch644,linux-x86_644," in words
-    assert "PyPIpartial24files;wheels:linux-aarch643,linux-x86_644," in words
+    assert "TestPyPIidentical25files;wheels:linux-aarch643,linux-x86_643," in words
+    assert "PyPIpartial24files;wheels:linux-aarch642,linux-x86_643," in words
     assert f"lacks{WHEELS[7]}" in words
     assert f"lacks{WHEELS[3]}" in words
 

@@ -10,6 +10,7 @@ import verify_index
 from packaging.version import Version
 from release_lib.distributions import sha256_of
 from support.archives import hashes_of, make_wheel, member, rewrite_wheel, write_checksums
+from support.compiled import FILES, WHEELS
 
 from release.outcomes import recovery
 
@@ -171,6 +172,54 @@ def test_a_file_that_differs_from_its_listed_hash_are_refused(
         f"Fix: {RERUN}; if it stays, yank the version and report it to the index",
         "See: .github/release/RECOVERY.md, 'The version is there with other contents'",
     )
+
+
+@pytest.fixture
+def many(indexes: dict[str, LocalIndex], tmp_path: Path) -> tuple[dict[str, LocalIndex], Path]:
+    """Both indexes with the files of a compiled package, and the list of their hashes."""
+    paths = []
+    for name in FILES:
+        paths.append(tmp_path / name.replace("1.2.3", "0.1.0"))
+        paths[-1].write_bytes(name.encode())
+    for local in indexes.values():
+        local.add(*paths)
+    return indexes, write_checksums(tmp_path / "SHA256SUMS", hashes_of(*paths))
+
+
+@pytest.mark.requirement("B10", "P8.7", "P8.2")
+@pytest.mark.parametrize("name", ["testpypi", "pypi"])
+@pytest.mark.parametrize("fault", ["damaged", "replaced", "not listed", "not attested", "in addition"])
+def test_the_one_wheel_of_many_that_is_at_fault_is_named(
+    many: tuple[dict[str, LocalIndex], Path], name: str, fault: str, run_step: RunStep
+) -> None:
+    """Of 25 files; the twenty others that are right are not told."""
+    (indexes, checksums), wheel = many, WHEELS[13].replace("1.2.3", "0.1.0")
+    local = indexes[name]
+    if fault == "damaged":
+        local.delivered[wheel] = local.files[wheel][:-1]
+    elif fault == "replaced":
+        local.files[wheel] += b"!"
+    elif fault == "not listed":
+        local.hidden[wheel] = 9999
+    elif fault == "not attested":
+        local.publishers.pop(wheel)
+    else:
+        wheel = wheel.replace("macosx_11_0", "macosx_12_0")
+        local.files[wheel], local.uploaded[wheel] = b"x", "2026-11-20T12:00:00Z"
+    done = run_step(verify_index, name, "--checksums", checksums)
+    assert done.status == 1
+    title = local.index.title
+    assert done.lines[0].startswith(
+        {
+            "damaged": f"{title} delivers {wheel} with SHA-256 ",
+            "replaced": f"{title} already has other files for demo-pkg 0.1.0: {wheel}",
+            "not listed": f"demo-pkg 0.1.0 was uploaded, but {title} does not list {wheel} (after",
+            "not attested": f"{title} has no attestation for {wheel}: ",
+            "in addition": f"{title} already has other files for demo-pkg 0.1.0: {wheel}",
+        }[fault]
+    )
+    assert sum(other in done.errors for other in local.files) == 1
+    assert ("installed" in done.summary) is False
 
 
 @pytest.mark.requirement("P8.2")

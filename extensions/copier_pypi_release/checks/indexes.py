@@ -8,6 +8,7 @@ from packaging.utils import canonicalize_name
 
 from copier_pypi_release.checks import NOTHING, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.console import counted
+from copier_pypi_release.distributions_shown import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,8 +180,9 @@ def attested_on(key: str) -> Callable[[Context], str]:
             from copier_pypi_release.watching import read_known  # noqa: PLC0415  (see `index`)
 
             late = [name for name in late if name not in read_known(context.root)]
+        have = "has" if len(late) == 1 else "have"
         require(
-            [f"{name} has no attestation, and older files have one" for name in late],
+            [f"{shortened(late)} {have} no attestation, and older files have one"] if late else [],
             fix="find out who uploaded it (Security history on the index); if it was nobody of yours, yank "
             "it and revoke every token",
             see=".github/release/RECOVERY.md, 'A file that this workflow did not upload'"
