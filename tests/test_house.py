@@ -75,8 +75,8 @@ def test_each_test_belongs_to_one_job_of_ci() -> None:
 
 
 def test_the_part_to_run_while_working_starts_no_sandbox() -> None:
-    """It takes less than a minute: what is slow has another folder."""
-    (line,) = [x for x in (ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines() if "under a minute" in x]
+    """It takes about a minute: what is slow has another folder."""
+    (line,) = [x for x in (ROOT / "CONTRIBUTING.md").read_text("utf-8").splitlines() if "about a minute" in x]
     folders = [word for word in line.partition("#")[0].split() if word.startswith("tests/")]
     modules = [path for folder in folders for path in (ROOT / folder).glob("**/*.py")]
     assert len(modules) > len(folders)
