@@ -57,7 +57,7 @@ def from_changelog(path: Path, version: Version) -> str:
     The highest heading that names the version first: ``## 1.2.3``, ``### [1.2.3] - 2026-11-22``,
     ``# demo-pkg v1.2.3 (2026-11-22)``. What is below it counts as if the heading were of the second level.
     """
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
     if path.suffix in {".rst", ".txt"}:  # a package that has no such changelog has no such module
         text = import_module("release_lib.restructured").markdown(text)
     for level in range(1, 4):
@@ -123,7 +123,7 @@ def arrange(text: str) -> str:
     known = {name.casefold(): name for name in SECTIONS}
     bodies: dict[str, str] = dict.fromkeys(("", *SECTIONS), "")
     for title, body in sections(text, level=3):
-        name = known.get(title.casefold(), title)
+        name = known.get(re.sub(r"^\W+|\W+$", "", title).casefold(), title)  # "⚠ BREAKING CHANGES", "Fixes:"
         bodies[name] = f"{bodies.get(name, '')}\n\n{without_comments(body)}".strip()
     return "\n\n".join(f"### {name}\n\n{body}" if name else body for name, body in bodies.items() if body)
 

@@ -121,6 +121,31 @@ def test_sections_come_in_the_agreed_order_and_others_after_them() -> None:
     assert notes_of(ALL_SECTIONS) == ARRANGED
 
 
+@pytest.mark.requirement("P7.2", "U1")
+@pytest.mark.parametrize(
+    "title", ["\N{WARNING SIGN} BREAKING CHANGES", "Breaking changes:", "**Breaking changes**"]
+)
+def test_what_surrounds_the_name_of_a_section_does_not_move_it(title: str) -> None:
+    written = notes_of(f"## 1.2.3\n\n### Features\n\n- New.\n\n### {title}\n\n- Gone.\n")
+    assert written == "### Breaking changes\n\n- Gone.\n\n### Features\n\n- New."
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff## 1.2.3\n\n- New.\n\n## 1.2.2\n",
+        "# C\r\n\r\n## 1.2.3\r\n\r\n- New.\r\n\r\n## 1.2.2\r\n",
+        "C\n=\n\n1.2.3\n-----\n\n- New.\n\n1.2.2\n-----\n",
+        "## 1.2.3\N{NO-BREAK SPACE}(2026)\n\n- New.\n",
+    ],
+    ids=["byte order mark", "CRLF", "underlined", "no-break space"],
+)
+def test_editors_and_styles_change_no_section(text: str) -> None:
+    Path("CHANGELOG.md").write_bytes(text.encode())
+    assert release_notes.from_changelog(Path("CHANGELOG.md"), Version("1.2.3")).strip() == "- New."
+
+
 @pytest.mark.requirement("P7.2")
 @pytest.mark.parametrize("second", ["## 1.2.3", "## [v1.2.3] - 2026-11-22", "## 1.2.3.0"])
 def test_a_version_with_two_sections_is_an_error(second: str) -> None:
@@ -693,9 +718,46 @@ def test_what_git_cliff_leaves_out_is_listed(commits: Repository, run_step: RunS
     )
 
 
+@pytest.mark.requirement("P7.2", "P7.3")
+@pytest.mark.parametrize(
+    ("message", "listed"),
+    [
+        (
+            "feat: all of it (#3)\n\n* feat: all of it\n\n* fix: a part\n- perf(x): b",
+            ["fix: a part", "perf(x): b"],
+        ),
+        ("fix: x\n\nBREAKING CHANGE: one\nBREAKING CHANGE: two", ["BREAKING CHANGE: two"]),
+        ("fix: x\r\n\r\nMore.\r\nBREAKING CHANGE: one", ["BREAKING CHANGE: one"]),
+        ("feat : x\n\nBREAKING CHANGE: one", ["feat : x", "BREAKING CHANGE: one"]),
+        ("\N{SPARKLES} feat: x", ["\N{SPARKLES} feat: x"]),
+        ('Revert "feat: x"\n\nThis reverts it.', ['Revert "feat: x"']),
+    ],
+    ids=["squashed", "two footers", "CRLF", "no type", "emoji", "revert"],
+)
+def test_what_users_notice_is_listed_wherever_git_cliff_passes_over_it(
+    message: str, listed: list[str], commits: Repository, run_step: RunStep
+) -> None:
+    commits.commit("feat: told\n\nWith fix: in a sentence.\n\nBREAKING CHANGE: told, too")
+    commits.commit(message)
+    told = run_step(release_notes, "v0.2.0").summary.partition(LEFT_OUT)[2]
+    assert [line.strip() for line in told.splitlines() if line] == listed
+
+
+@pytest.mark.requirement("P7.2", "P7.3")
+def test_what_a_merge_alone_says_is_listed(commits: Repository, run_step: RunStep) -> None:
+    """GitHub writes the title of a pull request below the subject of its merge."""
+    commits.git("checkout", "--quiet", "-b", "side")
+    commits.commit("feat: told")
+    commits.git("checkout", "--quiet", "main")
+    message = "Merge pull request #1 from a/side\n\nfeat: told\n\nBREAKING CHANGE: said here"
+    commits.git("merge", "--quiet", "--no-ff", "--message", message, "side")
+    told = run_step(release_notes, "v0.2.0").summary.partition(LEFT_OUT)[2]
+    assert told.strip() == "BREAKING CHANGE: said here"
+
+
 @pytest.mark.requirement("P7.2")
 def test_nothing_is_listed_when_everything_is_told(commits: Repository, run_step: RunStep) -> None:
-    commits.commit("feat: told")
+    commits.commit("feat: told (#3)\n\n* feat: told\n\nBREAKING CHANGE: this, too")
     assert LEFT_OUT not in run_step(release_notes, "v0.2.0").summary
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import re
 import tomllib
+from typing import Any
 
 from packaging.version import Version
 from release_lib.settings import Settings
@@ -14,6 +15,11 @@ CUT_OFF = "2026-11-15T00:00:00Z"  # as in every script
 TOOL = ("uv", "tool", "run", "--no-config", "--quiet", "--exclude-newer", CUT_OFF)
 CLIFF = (*TOOL, GIT_CLIFF, "--offline", "--ignore-tags", ".*")
 MARKUP = re.compile(r"(?s:```.*?```)|(`+)[^\n]+?\1|<(?!https?://)")  # code, or what Markdown reads as HTML
+
+# A line of a body that says what users notice.
+TOLD = re.compile(
+    r"(?:[*-] +)?((?:BREAKING[ -]CHANGE|(?:feat|fix|perf|migration|known-issue)(?:\(.+?\))?!?): *(.+))"
+)
 
 
 def notes_of(tag: str, version: Version, settings: Settings) -> str:
@@ -37,12 +43,28 @@ def commits_of(tag: str, version: Version, settings: Settings) -> str:
 
 
 def left_out(tag: str, version: Version, settings: Settings) -> str:
-    """A list of the commits that git-cliff leaves out: it does so without a word, with "Fix: x" for example."""
+    """A list of what git-cliff leaves out: it does so without a word.
+
+    Commits, with "Fix: x" for example; and lines of a body that say what users notice, as a squashed pull
+    request has them, or a merge.
+    """
     commits = commits_of(tag, version, settings)
-    told = {c["id"] for part in json.loads(run(*CLIFF, "--context", commits)) for c in part["commits"]}
-    every = git("log", "--no-merges", "--format=%H %s", commits).splitlines()
-    subjects = [f"    {line.partition(' ')[2]}" for line in every if line.partition(" ")[0] not in told]
-    return "\n".join(["Commits that these notes leave out:", "", *subjects]) if subjects else ""
+    told = [c for part in json.loads(run(*CLIFF, "--context", commits)) for c in part["commits"]]
+    known = {c["id"] for c in told} | {text for c in told for text in texts(c)}
+    missing = []
+    for entry in git("log", "--format=%x00%H %P%n%B", commits).split("\0")[1:]:
+        (identity, *parents), subject, *body = entry.splitlines()[0].split(), *entry.splitlines()[1:]
+        missing += [] if identity in known or len(parents) > 1 else [subject]
+        said = [found for line in body if (found := TOLD.fullmatch(line.strip()))]
+        missing += [found[1] for found in said if not {found[1], found[2]} & known]
+    lines = [f"    {line}" for line in dict.fromkeys(missing)]
+    return "\n".join(["Commits that these notes leave out:", "", *lines]) if lines else ""
+
+
+def texts(commit: dict[str, Any]) -> list[str]:
+    """What the notes tell of a commit: its subject without the request's number, and what it breaks."""
+    lines = [str(commit[key]).partition("\n")[0] for key in ("raw_message", "breaking_description")]
+    return [re.sub(r" \(#\d+\)$", "", line) for line in lines]
 
 
 def former_version(tag: str, settings: Settings) -> Version | None:
