@@ -213,6 +213,40 @@ def test_an_address_that_cannot_be_reached_ends_in_four_lines_without_a_password
     )
 
 
+@pytest.mark.requirement("B4", "B9")
+@pytest.mark.parametrize(
+    ("version", "printed", "old"),
+    [
+        (
+            (3, 11, 2, "final", 0),
+            "error: failed to download\n  cause: `https://x/cpython-3.15.2.tar.gz`",
+            True,
+        ),
+        ((3, 11, 4, "final", 0), "error: No interpreter found for Python >=3.11.5 in managed ones", True),
+        ((3, 11, 4, "final", 0), "error: Git operation failed", False),
+        ((3, 11, 5, "final", 0), "error: failed to download `https://x/cpython-3.15.2.tar.gz`", False),
+    ],
+)
+def test_an_older_python_starts_the_launcher_and_uv_brings_a_newer_one(
+    version: tuple[object, ...],
+    printed: str,
+    *,
+    old: bool,
+    uv: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Debian 12 has 3.11.2. Where uv cannot fetch another, it is the launcher that says what to do."""
+    monkeypatch.setattr(sys, "version_info", version)
+    log = uv(printed, 2)
+    lines = refusal(lambda: tool.find_python("https://git.example/t.git", COMMIT))
+    arguments = log.read_text().splitlines()[-1].split("\0")
+    wanted = arguments[arguments.index("--python") + 1]
+    assert wanted == (sys.executable if version[2] == 5 else ">=3.11.5")
+    assert lines[0].startswith("Python 3.11.") is old
+    assert ("Fix: uv python install 3.14, or" in lines[2]) is old
+    assert (lines[1] == EXPECTED) is not old
+
+
 @pytest.mark.requirement("B9")
 def test_a_folder_that_is_gone_ends_in_four_lines(uv: Callable[..., Path], tmp_path: Path) -> None:
     uv("not found", 2)
