@@ -1,5 +1,5 @@
 # /// script
-# requires-python = ">=3.11.5"
+# requires-python = ">=3.11"
 # dependencies = []
 # ///
 """Run copier-pypi-release from the commit of the template that rendered this file.
@@ -24,6 +24,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 # Nothing that was uploaded later is installed: what runs with an administrator's token is what was tested.
 CUT_OFF = "2026-11-15T00:00:00Z"
+OLDEST = (3, 11, 5)  # that the tool runs on; this file starts on an older 3.11, to say what is missing
 TELLING = {"check-update", "notes", "watch"}  # what workflows run
 UPDATE = "uvx copier update --defaults"
 MOVED = "write its new URL into settings.toml (url) and the answers file (_src_path), and commit both"
@@ -53,7 +54,8 @@ def find_python(template: str | Path, commit: str) -> Path:
         if known == key and Path(python).exists():
             return Path(python)
     uv = (os.environ.get("UV") or "uv", "tool", "run", "--quiet", "--isolated", "--compile-bytecode")
-    environment = ("--python", sys.executable, "--exclude-newer", CUT_OFF, "--from", source)
+    wanted = ">=3.11.5" if sys.version_info[:3] < OLDEST else sys.executable
+    environment = ("--python", wanted, "--exclude-newer", CUT_OFF, "--from", source)
     script = ("python", "-I", "-c", "import sys; print(sys.executable)")
     for offline in (("--offline",), ()):
         if not offline:
@@ -79,6 +81,14 @@ def why_not(template: str | Path, commit: str, printed: str) -> ReleaseError:
         except ReleaseError:
             return unusable(f"The template's folder lacks the commit {commit[:12]}", template, UPDATE)
     lines = [line.strip(" \u00d7╰─▶├│") for line in printed.strip().splitlines()[-3:]]
+    if sys.version_info[:3] < OLDEST and re.search("cpython-|interpreter", printed):
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise ReleaseError(
+            f"Python {found} is too old for the template's tool, and uv got no newer one: {' | '.join(lines)}",
+            expected="Python 3.11.5 or newer on this machine, or a network from which uv fetches one",
+            fix="uv python install 3.14, or install one with your system's packages; then run this again",
+            see=".github/release/README.md",
+        )
     problem = f"The template's tool cannot be installed from {template}"
     return unusable(problem, " | ".join(lines), f"run this again online; if the template has moved, {MOVED}")
 
