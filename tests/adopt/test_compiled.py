@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from copier_pypi_release.adopt.compiled import read_building
+from copier_pypi_release.adopt.plan import check_compiled
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.repository import read_repository
+from copier_pypi_release.adopt.wheels import read_wheel
 from copier_pypi_release.checks import Result
 from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import doctor
 from copier_pypi_release.workflow_files import load, unpinned
+from support.archives import make_wheel
 from support.rendering import commit_all
 
 from adopt.adoption import contents_of, metadata_of
@@ -75,14 +78,16 @@ def test_jobs_that_test_commits_stay_and_say_what_a_release_builds(shape: str, a
     assert (
         names.index("Show the compiler") == names.index("Build the wheels from the sdist, and test each") - 1
     )
-    assert release.steps("wheels")[names.index("Show the compiler")]["run"] == "cc --version\necho here\n"
+    assert release.steps("wheels")[names.index("Show the compiler")]["run"] == "cc --version\n\necho here\n"
 
 
 # ---- What a job may say, without a build --------------------------------------------------------------
 
 
-def building(tmp_path: Path, workflow: str) -> Building:
+def building(tmp_path: Path, workflow: str, table: str = "") -> Building:
     root = make("setuptools-compiled", tmp_path)
+    with (root / "pyproject.toml").open("a", encoding="utf-8") as file:
+        file.write(table)
     (root / ".github/workflows/wheels.yml").write_text(workflow)
     commit_all(root, "ci: other jobs")
     return read_building(read_repository(root))
@@ -115,6 +120,67 @@ def test_what_a_release_would_not_do_is_refused(tmp_path: Path, old: str, new: s
         building(tmp_path, WHEELS.replace(old, new))
     assert caught.value.problem.startswith("Compiled: ")
     assert said in caught.value.problem
+
+
+USES = "uses: pypa/cibuildwheel@v2.23.3"
+SHA = "uses: pypa/cibuildwheel@5f22145df44122af0f5a201f93cf0207171beca7"
+
+
+@pytest.mark.parametrize(
+    ("changes", "machines"),
+    [
+        ({}, ["manylinux_i686", "win32"]),
+        ({USES: "uses: pypa/cibuildwheel@v3.4.0"}, ["win32"]),
+        ({USES: f"{SHA} # v2.23.3"}, ["manylinux_i686", "win32"]),
+        ({USES: SHA}, ["win32"]),
+        ({USES: "run: uvx cibuildwheel==2.23.3"}, ["manylinux_i686", "win32"]),
+        ({"ubuntu-latest, ": "", "windows-latest": "windows-11-arm"}, []),
+        ({"CIBW_ARCHS_MACOS": "CIBW_ARCHS_LINUX"}, ["manylinux_i686", "win32"]),
+        ({"CIBW_ARCHS_MACOS: auto": "CIBW_ARCHS_LINUX: x86_64"}, ["win32"]),
+        ({"CIBW_ARCHS_MACOS: auto": "CIBW_ARCHS: auto64"}, []),
+        ({'"*-musllinux_*"': '"*-musllinux_* *-win32"'}, ["manylinux_i686"]),
+        ({"CIBW_BUILD: cp311-* cp312-*": 'CIBW_BUILD: "*x86_64 *win_amd64"'}, []),
+    ],
+)
+def test_32_bits_that_only_a_job_builds_are_told(
+    tmp_path: Path, changes: dict[str, str], machines: list[str]
+) -> None:
+    text = WHEELS
+    for old, new in changes.items():
+        assert text.count(old) >= 1
+        text = text.replace(old, new, 1)
+    look = [line for line in building(tmp_path, text).look if "32 bits" in line]
+    assert [line.partition(" builds for ")[2].partition(",")[0] for line in look] == machines
+
+
+def test_32_bits_that_the_table_leaves_out_are_not_told(tmp_path: Path) -> None:
+    table = '\n[tool.cibuildwheel]\narchs = ["auto64"]\n\n[tool.cibuildwheel.windows]\narchs = "auto"\n'
+    look = building(tmp_path, WHEELS, table).look
+    assert ["win32" in line for line in look if "32 bits" in line] == [True]
+
+
+def test_steps_after_the_build_are_named(tmp_path: Path) -> None:
+    """What a release leaves out, and nothing that it does by itself."""
+    upload = "      - uses: actions/upload-artifact@v4\n"
+    more = "      - name: Sign the wheels\n        run: sign wheelhouse/*.whl\n      - run: ls wheelhouse\n"
+    head, _, rest = WHEELS.partition(upload)
+    (said,) = [line for line in building(tmp_path, head + more + upload + rest).look if "goes on" in line]
+    assert said.startswith(".github/workflows/wheels.yml:8 wheels goes on with Sign the wheels; a release")
+    assert not [line for line in building(tmp_path / "other", WHEELS).look if "goes on" in line]
+
+
+def test_a_wheel_for_all_beside_a_job_for_each_platform_is_refused(tmp_path: Path) -> None:
+    """Its extension is optional, say, and this machine has no compiler: a release would lose it."""
+    root = make("setuptools-compiled", tmp_path)
+    wheel = make_wheel(tmp_path, "demo-pkg", "1.4.2")
+    pure = read_wheel(wheel)
+    with pytest.raises(AdoptionError, match=r"builds wheels for each platform, and the one of") as caught:
+        check_compiled(read_repository(root), pure, kept=True)
+    assert caught.value.problem.startswith("Compiled: .github/workflows/wheels.yml:8 wheels builds")
+    assert wheel.name in caught.value.problem
+    (root / ".github/workflows/wheels.yml").unlink()
+    commit_all(root, "ci: none")
+    assert check_compiled(read_repository(root), pure, kept=True) is None
 
 
 def test_a_job_that_keeps_no_artifact_is_refused(tmp_path: Path) -> None:

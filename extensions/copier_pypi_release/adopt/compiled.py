@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from copier_pypi_release.adopt.programs import AdoptionError
@@ -56,6 +58,9 @@ ARCHITECTURES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "windows": {"AMD64": ("windows-AMD64",), "ARM64": ("windows-ARM64",)},
 }
 OWN_RUNNER = {"auto", "auto64", "native"}
+# What `auto` adds on a runner: 32 bits, and the newest major version of cibuildwheel that does so.
+NEWEST = 99
+ADDED = {"linux-x86_64": ("manylinux_i686", 2), "windows-AMD64": ("win32", NEWEST)}
 COMMAND = re.compile(r"(?:^|\s|/)cibuildwheel(?:==\S+)?(?=\s|$)")
 # Settings that say nothing about what is built, and those that a release gives by itself.
 SPARED = {"CIBW_ALLOW_EMPTY", "CIBW_BUILD_VERBOSITY", "CIBW_PRERELEASE_PYTHONS", "CIBW_BUILD_FRONTEND"}
@@ -143,6 +148,7 @@ def read_building(repository: Repository) -> Building:
             fix="add such a job (https://cibuildwheel.pypa.io/en/stable/setup/)",
         )
     settings: dict[tuple[str, ...], object] = {}
+    table = table_of(repository.pyproject)
     texts: dict[str, None] = {}
     look: list[str] = []
     for workflow, job, steps in found:
@@ -157,6 +163,7 @@ def read_building(repository: Repository) -> Building:
             check_call(place, step, repository.folder)
             variables = variables_of(workflow, job, step)
             check_platforms(place, workflow.jobs[job], variables)
+            look += lost_by_auto(place, workflow, job, step, table)
             for path, value in settings_of(place, variables).items():
                 if settings.setdefault(path, value) != value:
                     raise refusal(
@@ -165,6 +172,11 @@ def read_building(repository: Repository) -> Building:
                         fix="write it into [tool.cibuildwheel] or its overrides, and take it out of the jobs",
                     )
         texts |= dict.fromkeys(other_steps(workflow, job, steps))
+        if later := later_steps(workflow, job, steps):
+            look.append(
+                f"{place} goes on with {', '.join(later)}; a release does not: a test of a wheel belongs "
+                "into `test-command` of cibuildwheel, a repair into `repair-wheel-command`"
+            )
         others = [name for name in dict(workflow.jobs[job].get("env") or {}) if not name.startswith("CIBW_")]
         if others:
             look.append(
@@ -172,6 +184,15 @@ def read_building(repository: Repository) -> Building:
             )
     jobs = tuple(f"{workflow.file}:{workflow.line(job)} {job}" for workflow, job, _ in found)
     return Building(jobs, settings, tuple(texts), tuple(look))
+
+
+def table_of(pyproject: str) -> dict[tuple[str, ...], object]:
+    """What [tool.cibuildwheel] says, by path."""
+    found: dict[tuple[str, ...], object] = {}
+    for name, value in tomllib.loads(pyproject).get("tool", {}).get("cibuildwheel", {}).items():
+        inside = value if name in ARCHITECTURES and isinstance(value, dict) else {}
+        found |= {(*TABLE, name): value, **{(*TABLE, name, key): one for key, one in inside.items()}}
+    return found
 
 
 def building_jobs(repository: Repository) -> list[tuple[Workflow, str, list[Mapping[str, Any]]]]:
@@ -267,6 +288,37 @@ def check_platforms(place: str, job: Mapping[str, Any], variables: Mapping[str, 
             )
 
 
+def lost_by_auto(
+    place: str, workflow: Workflow, job: str, step: Mapping[str, Any], table: Mapping[tuple[str, ...], object]
+) -> list[str]:
+    """Sentences about 32 bits that `auto` builds for in a job, and that a release has no runner for."""
+    values, variables = matrix_values(workflow.jobs[job]), variables_of(workflow, job, step)
+    call = str(step.get("uses") or step.get("run"))
+    pinned = re.search(rf"{re.escape(call)}[^\n]*#\s*v?(\d+)", workflow.text)  # beside a SHA
+    version = re.search(r"cibuildwheel(?:@v|==)(\d+)\b", call) or pinned
+    runners = {runner_of(label) for label in spelled(str(workflow.jobs[job].get("runs-on", "")), values)}
+    settings, found = {**table, **settings_of(place, variables)}, []
+    for platform, (machine, last) in ADDED.items():
+        system = platform.partition("-")[0]
+
+        def said(name: str, system: str = system) -> list[str]:
+            value = settings.get((*TABLE, system, name), settings.get((*TABLE, name), ""))
+            return [str(one) for one in value] if isinstance(value, list) else str(value).split()
+
+        named = variables.get(f"CIBW_ARCHS_{system.upper()}", variables.get("CIBW_ARCHS"))
+        archs = re.split(r"[\s,]+", named) if named else said("archs") or ["auto"]
+        every = [f"cp3{minor}-{machine}" for minor in range(8, 16)]
+        chosen = any(fnmatch(name, pattern) for name in every for pattern in said("build") or ["*"])
+        skipped = machine.rpartition("_")[2] in " ".join(said("skip"))
+        old = (int(version[1]) if version else NEWEST) <= last
+        if platform in runners and "auto" in archs and old and chosen and not skipped:
+            found.append(
+                f"{place} builds for {machine}, too, because its cibuildwheel takes `auto` so; a release has "
+                "no runner with 32 bits: users there compile the sdist"
+            )
+    return found
+
+
 def runner_of(label: str) -> str:
     """The platform of a runner; empty if its label says nothing."""
     return next((platform for pattern, platform in RUNNERS if re.match(pattern, label)), "")
@@ -327,8 +379,20 @@ def other_steps(workflow: Workflow, job: str, steps: Iterable[Mapping[str, Any]]
             )
         last = listed.lc.item(number + 1)[0]
         dash = lines[first].index("-")
-        own = [line[dash:] for line in lines[first:last] if line.strip() and line[:dash].strip(" -") == ""]
+        own = [line[dash:].rstrip() for line in lines[first:last] if line[:dash].strip(" -") == ""]
         found.append("\n".join(own).rstrip())
+    return found
+
+
+def later_steps(workflow: Workflow, job: str, steps: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names of steps after the first call of cibuildwheel that a release leaves out."""
+    every, building = workflow.steps(job), list(steps)
+    first = min(number for number, step in enumerate(every) if any(step is one for one in building))
+    found = []
+    for step in every[first + 1 :]:
+        what = str(step.get("uses") or step.get("run") or "")
+        if not DROPPED.search(what) and not any(step is one for one in building):
+            found.append(str(step.get("name") or what.strip().partition("\n")[0]))
     return found
 
 
@@ -354,7 +418,7 @@ def add_steps(text: str, building: Building) -> str:
             fix="adopt without --template",
         )
     comment, _, below = rest.partition("alone.\n")
-    own = "".join(f"      {line}\n" for step in building.steps for line in step.splitlines())
+    own = "".join(f"      {line}".rstrip() + "\n" for step in building.steps for line in step.splitlines())
     return f"{head}{mark}{comment}alone.\n{own}{below}"
 
 

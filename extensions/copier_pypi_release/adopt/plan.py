@@ -174,7 +174,7 @@ def make_plan(
         elif not kept:
             converter_for(repository.backend)
         before = _build_before(repository, place, tagged=kept)
-        building = _check_compiled(repository, before, kept=kept)
+        building = check_compiled(repository, before, kept=kept)
         package = read_package(repository, work.project, before, kept=kept)
         answers = make_answers(repository, package, choice) | {
             "release_issues": issues,
@@ -224,7 +224,7 @@ def make_plan(
         )
 
 
-def _check_compiled(repository: Repository, before: Wheel, *, kept: bool) -> Building | None:
+def check_compiled(repository: Repository, before: Wheel, *, kept: bool) -> Building | None:
     """What a compiled package's jobs say about its wheels; None for a pure one.
 
     Raises:
