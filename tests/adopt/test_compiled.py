@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import tarfile
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from copier_pypi_release.adopt.compiled import read_building
+from copier_pypi_release.adopt.compiled import check_plan, read_building
+from copier_pypi_release.adopt.package import read_package
 from copier_pypi_release.adopt.plan import check_compiled
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.repository import read_repository
@@ -181,6 +184,41 @@ def test_a_wheel_for_all_beside_a_job_for_each_platform_is_refused(tmp_path: Pat
     (root / ".github/workflows/wheels.yml").unlink()
     commit_all(root, "ci: none")
     assert check_compiled(read_repository(root), pure, kept=True) is None
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("", ""),
+        (
+            "[tool.cibuildwheel]\nbogus = 3",
+            "the wheels for linux: cibuildwheel: error: Option 'bogus'",
+        ),
+        ('[tool.cibuildwheel]\nskip = "*-win_arm64"', "cibuildwheel plans no wheel for windows ARM64"),
+        ('[tool.cibuildwheel]\nbuild = "cp27-*"', "cibuildwheel plans no wheel for linux x86_64, aarch64"),
+    ],
+)
+def test_what_cibuildwheel_cannot_plan_is_refused_before_the_first_release(
+    tmp_path: Path, compiled_package: Path, table: str, said: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "x"\nversion = "1"\n{table}\n', "utf-8")
+    with pytest.raises(AdoptionError) if said else contextlib.nullcontext() as caught:
+        check_plan(compiled_package, tmp_path)
+    if caught:
+        assert caught.value.problem.startswith("Compiled: ")
+        assert said in caught.value.problem
+
+
+def test_sources_that_a_compiler_generates_into_the_wheel_are_refused(tmp_path: Path) -> None:
+    """As a hook for Cython does; C code is no file of the package."""
+    root = make("hatch-compiled", tmp_path)
+    pure = read_wheel(make_wheel(tmp_path, "demo-pkg", "1.4.2"))
+    files = dict.fromkeys(("demo_pkg/__init__.py", "demo_pkg/_fast.c", "demo_pkg/_fast.abi3.so"), "0")
+    with pytest.raises(AdoptionError) as caught:
+        read_package(read_repository(root), root, dataclasses.replace(pure, pure=False, files=files))
+    assert caught.value.problem == (
+        "Compiled: the wheel has files that are not in the repository: demo_pkg/_fast.c"
+    )
 
 
 def test_a_job_that_keeps_no_artifact_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
+from release_lib.step import ReleaseError, run
+
+from copier_pypi_release.adopt.build_pins import uv_program
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import members, owners
 from copier_pypi_release.uploads import commands_of
@@ -22,6 +25,7 @@ from copier_pypi_release.workflow_files import FOLDER, PINNED, matrix_values, pl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from copier_pypi_release.adopt.pyproject import Pyproject
     from copier_pypi_release.adopt.repository import Repository
@@ -394,6 +398,39 @@ def later_steps(workflow: Workflow, job: str, steps: Iterable[Mapping[str, Any]]
         if not DROPPED.search(what) and not any(step is one for one in building):
             found.append(str(step.get("name") or what.strip().partition("\n")[0]))
     return found
+
+
+def check_plan(root: Path, project: Path) -> None:
+    """Check that cibuildwheel understands what a package says, and plans a wheel for every platform.
+
+    Args:
+        root: With the release's files.
+        project: With pyproject.toml.
+
+    Raises:
+        AdoptionError: A release would stop at its plan.
+    """
+    tools = root / ".github/release/wheel-tools.txt"
+    how = ("run", "--no-config", "--no-project", "--isolated", "--quiet", "--with-requirements", tools)
+    for system, architectures in ARCHITECTURES.items():
+        archs = [name for name in architectures if name != "universal2"]
+        asked = ("--print-build-identifiers", "--platform", system, "--archs", ",".join(archs), project)
+        try:
+            found = run(uv_program(), *how, "python", "-m", "cibuildwheel", *asked, cwd=project).split()
+        except ReleaseError as error:
+            cause = error.problem.partition(" failed with status ")[2].partition(": ")[2] or error.problem
+            raise refusal(
+                f"cibuildwheel cannot plan the wheels for {system}: {cause}",
+                expected="a [tool.cibuildwheel] that the release's cibuildwheel understands",
+                fix="correct pyproject.toml",
+            ) from error
+        machines = {name.partition("_")[2].lower() for name in found}
+        if lost := [name for name in archs if name.lower() not in machines]:
+            raise refusal(
+                f"cibuildwheel plans no wheel for {system} {', '.join(lost)}",
+                expected="at least one Python for each platform of a release",
+                fix="correct `build` and `skip` of [tool.cibuildwheel], or requires-python",
+            )
 
 
 def move_settings(document: Pyproject, building: Building) -> bool:

@@ -86,10 +86,11 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     version_file = conversion.version_file or generated
     missing = [n for n in written if f"{prefix}{n}" not in tracked and f"{prefix}{n}" != version_file]
     if missing:
+        says = "Compiled: the" if any(map(is_native, wheel.files)) else "The"
         raise AdoptionError(
-            f"The wheel has files that are not in the repository: {', '.join(missing[:5])}",
+            f"{says} wheel has files that are not in the repository: {', '.join(missing[:5])}",
             expected=f"files below {where or 'the project'}/ that are tracked by git",
-            fix="commit these files, or take what generates them out of the build; then run this again",
+            fix="commit these files, or `exclude` from the wheel what is generated; then run this again",
         )
     packages = [f"{prefix}{name}" for name in tops]
     sources = [f"{prefix}{name}" for name in written]

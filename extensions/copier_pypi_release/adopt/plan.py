@@ -23,6 +23,7 @@ from copier_pypi_release.adopt.compiled import (
     Building,
     add_steps,
     building_jobs,
+    check_plan,
     check_version_source,
     compiled_steps,
     is_compiled,
@@ -191,6 +192,7 @@ def make_plan(
         _render(work, answers, source)
         if building:
             _keep_building(work, building, answers)
+            check_plan(work.root, work.project)
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
         return Plan(
