@@ -194,8 +194,9 @@ def table_of(pyproject: str) -> dict[tuple[str, ...], object]:
     """What [tool.cibuildwheel] says, by path."""
     found: dict[tuple[str, ...], object] = {}
     for name, value in tomllib.loads(pyproject).get("tool", {}).get("cibuildwheel", {}).items():
-        inside = value if name in ARCHITECTURES and isinstance(value, dict) else {}
-        found |= {(*TABLE, name): value, **{(*TABLE, name, key): one for key, one in inside.items()}}
+        found[(*TABLE, name)] = value
+        if name in ARCHITECTURES and isinstance(value, dict):
+            found |= {(*TABLE, name, str(key)): one for key, one in value.items()}
     return found
 
 
