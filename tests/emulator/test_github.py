@@ -257,6 +257,18 @@ class TestReleases:
         assert "tag v9 doesn't exist" in done.stderr
         assert clone.sandbox.github.releases(clone.repo) == []
 
+    def test_notes_that_are_too_long(self, clone: Clone) -> None:
+        """125,000 characters are taken, one more is not, in a new release or a changed one."""
+        self.draft(clone)
+        notes = clone.folder / "notes.md"
+        for size, taken in ((125_000, True), (125_001, False)):
+            notes.write_text("é" * size, encoding="utf-8")
+            done = clone.gh("release", "edit", "v1", "--notes-file", "notes.md", check=False)
+            assert (done.returncode == 0) == taken, done.stderr
+        assert "body is too long (maximum is 125000 characters)" in done.stderr
+        args = ("--draft", "--target", "main", "--notes-file", "notes.md")
+        assert "body is too long" in clone.gh("release", "create", "v2", *args, check=False).stderr
+
     @pytest.mark.requirement("P8.8")
     def test_assets(self, clone: Clone) -> None:
         """A name is used once, unless it is overwritten; downloads give the same bytes."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Where GitHub sends a download of an asset.
 ASSET_HOST = "release-assets.githubusercontent.com"
 
+#: Characters of the notes of a release, as the REST API takes them; more are refused.
+LONGEST_BODY = 125_000
+
 _FROZEN = "Cannot {} assets of an immutable release."
 
 
@@ -142,6 +145,14 @@ def find_asset(call: Call, asset_id: int) -> tuple[Json, Json]:
     raise ApiError(404, "Not Found")
 
 
+def _check_body(body: str | None) -> None:
+    """Refuse notes that are too long, in GitHub's words."""
+    if len(body or "") > LONGEST_BODY:
+        said = f"body is too long (maximum is {LONGEST_BODY} characters)"
+        named = {"resource": "Release", "code": "custom", "field": "body", "message": said}
+        raise ApiError(422, "Validation Failed", [named])
+
+
 def _publish(call: Call, release: Json, wish: str = "true") -> None:
     """Turn a draft into a release: its tag has to exist from now on, and may freeze."""
     tag = release["tag_name"]
@@ -204,6 +215,7 @@ def create_release(call: Call) -> Answer:
     tag = body.get("tag_name")
     if not tag:
         raise invalid("Release", "tag_name", "missing_field")
+    _check_body(body.get("body"))
     git = call.git
     target = body.get("target_commitish") or call.repo["default_branch"]
     commit = git.resolve(f"refs/tags/{tag}") or git.resolve(target)
@@ -239,6 +251,7 @@ def edit_release(call: Call, number: int) -> Answer:
     """Change a release; `draft: false` publishes it."""
     release = find(call, number)
     changes = choose(call.body, "tag_name", "target_commitish", "name", "body", "prerelease")
+    _check_body(changes.get("body"))
     if release["immutable"] and changes.get("tag_name", release["tag_name"]) != release["tag_name"]:
         raise ApiError(422, "Cannot change the tag of an immutable release.")
     release.update({key: value for key, value in changes.items() if value is not None})
