@@ -9,18 +9,18 @@ from __future__ import annotations
 import re
 import tomllib
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
-from release_lib import fragments
-from release_lib.restructured import markdown
+from release_lib import fragments, restructured
 from release_lib.step import ReleaseError, run
 
 if TYPE_CHECKING:
     import datetime as dt
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from release_lib.settings import Settings
 
@@ -42,6 +42,11 @@ def headings(text: str, level: int = LEVEL) -> list[tuple[int, str]]:
     ]
 
 
+def is_restructured(name: str) -> bool:
+    """Whether a changelog is read as reStructuredText, as the gate reads it."""
+    return name.endswith((".rst", ".txt"))
+
+
 def version_in(title: str) -> Version | None:
     """The version that a heading names, as the gate reads it: first of all or after words."""
     for place, word in enumerate(re.findall(r"[^\s\[\]():,*`]+", title)):
@@ -55,7 +60,7 @@ def version_in(title: str) -> Version | None:
 
 def versions_in(name: str, text: str) -> set[Version]:
     """The versions that the headings of a changelog name, as the gate reads them."""
-    text = markdown(text) if name.endswith((".rst", ".txt")) else text
+    text = restructured.markdown(text) if is_restructured(name) else text
     titles = [title for level in range(1, 4) for _, title in headings(text, level)]
     return {version for version in map(version_in, titles) if version}
 
@@ -92,7 +97,8 @@ def roll(project: Path, settings: Settings, version: Version, today: dt.date) ->
         command = ("uv", "tool", "run", "--quiet", towncrier(project), "build", "--yes")
         run(*command, "--version", str(version), "--date", today.isoformat(), cwd=project)
         return True
-    rolled = with_section(text, version, today)
+    write = with_restructured_section if is_restructured(settings.changelog) else with_section
+    rolled = write(text, version, today)
     if rolled == text:
         return False
     (project / settings.changelog).write_text(rolled, encoding="utf-8", newline="\n")
@@ -123,6 +129,36 @@ def unreleased(text: str) -> int | None:
     return None
 
 
+def with_restructured_section(text: str, version: Version, today: dt.date) -> str:
+    """The same of a changelog in reStructuredText, whose titles stand above a line, or between two."""
+    lines = text.split("\n")
+    found = list(restructured_titles(lines))
+    for number, (_, title, style, end) in enumerate(found):
+        if not UNRELEASED.fullmatch(title):
+            continue
+        known = [other for *_, other, _ in found[: number + 1]]  # none of them is of a lower level
+        after = [heading for heading in found[number + 1 :] if heading[2] in known]
+        below = restructured.markdown("\n".join(lines[end : after[0][0] if after else None]))
+        if not any(line.strip() and not line.startswith("#") for line in below.splitlines()):
+            return text
+        earlier = next((old for _, old, _, _ in after if version_in(old)), "")
+        new = title_like(earlier, version, today)
+        line = style[0] * len(new)
+        lines[end:end] = ["", *([line] if len(style) > 1 else []), new, line]
+        return "\n".join(lines)
+    return text
+
+
+def restructured_titles(lines: Sequence[str]) -> Iterator[tuple[int, str, str, int]]:
+    """First line, title, style and end of each title; a style is its sign, twice if a line is above, too."""
+    for number, (title, below) in enumerate(pairwise(lines)):
+        is_title = title.strip() and not restructured.LINE.fullmatch(title)
+        if is_title and restructured.LINE.fullmatch(below):
+            over = number > 0 and lines[number - 1].strip() == below.strip()
+            if over or title[0] != " ":
+                yield number - over, title.strip(), below[0] * (1 + over), number + 2
+
+
 def title_like(earlier: str, version: Version, today: dt.date) -> str:
     """The title of a version, written as that of an earlier one."""
     known = version_in(earlier)
@@ -151,22 +187,28 @@ class NoNotesError(ReleaseError):
     """No notes wait for a version."""
 
 
-def where_to_write(settings: Settings) -> str:
+def where_to_write(project: Path, settings: Settings) -> str:
     """Where a change brings its notes, in words."""
+    named = f"{fragments_of(project)}/ISSUE.KIND{Path(settings.changelog).suffix}"
     return {
         "git-cliff": "a commit feat:, fix:, migration: or known-issue: that says what users will notice",
-        "towncrier": "a news fragment changelog.d/ISSUE.KIND.md that says what users will notice",
+        "towncrier": f"a news fragment {named} that says what users will notice",
     }.get(
         settings.release_notes,
         f"an entry below the next version, or 'Unreleased', in {settings.changelog}",
     )
 
 
-def nothing_to_release(settings: Settings, newest: Version | None) -> NoNotesError:
+def fragments_of(project: Path) -> str:
+    """The folder of news fragments, from the project's."""
+    return fragments.folder_of(fragments.configuration(project) or {}).as_posix()
+
+
+def nothing_to_release(project: Path, settings: Settings, newest: Version | None) -> NoNotesError:
     """The error where no notes wait for a version."""
     where = {
         "git-cliff": "no commit since then is a feat:, fix:, migration: or known-issue:",
-        "towncrier": "changelog.d/ has no fragment",
+        "towncrier": f"{fragments_of(project)}/ has no fragment",
     }.get(settings.release_notes, f"the section 'Unreleased' of {settings.changelog} is missing or empty")
     return NoNotesError(
         f"There is nothing to release{f' after {newest}' if newest else ''}: {where}",

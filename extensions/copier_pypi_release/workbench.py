@@ -155,7 +155,7 @@ class Workbench:
         try:
             notes = self.prepare(trial, today)
         except NoNotesError as error:
-            raise nothing_to_release(self.settings, newest) from error
+            raise nothing_to_release(self.project, self.settings, newest) from error
         sections = [title for _, title in headings(notes, SECTION)]
         return suggest(history, sections, today, pre=pre)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.next_version import History, suggest
-from copier_pypi_release.notes import newest_section, with_section
+from copier_pypi_release.notes import newest_section, nothing_to_release, roll, where_to_write, with_section
 from packaging.version import Version
 from release_lib.settings import Settings
 from release_lib.step import ReleaseError
@@ -141,6 +141,54 @@ def test_the_unreleased_section_gets_the_title_of_a_version(earlier: str, wanted
 def test_a_changelog_without_anything_to_tell_stays() -> None:
     for text in ("", "# Changelog\n\n## 0.1.0\n\n- Old.\n", "## Unreleased\n\n### Features\n\n## 0.1.0\n"):
         assert with_section(text, Version("0.2.0"), TODAY) == text
+
+
+def rst(title: str, sign: str, *, over: bool = False) -> str:
+    """A title in reStructuredText."""
+    line = sign * len(title)
+    return f"{line}\n{title}\n{line}\n" if over else f"{title}\n{line}\n"
+
+
+@pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize(
+    ("earlier", "wanted"),
+    [("0.1.0", "0.2.0 - 2026-11-27"), ("v0.1.0 (2026-01-02)", "v0.2.0 (2026-11-27)")],
+)
+def test_an_unreleased_section_in_restructured_text_gets_the_title_of_a_version(
+    earlier: str, wanted: str, tmp_path: Path, *, over: bool
+) -> None:
+    """With a line below, or above too, as the other titles have it; nothing else of the file changes."""
+    head = rst("Changelog", "=", over=True) + "\n"
+    unreleased, fixes = rst("Unreleased", "-", over=over), rst("Fixes", "~")
+    body = f"\n{fixes}\n- It starts again::\n\n      0.9.9\n      -----\n\n"
+    rest = f"{rst(earlier, '-', over=over)}\n- Old.\n"
+    path = tmp_path / "CHANGES.rst"
+    path.write_text(head + unreleased + body + rest, encoding="utf-8")
+    settings = Settings("demo", "demo", "o/d", "v", (), "changelog", "", {}, 1, {}, changelog=path.name)
+    assert roll(tmp_path, settings, Version("0.2.0"), TODAY)
+    rolled = f"{head}{unreleased}\n{rst(wanted, '-', over=over)}{body}{rest}"
+    assert path.read_text(encoding="utf-8") == rolled
+    assert newest_section(tmp_path, settings) == Version("0.2.0")
+    assert not roll(tmp_path, settings, Version("0.2.0"), TODAY)
+    assert not roll(tmp_path, settings, Version("0.3.0"), TODAY)  # the section left is empty
+
+
+@pytest.mark.parametrize("below", ["", "..\n   A comment.\n", rst("Fixes", "~")])
+def test_a_restructured_changelog_without_anything_to_tell_stays(below: str, tmp_path: Path) -> None:
+    text = f"{rst('Changelog', '=')}\n{rst('Unreleased', '-')}\n{below}\n{rst('0.1.0', '-')}\n- Old.\n"
+    (tmp_path / "CHANGES.rst").write_text(text, encoding="utf-8")
+    settings = Settings("demo", "demo", "o/d", "v", (), "changelog", "", {}, 1, {}, changelog="CHANGES.rst")
+    assert not roll(tmp_path, settings, Version("0.2.0"), TODAY)
+
+
+@pytest.mark.requirement("R6")
+def test_the_folder_of_fragments_is_towncriers(tmp_path: Path) -> None:
+    (tmp_path / "towncrier.toml").write_text("[tool.towncrier]\ndirectory = 'docs/news'\n", encoding="utf-8")
+    settings = Settings("demo", "demo", "o/d", "v", (), "towncrier", "", {}, 1, {}, changelog="NEWS.rst")
+    assert "docs/news/ISSUE.KIND.rst" in where_to_write(tmp_path, settings)
+    said = nothing_to_release(tmp_path, settings, None)
+    assert said.problem == "There is nothing to release: docs/news/ has no fragment"
 
 
 def test_the_newest_section_is_found(tmp_path: Path) -> None:

@@ -279,23 +279,32 @@ def stops(ready: Bench, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
     return done.error_lines[-4:]
 
 
-def without_checks(ready: Bench, *, ci: str) -> None:
-    """Let no command test a commit, and CI be this; bring that to GitHub."""
+def without_checks(ready: Bench, *, ci: str, checks: dict[str, list[str]]) -> None:
+    """Let no script run commands that test a commit, and CI be this; bring that to GitHub."""
     path = ready.clone / ".github/release/settings.toml"
     document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    document["ci-workflow"], document["checks"] = ci, {}
+    document["ci-workflow"], document["checks"] = ci, checks
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    if checks:
+        path.with_name("run_checks.py").unlink()
     git(ready.clone, "commit", "--quiet", "--all", "--message", "ci: none")
     git(ready.clone, "push", "--quiet", "origin", "main")
 
 
 @pytest.mark.requirement("B8", "P1.1", "R9")
-@pytest.mark.parametrize(("ci", "said"), [("", "nothing tests it"), ("ci.yml", "ci.yml")])
+@pytest.mark.parametrize(
+    ("ci", "checks", "said"),
+    [
+        ("", {}, "nothing tests it"),
+        ("ci.yml", {}, "ci.yml"),
+        ("ci.yml", {"ci": ["pytest"]}, "ci.yml"),  # by hand; an adopted package has no script that runs it
+    ],
+)
 def test_a_commit_that_nothing_tests_is_not_tagged(
-    ready: Bench, capsys: pytest.CaptureFixture[str], ci: str, said: str
+    ready: Bench, capsys: pytest.CaptureFixture[str], ci: str, checks: dict[str, list[str]], said: str
 ) -> None:
     """As the gate says it: no workflow and no command; or CI that does not come, and no command."""
-    without_checks(ready, ci=ci)
+    without_checks(ready, ci=ci, checks=checks)
     ready.github.answers("POST", "/dispatches$", None, 204)  # accepted, and no run comes of it
     problem, expected, *_ = stops(ready, capsys)
     assert problem == f"CI has not passed on this commit: {said}"

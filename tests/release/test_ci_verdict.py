@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ci_verdict
 import pytest
+from release_lib.settings import load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,10 +176,11 @@ def test_an_answer_that_cannot_be_read_lets_the_suite_run(answer: object, gh: Gh
 
 @pytest.mark.requirement("S2", "P1.1", "B11")
 def test_without_a_verdict_it_stops_where_no_script_could_run_the_suite(
-    gh: Gh, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    default_package: Path, gh: Gh, run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An adopted package with CI of its own: commands that somebody wrote into settings.toml run nowhere."""
-    monkeypatch.setattr(ci_verdict, "__file__", str(tmp_path / "ci_verdict.py"))
+    shutil.copy(default_package / ".github/release/settings.toml", tmp_path)  # alone, without run_checks.py
+    monkeypatch.setattr(ci_verdict, "load_settings", lambda: load_settings(tmp_path / "settings.toml"))
     gh.answers(**{f"api_{asked()}": {"workflow_runs": []}})
     done = run_step(ci_verdict, COMMIT)
     assert (done.status, done.outputs) == (1, {})

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import release_notes
+import tomlkit
 from markdown_it import MarkdownIt
 from packaging.version import Version
 from release_lib.step import ReleaseError
@@ -547,10 +548,39 @@ def test_notes_that_are_longer_than_github_takes_say_where_the_rest_is(run_step:
     run_step(release_notes, "v1.2.3", "--output", "notes.md")
     written = Path("notes.md").read_text().rstrip("\n")
     *begun, rest = written.split("\n")
-    assert 124_000 < len(written) <= 125_000
+    assert 124_000 < len(written) < 125_000
     assert begun[:-1] == entries[: len(begun) - 1]
     assert rest.startswith("GitHub takes 125,000 characters of 19")
     assert rest.endswith("; the rest is in CHANGELOG.md of v1.2.3.")
+
+
+@pytest.mark.requirement("P7.1", "R9")
+@pytest.mark.parametrize(
+    ("chosen", "missing"),
+    [
+        ({"release_notes": "git-cliff"}, "commits"),
+        ({"release_notes": "towncrier"}, "fragments"),
+        ({"changelog": "NEWS.rst"}, "restructured"),
+    ],
+)
+def test_a_source_that_was_not_rendered_is_named(
+    chosen: dict[str, str], missing: str, default_package: Path, tmp_path: Path
+) -> None:
+    """Somebody changed settings.toml by hand, or a changelog's name: the script says what it lacks."""
+    folder = tmp_path / ".github/release"
+    shutil.copytree(default_package / ".github/release", folder)
+    assert not (folder / f"release_lib/{missing}.py").exists()
+    document = tomlkit.parse((folder / "settings.toml").read_text(encoding="utf-8"))
+    document.update({name.replace("_", "-"): value for name, value in chosen.items()})
+    (folder / "settings.toml").write_text(tomlkit.dumps(document), encoding="utf-8")
+    (tmp_path / "NEWS.rst").write_text("0.2.0\n=====\n\n- New.\n", encoding="utf-8")
+    script = [sys.executable, str(folder / "release_notes.py"), "v0.2.0"]
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 1
+    problem, *others = done.stderr.strip().splitlines()
+    named = f"read by release_lib/{missing}.py, which is not here"
+    assert problem == f"error: The notes that settings.toml names are {named}"
+    assert [line.partition(":")[0] for line in others] == ["Expected", "Fix", "See"]
 
 
 # ---- git-cliff ----------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def check_change(root: Path, settings: Settings, commit: str, found: Suggestion,
     more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
     raise ReleaseError(
         f"The change of {changed[0]}{more} brings no release notes",
-        expected=where_to_write(settings),
+        expected=where_to_write(root / settings.folder, settings),
         fix=f"write them; or, where users notice nothing, give the pull request the label {LABEL} or a line "
         "'No notes: WHY', and run this again",
         see=settings.see("Release notes"),
