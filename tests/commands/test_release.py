@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import io
+import json
 import os
 import pty
 import re
@@ -26,6 +27,7 @@ from copier_pypi_release.release.plan import Plan
 from copier_pypi_release.release.publish import edited, is_latest
 from copier_pypi_release.workflow_files import load_release
 from packaging.version import Version
+from pypi_simple import ProjectPage
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from rich.console import Console
@@ -338,6 +340,71 @@ def test_what_cannot_begin_says_why(ready: Bench, capsys: pytest.CaptureFixture[
     assert stops(ready, capsys)[0] == "No branch is checked out"
     git(ready.clone, "switch", "--quiet", "--create", "own")
     assert stops(ready, capsys)[0] == "The branch own is not on GitHub"
+
+
+@pytest.mark.requirement("B8", "P5.7", "R9")
+@pytest.mark.parametrize("status", ["archived", "quarantined"])
+def test_a_project_that_takes_no_files_stops_it(
+    ready: Bench, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    """As the gate says it, before anything is pushed."""
+    known = {"meta": {"api-version": "1.4"}, "name": "demo-pkg", "files": [], "versions": []}
+    page = ProjectPage.from_json_data(known | {"project-status": {"status": status, "reason": "spam"}})
+    ready.patch.setattr("copier_pypi_release.release.plan.project_page", lambda *_: page)
+    problem, _, _, see = stops(ready, capsys)
+    assert problem == f"demo-pkg is {status} on TestPyPI: spam"
+    assert see.endswith("/manage/projects/")
+
+
+def fixed(ready: Bench, branch: str) -> None:
+    """Bring a fix, and its notes that wait, to a branch of GitHub."""
+    path = ready.clone / "CHANGELOG.md"
+    text = path.read_text(encoding="utf-8").replace("# Changelog\n", "").replace("## Unreleased\n", "")
+    new = "# Changelog\n\n## Unreleased\n\n### Fixes\n\n- It starts again.\n"
+    path.write_text(f"{new}\n{text.strip()}\n", encoding="utf-8")
+    git(ready.clone, "commit", "--quiet", "--all", "--message", "fix: it starts again")
+    git(ready.clone, "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}")
+    git(ready.clone, "fetch", "--quiet", "origin")
+
+
+def planned(ready: Bench, capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """The plan, for machines."""
+    done = ready.run("release", "--dry-run", "--json", *arguments, capsys=capsys)
+    assert done.status == 0, done.errors
+    found: dict[str, Any] = json.loads(done.printed)
+    return found
+
+
+@pytest.mark.requirement("B8", "P2.1", "U5")
+def test_a_post_release_and_a_maintenance_series_are_planned(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside a newer version, on a branch of its own, which may take pull requests alone."""
+    start = git(ready.clone, "rev-parse", "HEAD").strip()
+    git(ready.clone, "tag", "v0.1.0")
+    fixed(ready, "main")
+    found = planned(ready, capsys, "--post")
+    assert (found["version"], found["rolls"], found["branch"]) == ("0.1.0.post1", True, "main")
+    git(ready.clone, "tag", "v0.2.0")
+    git(ready.clone, "switch", "--quiet", "--create", "release/0.1", start)
+    path = ready.clone / ".github/release/settings.toml"
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    document["release-branches"] = ["main", "release/*"]
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    fixed(ready, "release/0.1")
+    found = planned(ready, capsys)
+    assert (found["version"], found["branch"], found["by_pull_request"]) == ("0.1.1", "release/0.1", False)
+    protected = {
+        "id": 99,
+        "name": "series",
+        "target": "branch",
+        "enforcement": "active",
+        "conditions": {"ref_name": {"include": ["refs/heads/release/*"], "exclude": []}},
+        "bypass_actors": [],
+        "rules": [{"type": "pull_request"}],
+    }
+    ready.github.repo["rulesets"].append(protected)
+    assert planned(ready, capsys)["by_pull_request"] is True
 
 
 def only(folder: Path, *programs: str) -> Path:

@@ -7,7 +7,7 @@ import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from release_lib.index import INDEXES, published
+from release_lib.index import INDEXES, files_in, project_page, refuse_closed
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.checks import Finding, Result, examine, indexes, project
@@ -135,9 +135,11 @@ def catch_up(desk: Desk, branch: str) -> None:
 
 
 def check_indexes(desk: Desk, version: Version) -> None:
-    """Check that no index has a file of the version."""
+    """Check that both indexes take files of the project, and neither has one of the version."""
     for index in INDEXES.values():
-        if files := published(index, desk.settings.distribution, version):
+        page = project_page(index, desk.settings.distribution)
+        refuse_closed(index, page, desk.settings.distribution)
+        if files := files_in(page, version):
             raise ReleaseError(
                 f"{index.title} has files of {version} already: {shortened(files)}",
                 expected="a version that was never uploaded",
