@@ -46,10 +46,6 @@ def refusals(
         why += ", ".join(files)
         fix = "yank this version on the web, with the reason 'incomplete', and release the next one"
         yield why, fix, ".github/release/RECOVERY.md, 'A part of the files is there'"
-    if page and page.status in ("archived", "quarantined"):
-        reason = page.status_reason or "no reason given"
-        why = f"{settings.distribution} is {page.status} on {title}: {reason}"
-        yield why, "an owner ends that on the index's web page; then re-run this", "/manage/projects/"
     for name, size in files.items():
         tags = name.removesuffix(".whl").split("-")[-1].split(".") if name.endswith(".whl") else ()
         if not all(map(PLATFORMS.fullmatch, tags)):
@@ -101,6 +97,8 @@ def main() -> None:
         found.refuse_conflict(index, settings.distribution, version)
         paths = [options.dist / file for file in found.missing]
         sizes = {path.name: path.stat().st_size if path.is_file() else 0 for path in paths}
+        if sizes:
+            indexes.refuse_closed(index, page, settings.distribution)
         for why, fix, place in refusals(index, page, found, sizes, settings) if sizes else ():
             see = urljoin(index.simple, place) if place.startswith("/") else place
             raise ReleaseError(why, expected="files that the index takes", fix=fix, see=see)

@@ -11,11 +11,9 @@ a pull request does not count, because it tested a merge and not the commit.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import time
-from pathlib import Path
 from urllib.parse import urlencode
 
 from release_lib.settings import load_settings, newest_runs
@@ -57,8 +55,6 @@ def main() -> None:
         annotate("warning", "CI verdict", f"GitHub did not say whether CI passed: {error}")
         passed = ""
     if not passed:
-        if not Path(__file__).with_name("run_checks.py").is_file():  # no script would run the commands
-            settings = dataclasses.replace(settings, checks={})
         settings.check_tested("gh run rerun")
     reused = f"CI has passed on this commit, so its suite is not run again: {passed}"
     missing = "No passed CI run of this commit: the whole suite runs now"

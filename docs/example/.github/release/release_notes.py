@@ -13,7 +13,7 @@ release. Run it from the root of the source.
 
 import argparse
 import re
-from importlib import import_module
+from importlib import import_module, util
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -30,25 +30,37 @@ LONGEST = 125_000  # characters that the body of a GitHub Release can have
 def release_notes(tag: str, version: Version, settings: Settings) -> str:
     """The notes of a version, in Markdown, empty sections left out."""
     if settings.release_notes == "git-cliff":
-        text = import_module("release_lib.commits").notes_of(tag, version, settings)
+        text = part("commits").notes_of(tag, version, settings)
         fix = "git commit --allow-empty -m 'fix: what users notice', and make the tag again"
         wanted = f"at least one feat:, fix:, migration: or known-issue: commit since the tag before {tag}"
     else:
         section = f"a section '## {version}' in {settings.changelog}"
         fix = f"write {section}, commit, make the tag again"
         if settings.release_notes == "towncrier":
-            fix = import_module("release_lib.fragments").check(version, settings)
+            fix = part("fragments").check(version, settings)
         text = from_changelog(Path(settings.changelog), version)
         wanted = f"{section} with at least one entry"
     notes = arrange(text)
     if not notes:
         problem = f"There are no release notes for {version}"
         raise ReleaseError(problem, expected=wanted, fix=fix, see=settings.see("Release notes"))
-    if len(notes) > LONGEST:
+    if len(notes) >= LONGEST:  # the file has a line end more
         begun = notes[: LONGEST - 200].rpartition("\n")[0]
         place = "the commits" if settings.release_notes == "git-cliff" else settings.changelog
         notes = f"{begun}\n\nGitHub takes {LONGEST:,} characters of {len(notes):,}; the rest is in {place} of {tag}."
     return notes
+
+
+def part(name: str) -> Any:  # noqa: ANN401  (a module)
+    """What reads one source of notes."""
+    if util.find_spec(f"release_lib.{name}"):
+        return import_module(f"release_lib.{name}")
+    raise ReleaseError(
+        f"The notes that settings.toml names are read by release_lib/{name}.py, which is not here",
+        expected="the source of notes that this package was rendered with",
+        fix="put release-notes and changelog back, or copier update --data release_notes=SOURCE",
+        see=".github/release/README.md",
+    )
 
 
 def from_changelog(path: Path, version: Version) -> str:
@@ -58,8 +70,8 @@ def from_changelog(path: Path, version: Version) -> str:
     ``# demo-pkg v1.2.3 (2026-11-22)``. What is below it counts as if the heading were of the second level.
     """
     text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-    if path.suffix in {".rst", ".txt"}:  # a package that has no such changelog has no such module
-        text = import_module("release_lib.restructured").markdown(text)
+    if path.suffix in {".rst", ".txt"}:
+        text = part("restructured").markdown(text)
     for level in range(1, 4):
         found = [body for title, body in sections(text, level) if version_in(title) == version]
         if len(found) > 1:
@@ -152,7 +164,7 @@ def main() -> None:
         options.output.write_text(notes + "\n", encoding="utf-8")
     summary(f"## {settings.distribution} {version}\n\n{notes}")
     if settings.release_notes == "git-cliff":
-        if left := import_module("release_lib.commits").left_out(options.tag, version, settings):
+        if left := part("commits").left_out(options.tag, version, settings):
             summary(left)
 
 

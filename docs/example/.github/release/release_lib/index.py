@@ -111,6 +111,17 @@ def published(index: Index, project: str, version: Version) -> dict[str, Distrib
     return files_in(project_page(index, project), version)
 
 
+def refuse_closed(index: Index, page: ProjectPage | None, project: str) -> None:
+    """Stop if the index takes no files of a project (PEP 792)."""
+    if page and page.status in ("archived", "quarantined"):
+        raise ReleaseError(
+            f"{project} is {page.status} on {index.title}: {page.status_reason or 'no reason given'}",
+            expected="files that the index takes",
+            fix="an owner ends that on the index's web page; then re-run this",
+            see=urljoin(index.simple, "/manage/projects/"),
+        )
+
+
 def files_in(page: ProjectPage | None, version: Version) -> dict[str, DistributionPackage]:
     """The files of one version (by PEP 440 equality), by file name; one listed twice has no known contents."""
     found: dict[str, DistributionPackage] = {}
