@@ -152,7 +152,7 @@ def test_a_planted_journal_is_shown_and_not_carried_out(option: str, tmp_path: P
     assert tree_of(tmp_path) == before
     assert apply.unfinished(root)
     status, output = run_adopt(root, "--yes")
-    assert (status, "It is complete now: 1 files." in output) == (0, True)
+    assert (status, "It is complete now: 1 file." in output) == (0, True)
     assert (root / "conftest.py").read_text() == "import os\n"
 
 
