@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def test_what_the_watch_finds_fails_until_a_person_has_seen_it(
     desk: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    alarm = Alarm("`demo_pkg-9.9.9-py3-none-any.whl` on PyPI has no attestation")
+    alarm = Alarm("`demo-pkg` 9.9.9 is yanked on PyPI")
     monkeypatch.setattr(watching, "find_alarms", lambda *_: [alarm])
     found = results(desk)["published-files"]
     assert (found.result, found.found) == (Result.FAIL, alarm.text)
@@ -28,7 +28,8 @@ def test_what_the_watch_finds_fails_until_a_person_has_seen_it(
         "POST", "issues", {"title": f"{watching.TITLE}1 finding", "body": f"- {alarm.text}"}
     )
     (issue,) = desk.github.repo["issues"]
-    desk.github.client.send("PATCH", f"issues/{issue['number']}", {"state": "closed"})
+    closed = {"state": "closed", "state_reason": "not_planned"}
+    desk.github.client.send("PATCH", f"issues/{issue['number']}", closed)
     assert results(desk)["published-files"].result is Result.PASS
 
 
