@@ -23,7 +23,7 @@ ON = "ubuntu-24.04"
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """One sandbox for all tests of the module; each makes a repository of its own."""
-    with Sandbox(tmp_path_factory.mktemp("scheduler") / "sandbox") as sandbox:
+    with Sandbox(tmp_path_factory.mktemp("scheduler") / "a sandbox") as sandbox:
         yield sandbox
 
 
@@ -698,7 +698,7 @@ class TestReruns:
         publish = job(
             {"uses": PINS["download"], "with": {"name": "dist"}},
             {"run": 'echo "seen=${{ needs.build.outputs.stamp }} try=$GITHUB_RUN_ATTEMPT"; cat out'},
-            {"run": f"test -e {flag}"},
+            {"run": f"test -e '{flag}'"},
             needs="build",
         )
         report = job("true", needs="publish", **{"if": "always()"})
@@ -749,7 +749,7 @@ class TestReruns:
             {
                 "id": "s",
                 "run": 'echo "n${{ matrix.n }}=$GITHUB_RUN_ATTEMPT" >> "$GITHUB_OUTPUT"\n'
-                f"test ${{{{ matrix.n }}}} = 1 -o -e {flag}",
+                f"test ${{{{ matrix.n }}}} = 1 -o -e '{flag}'",
             },
             strategy={"matrix": {"n": [1, 2]}},
             outputs={name: f"${{{{ steps.s.outputs.{name} }}}}" for name in ("n1", "n2")},

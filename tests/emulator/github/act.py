@@ -19,6 +19,7 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ from ruamel.yaml import YAML
 from .triggers import WorkflowError, ancestors, load, needs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .store import Json
 
 #: Key of the job that writes down results; a leading underscore cannot clash with a template's.
@@ -162,6 +165,18 @@ def job_copy(workflow: Json, key: str, results: dict[str, Json], legs: list[Json
         "steps": [script('printf %s "$SEEN" > "$DRILL_COLLECTED"', env={"SEEN": "${{ toJSON(needs) }}"})],
     }
     return {**workflow, "jobs": jobs}
+
+
+@contextlib.contextmanager
+def without_blanks(folder: Path) -> Iterator[Path]:
+    """A path of a folder without a blank; act takes a script's path for two where it has one."""
+    if not re.search(r"\s", str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="act-", dir="/tmp") as place:
+        link = Path(place, folder.name)
+        link.symlink_to(folder)
+        yield link
 
 
 def complete(value: Any, env: dict[str, str], *, expression: bool = False) -> Any:  # noqa: ANN401 - any part of a workflow
@@ -311,7 +326,6 @@ class Act:
         command += ["-W", str(file), "-e", str(event_file), "-a", actor or "nobody"]
         command += ["--json", "--verbose", "--no-skip-checkout", "--action-offline-mode"]
         command += ["--pull=false", "--no-cache-server", "--rm"]
-        command += ["--action-cache-path", str(self.folder / "cache")]
         command += ["-s", f"GITHUB_TOKEN={token}"]
         flags: list[tuple[str, dict[str, Any]]] = [
             ("-P", dict.fromkeys(LABELS, "-self-hosted")),
@@ -323,7 +337,10 @@ class Act:
         for flag, values in flags:
             for name, value in values.items():
                 command += [flag, f"{name}={value}"]
-        return self._read(command, min(limit or self.settings.limit, self.settings.limit))
+        (self.folder / "cache").mkdir(exist_ok=True)
+        with without_blanks(self.folder / "cache") as cache:
+            command += ["--action-cache-path", str(cache)]
+            return self._read(command, min(limit or self.settings.limit, self.settings.limit))
 
     def _read(self, command: list[str], limit: float) -> list[Json]:
         home, temporary = str(self.folder / "home"), str(self.folder / "tmp")
