@@ -17,7 +17,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from release_lib.distributions import read_checksums
+from release_lib.distributions import read_checksums, write_checksums
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
@@ -149,7 +149,13 @@ class Rehearsal:
 
     def indexes(self) -> str:
         """Compare with what both indexes have."""
-        arguments = ("testpypi", "pypi", "--checksums", self.bench.checksums)
+        checksums = self.bench.checksums
+        if find_platforms(self.root, self.settings):
+            # The wheel of this machine is not what a release uploads: an index would refuse its platform.
+            built = read_checksums(checksums)[1]
+            checksums = checksums.with_name("SHA256SUMS-sdist")
+            write_checksums(checksums, {n: digest for n, digest in built.items() if n.endswith(".tar.gz")})
+        arguments = ("testpypi", "pypi", "--checksums", checksums)
         try:
             self.bench.script("check_index.py", *arguments, tag=self.tag)
         except ReleaseError as error:
