@@ -1,8 +1,8 @@
 """Every combination of the choices gives a package that parses, lints, builds, installs and imports.
 
-Nothing is sampled: all of them are rendered. What is equal is checked once. Answers in free text are crossed
-with the choices, every value of each question with every value of each other. A compiled package, which would
-double all of it, meets every value of each other question.
+Nothing is sampled: all of them are inspected. What is equal is rendered and checked once. Answers in free
+text are crossed with the choices, every value of each question with every value of each other. Builds of a
+compiled package, which would be as many again, meet every value of each other question.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 from release_lib.settings import load_settings
 from support.building import Built, build, build_and_import
 from support.combinations import (
+    ANSWERS,
     IMPORT_NAME,
     VERSION,
     Combination,
@@ -32,7 +32,6 @@ from support.combinations import (
     crossed,
     inspect,
     make_everything,
-    multiplied,
     other_tables,
     parse,
     without_other_tables,
@@ -40,13 +39,12 @@ from support.combinations import (
 )
 from support.documents import dead_links
 from support.linting import actionlint, lint, program, schema, zizmor
-from support.rendering import BASE, ROOT, Renderer, choices_of, commit_all, git
+from support.rendering import ALL_ANSWERS, BASE, ROOT, Renderer, choices_of, commit_all, git
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CHOICES = choices_of(ROOT)
-MULTIPLIED = multiplied(CHOICES)
 PROJECT = BASE["project_name"]
 CROSSED = crossed(CHOICES)
 SCHEMAS = {
@@ -56,7 +54,6 @@ SCHEMAS = {
     ".github/dependabot.yml": "vendor.dependabot",
     "renovate.json": "vendor.renovate",
 }
-EXCLUDED = yaml.safe_load((ROOT / "copier.yml").read_text(encoding="utf-8"))["_exclude"]
 AUDITED = (*(path for path in SCHEMAS if path.startswith(".github/")), ".pre-commit-config.yaml")
 LONG_NAMES = {"project_name": "a-" + 15 * "lng-" + "na", "import_name": "a_" + 15 * "lng_" + "na"}
 
@@ -122,13 +119,13 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 @pytest.mark.requirement("B6")
 def test_every_combination_is_rendered(everything: Everything, capsys: pytest.CaptureFixture[str]) -> None:
-    expected = math.prod(len(values) for values in MULTIPLIED.values())
-    rendered = {tuple(c.answers[name] for name in MULTIPLIED) for c in everything.combinations}
+    expected = math.prod(len(values) for values in CHOICES.values())
+    rendered = {tuple(c.answers[name] for name in CHOICES) for c in everything.combinations}
     assert len(rendered) == len(everything.combinations) == expected
     distinct = sum(len(everything.distinct(path)) for path in everything.paths)
     with capsys.disabled():
         print(
-            f"\n{expected} combinations ({' x '.join(str(len(v)) for v in MULTIPLIED.values())}): "
+            f"\n{expected} combinations ({' x '.join(str(len(v)) for v in CHOICES.values())}): "
             f"{distinct} distinct files, {len(everything.builds)} distinct builds, "
             f"{everything.seconds:.0f} s, {expected / everything.seconds:.0f} combinations a second"
         )
@@ -139,25 +136,31 @@ def test_every_rendered_file_parses_and_is_tidy(everything: Everything) -> None:
     assert everything.problems == {}
 
 
-def test_a_file_is_a_function_of_the_questions_that_its_template_reads(everything: Everything) -> None:
-    """The tests of workflows and documents render only what differs in that; here it is proved."""
-    for path in everything.paths:
-        excluded = " ".join(line for line in EXCLUDED if f"/{path}{{%" in line)
-        read = {name for name in CHOICES if name in everything.lookups.read_by(path) or name in excluded}
-        contents: dict[tuple[Any, ...], set[str | None]] = {}
-        for combination in everything.combinations:
-            projection = tuple(value for name, value in combination.answers.items() if name in read)
-            contents.setdefault(projection, set()).add(combination.files.get(path))
-        assert all(len(found) == 1 for found in contents.values()), (path, read)
+def test_a_combination_is_rendered_to_what_it_was_assembled_of(everything: Everything) -> None:
+    """A file is a function of the questions that its template looks up; tests/bench compares all of them."""
+    met = {pair for c in everything.whole for pair in itertools.combinations(c.answers.items(), 2)}
+    for one, other in itertools.combinations(CHOICES, 2):
+        assert met >= {((one, a), (other, b)) for a in CHOICES[one] for b in CHOICES[other]}
+    assembled = {tuple(c.answers.items()): c.files for c in everything.combinations}
+    for whole in everything.whole:
+        files = {path: digest for path, digest in whole.files.items() if path != ANSWERS}
+        assert files == assembled[tuple(whole.answers.items())], whole.answers
 
 
 def test_the_answers_file_has_the_answers(everything: Everything) -> None:
-    wrong = []
-    for combination in everything.combinations:
-        path = ".copier-answers.yml"
-        stored = parse(path, everything.content(combination.files[path]).decode())
-        wrong += [(name, v, stored[name]) for name, v in combination.answers.items() if stored[name] != v]
-    assert wrong == []
+    """And nothing else of them: its template looks up the whole mapping, and no single answer."""
+    for whole in everything.whole:
+        stored = parse(ANSWERS, everything.content(whole.files[ANSWERS]).decode())
+        assert stored.items() >= whole.answers.items()
+
+
+@pytest.mark.requirement("B6")
+def test_the_template_of_the_answers_file_tells_no_answer_from_another(renderer: Renderer) -> None:
+    """So it is no other file for another combination, and is not rendered for each."""
+    renderer.files()
+    looked_up = renderer.lookups.names[renderer.lookups.sources[ANSWERS]]
+    assert looked_up - {"pins"} == {ALL_ANSWERS}
+    assert renderer.lookups.names.keys() >= {"template/pyproject.toml.jinja"}  # the recording works
 
 
 def test_every_link_in_every_document_resolves(everything: Everything) -> None:
@@ -168,7 +171,7 @@ def test_every_link_in_every_document_resolves(everything: Everything) -> None:
         if key not in seen:
             seen.add(key)
             texts = {path: everything.content(digest).decode() for path, digest in documents}
-            assert dead_links(texts, combination.files) == [], combination.answers
+            assert dead_links(texts, {*combination.files, ANSWERS}) == [], combination.answers
 
 
 # ---- Linters ------------------------------------------------------------------------------------------
@@ -212,28 +215,36 @@ def test_files_of_the_host_follow_their_schema(linted: dict[str, list[Path]], pa
     schema(SCHEMAS[path], linted[path])
 
 
-@pytest.mark.parametrize("names", [{}, LONG_NAMES], ids=["short names", "names of 64 characters"])
-@pytest.mark.parametrize("command", [("check",), ("format", "--diff")], ids=" ".join)
-def test_the_packages_own_ruff_finds_nothing(
+@pytest.fixture(scope="module", params=[{}, LONG_NAMES], ids=["short names", "names of 64 characters"])
+def python_files(
+    request: pytest.FixtureRequest,
     everything: Everything,
     renderer: Renderer,
-    tmp_path: Path,
-    names: dict[str, str],
-    command: tuple[str, ...],
-) -> None:
-    """Once for every distinct set of Python files and settings."""
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """A folder with every distinct set of Python files and settings, each in one of its own."""
     representatives: dict[object, Combination] = {}
     for combination in everything.combinations:
         modules = frozenset(item for item in combination.files.items() if item[0].endswith(".py"))
-        project = tomllib.loads(everything.content(combination.files["pyproject.toml"]).decode())
-        settings = json.dumps([project["tool"]["ruff"], project["project"]["requires-python"]])
+        settings = linters_of(everything.content(combination.files["pyproject.toml"]))
         representatives.setdefault((modules, settings), combination)
+    folder = tmp_path_factory.mktemp("python")
     for number, combination in enumerate(representatives.values()):
-        files = renderer.files({**combination.answers, **names})
-        write(
-            tmp_path / str(number), {p: c for p, c in files.items() if p.endswith((".py", "pyproject.toml"))}
-        )
-    lint("ruff", *command, "--no-cache", ".", cwd=tmp_path)
+        files = renderer.files({**combination.answers, **request.param})
+        write(folder / str(number), {p: c for p, c in files.items() if p.endswith((".py", "pyproject.toml"))})
+    return folder
+
+
+@functools.cache
+def linters_of(content: bytes) -> str:
+    """What a pyproject.toml says to ruff, as text to compare."""
+    project = tomllib.loads(content.decode())
+    return json.dumps([project["tool"]["ruff"], project["project"]["requires-python"]])
+
+
+@pytest.mark.parametrize("command", [("check",), ("format", "--diff")], ids=" ".join)
+def test_the_packages_own_ruff_finds_nothing(python_files: Path, command: tuple[str, ...]) -> None:
+    lint("ruff", *command, "--no-cache", ".", cwd=python_files)
 
 
 # ---- Builds -------------------------------------------------------------------------------------------
@@ -242,7 +253,7 @@ def test_the_packages_own_ruff_finds_nothing(
 @pytest.fixture(scope="module")
 def builds(everything: Everything) -> list[tuple[Combination, Built]]:
     """Every distinct build, with the first combination that gives it."""
-    first = {c.build_key: c for c in reversed(everything.combinations)}
+    first = {c.build_key: c for c in reversed(everything.to_build)}
     failed = {
         str(first[key].answers): built for key, built in everything.builds.items() if isinstance(built, str)
     }
@@ -254,7 +265,7 @@ def builds(everything: Everything) -> list[tuple[Combination, Built]]:
 def test_every_combination_builds_installs_and_imports(
     everything: Everything, builds: list[tuple[Combination, Built]]
 ) -> None:
-    assert {c.build_key for c in everything.combinations} == {c.build_key for c, _ in builds}
+    assert {c.build_key for c in everything.to_build} == {c.build_key for c, _ in builds}
     assert {built.imported for _, built in builds} == {VERSION}
 
 
@@ -262,7 +273,7 @@ def test_a_build_does_not_depend_on_the_other_tables_of_pyproject_toml(
     everything: Everything, tmp_path: Path
 ) -> None:
     """Every distinct set of them is left out once: names, versions and metadata stay as they are."""
-    first = {other_tables(everything.content(c.files["pyproject.toml"])): c for c in everything.combinations}
+    first = {other_tables(everything.content(c.files["pyproject.toml"])): c for c in everything.to_build}
     assert len(first) > 1
     for number, combination in enumerate(first.values()):
         source = tmp_path / str(number)

@@ -1,7 +1,8 @@
 """Every combination of the template's choices: rendered, inspected, built; equal work is done once.
 
-The work is shared among all processors. Rendered contents go into a folder under the name of their hash, so
-that only hashes travel between processes.
+A combination is assembled of files that are rendered once for all that they depend on. Some are rendered as
+a whole, too, to compare: every one that is built, and as many as have every two choices. Builds are shared
+among all processors; contents go into a folder under the name of their hash, so that only hashes travel.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from support.building import Built, build_and_import
-from support.rendering import BASE, Lookups, Renderer, choices_of, commit_all, git, product_of, questions_of
+from support.rendering import BASE, Renderer, commit_all, git, product_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Answers = dict[str, Any]
 BuildKey = frozenset[tuple[str, str]]
 VERSION = "1.2.3"
 IMPORT_NAME = BASE["project_name"].replace("-", "_")
-CHUNK = 40  # combinations that a process renders at a time
+ANSWERS = ".copier-answers.yml"
 
 # Answers in free text that a release depends on; a group of questions that belong together is one dict.
 FREE_TEXT: dict[str, list[Any]] = {
@@ -60,8 +61,8 @@ FREE_TEXT: dict[str, list[Any]] = {
     ],
 }
 
-# Choices that would double all combinations, and their seconds: with yes they meet every value of each other
-# question, and not every combination of them.
+# Choices that would double all builds, and their seconds: with yes, every combination is rendered and
+# inspected, and those that are built have every value of each other question.
 COVERED = frozenset({"compiled"})
 
 # What no build reads. That is tested: a build opens nothing of it, and no sdist has anything of it.
@@ -84,6 +85,7 @@ PLACEHOLDER = re.compile(
 class Combination:
     """One rendered combination: its answers, and the hash of each file's content, by path.
 
+    The answers file is left out, unless it was rendered as a whole: no two combinations have it in common.
     `build_key` is all that its build can depend on: see `build_key_of`.
     """
 
@@ -100,22 +102,43 @@ class Everything:
     Attributes:
         store: Folder with each distinct content, in a file named by its hash.
         combinations: Every one of them.
-        lookups: What templates looked up.
+        whole: Some that were rendered as a whole.
         problems: What is wrong with a content, by path and hash; only contents with a problem.
         builds: The built package, or a traceback, by `Combination.build_key`.
         seconds: How long it took.
     """
 
     store: Path
-    lookups: Lookups
+    whole: list[Combination] = dataclasses.field(default_factory=list)
     combinations: list[Combination] = dataclasses.field(default_factory=list)
     problems: dict[tuple[str, str], list[str]] = dataclasses.field(default_factory=dict)
     builds: dict[BuildKey, Built | str] = dataclasses.field(default_factory=dict)
     seconds: float = 0.0
 
+    _contents: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    _inspected: set[tuple[str, str]] = dataclasses.field(default_factory=set)
+
     def content(self, digest: str) -> bytes:
         """A content by its hash."""
-        return (self.store / digest).read_bytes()
+        return self._contents[digest]
+
+    def keep(self, files: Mapping[str, bytes]) -> dict[str, str]:
+        """The hashes of some files, by path; what is new is inspected."""
+        digests = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+        for path, digest in digests.items():
+            if digest not in self._contents:
+                self._contents[digest] = files[path]
+                (self.store / digest).write_bytes(files[path])
+            if (path, digest) not in self._inspected:
+                self._inspected.add((path, digest))
+                if found := list(inspect(path, files[path])):
+                    self.problems[path, digest] = found
+        return digests
+
+    @functools.cached_property
+    def to_build(self) -> list[Combination]:
+        """Those of which every distinct build is made."""
+        return [c for c in self.combinations if not any(c.answers[name] for name in COVERED)]
 
     def distinct(self, path: str) -> dict[str, Answers]:
         """Every content that a path has, by hash, with the answers of the first combination that has it."""
@@ -139,31 +162,58 @@ def make_everything(template: Path, store: Path) -> Everything:
         store: Empty folder for the contents.
     """
     started = time.monotonic()
-    everything = Everything(store, Lookups(questions_of(template)))
-    answers = product_of(multiplied(choices_of(template)))
-    chunks = [answers[i : i + CHUNK] for i in range(0, len(answers), CHUNK)]
-    empty = store / "empty"
-    empty.mkdir()
-    git(empty, "init", "--quiet", "--template=", "--initial-branch", "main")
+    everything = Everything(store)
+    renderer = Renderer(template)
+    everything.combinations = list(_assembled(renderer, everything))
+    covering = {_number(renderer, row) for row in AllPairs(list(renderer.choices.values()))}
+    first = {c.build_key: c for c in reversed(everything.to_build)}
+    wholly = [everything.combinations[number] for number in sorted(covering)]
     with concurrent.futures.ProcessPoolExecutor(
-        os.cpu_count(), initializer=_start, initargs=(template, store, empty)
+        os.cpu_count(), initializer=_start, initargs=(store, _empty_repository(store))
     ) as pool:
         building = {}
-        for chunk in concurrent.futures.as_completed([pool.submit(_render_chunk, c) for c in chunks]):
-            rendered, problems, lookups = chunk.result()
-            everything.combinations += rendered
-            everything.problems |= problems
-            everything.lookups.merge(lookups)
-            for combination in rendered:
-                if (key := combination.build_key) not in building:
-                    building[key] = pool.submit(_build, combination)
+        for combination in (*wholly, *first.values()):
+            files = everything.keep(renderer.files(combination.answers))
+            whole = dataclasses.replace(combination, files=files)
+            everything.whole.append(whole)
+            if first.get(whole.build_key) is combination:
+                building[whole.build_key] = pool.submit(_build, whole)
         everything.builds = {key: future.result() for key, future in building.items()}
     everything.seconds = time.monotonic() - started
     return everything
 
 
+def _assembled(renderer: Renderer, everything: Everything) -> Iterator[Combination]:
+    """Every combination, of the files of all parts; those of the same choices are taken together."""
+    groups: dict[tuple[str, ...], dict[tuple[Any, ...], dict[str, str]]] = {}
+    for part in renderer.parts():
+        group = groups.setdefault(part.names, {})
+        for values, files in part.files.items():
+            group.setdefault(values, {}).update(everything.keep(files))
+    for answers in product_of(renderer.choices):
+        files: dict[str, str] = {}
+        for names, group in groups.items():
+            files |= group[tuple(answers[name] for name in names)]
+        yield Combination(answers, files, build_key_of(files, everything.content))
+
+
+def _number(renderer: Renderer, row: Sequence[Any]) -> int:
+    """The place of a combination among all."""
+    number = 0
+    for values, value in zip(renderer.choices.values(), row, strict=True):
+        number = number * len(values) + values.index(value)
+    return number
+
+
+def _empty_repository(store: Path) -> Path:
+    empty = store / "empty"
+    empty.mkdir()
+    git(empty, "init", "--quiet", "--template=", "--initial-branch", "main")
+    return empty
+
+
 def multiplied(choices: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """The choices of which every combination is made: all but those that are `COVERED`."""
+    """The choices of which every combination is built: all but those that are `COVERED`."""
     return {name: values for name, values in choices.items() if name not in COVERED}
 
 
@@ -204,50 +254,31 @@ def _crossed(choices: Mapping[str, list[Any]]) -> list[Answers]:
 class _Process:
     """What a working process keeps between two pieces of work."""
 
-    renderer: Renderer
     store: Path
-    seen: set[tuple[str, str]]
     empty: Path  # a repository without a commit; copying it is quicker than git
 
 
-def _start(template: Path, store: Path, empty: Path) -> None:
-    _Process.renderer = Renderer(template)
+def _start(store: Path, empty: Path) -> None:
     _Process.empty = empty
     _Process.store = store
-    _Process.seen = set()
 
 
-def _render_chunk(
-    chunk: list[Answers],
-) -> tuple[list[Combination], dict[tuple[str, str], list[str]], Lookups]:
-    """Render some combinations and look at each content that this process has not seen yet."""
-    rendered, problems = [], {}
-    for answers in chunk:
-        files = {}
-        for path, content in _Process.renderer.files(answers).items():
-            digest = hashlib.sha256(content).hexdigest()
-            files[path] = digest
-            if (path, digest) not in _Process.seen:
-                _Process.seen.add((path, digest))
-                _keep(_Process.store / digest, content)
-                if found := list(inspect(path, content)):
-                    problems[path, digest] = found
-        rendered.append(Combination(answers, files, build_key_of(files, _Process.store)))
-    return rendered, problems, _Process.renderer.lookups
+def build_key_of(files: Mapping[str, str], content: Callable[[str], bytes]) -> BuildKey:
+    """Paths and hashes of what a build reads; of pyproject.toml, only the tables that it reads count.
 
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write a content that another process may be writing or reading at the same time."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_bytes(content)
-    draft.replace(path)
-
-
-def build_key_of(files: Mapping[str, str], store: Path) -> BuildKey:
-    """Paths and hashes of what a build reads; of pyproject.toml, only the tables that it reads count."""
-    key = {p: "" if p in PACKED else digest for p, digest in files.items() if not NOT_BUILT.fullmatch(p)}
-    key["pyproject.toml"] = _tables((store / files["pyproject.toml"]).read_bytes(), read=True)
+    Args:
+        files: The hashes by path.
+        content: Gives the content of a hash.
+    """
+    key = {p: "" if p in PACKED else digest for p, digest in files.items() if is_built(p)}
+    key["pyproject.toml"] = _tables(content(files["pyproject.toml"]), read=True)
     return frozenset(key.items())
+
+
+@functools.cache
+def is_built(path: str) -> bool:
+    """Whether a build may read a path."""
+    return not NOT_BUILT.fullmatch(path)
 
 
 @functools.cache
@@ -324,7 +355,7 @@ def inspect(path: str, content: bytes) -> Iterator[str]:
 def parse(path: str, text: str) -> Any:  # noqa: ANN401  (what it is depends on the file)
     """What a file means: YAML 1.2, TOML, JSON or Python by its name; any other is only text."""
     match Path(path).suffix:
-        case ".yml" | ".yaml" if path == ".copier-answers.yml":
+        case ".yml" | ".yaml" if path == ANSWERS:
             return yaml.load(text, yaml.CSafeLoader)  # as Copier reads it
         case ".yml" | ".yaml":
             return YAML(typ="safe", pure=True).load(text)  # the pure one reads YAML 1.2

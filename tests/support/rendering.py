@@ -19,16 +19,17 @@ import yaml
 from copier import run_copy
 from copier._main import Worker
 from copier._user_data import CAST_STR_TO_NATIVE, parse_yaml_string
-from jinja2 import Template
+from jinja2 import Template, nodes
 from jinja2.runtime import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 # What renders a package, and what builds the tool.
 PARTS = ("copier.yml", "extensions", "template", "pyproject.toml", "README.md", "LICENSE")
 BASE = {"project_name": "demo-pkg"}  # the one answer that would come from the name of the folder
+ALL_ANSWERS = "_copier_answers"  # what templates call the mapping of them
 
 
 def copy_template(destination: Path) -> Path:
@@ -177,39 +178,47 @@ class Lookups:
         questions: The questions of copier.yml.
         names: Looked-up names by path of the template; for a template in a string, by that string.
         sources: Path of the template, by path of the rendered file.
+        answers: What a template takes from the mapping of all answers, by path: single answers, or all of it.
         current: Names in the order in which the template that is being rendered looks them up.
     """
 
     questions: dict[str, dict[str, Any]]
     names: defaultdict[str, set[str]] = dataclasses.field(default_factory=lambda: defaultdict(set))
     sources: dict[str, str] = dataclasses.field(default_factory=dict)
+    answers: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     current: dict[str, None] = dataclasses.field(default_factory=dict)
-
-    def merge(self, other: Lookups) -> None:
-        """Take over what another one has recorded."""
-        self.sources |= other.sources
-        for template, names in other.names.items():
-            self.names[template] |= names
 
     def read_by(self, path: str) -> set[str]:
         """Questions that a rendered path depends on, as far as was recorded.
 
         These are the names that its template, the parts of its path, and anything included looked up, and
-        those that the defaults of these questions looked up in turn.
+        those that the defaults and conditions of these questions looked up in turn.
         """
-        source = PurePosixPath(self.sources[path])
+        return self.read_from(self.sources[path])
+
+    def read_from(self, template: str, texts: Iterable[str] = ()) -> set[str]:
+        """Questions that what is rendered from a template depends on; see `read_by`.
+
+        Args:
+            template: Its path.
+            texts: Templates in a string that decide about it, too.
+        """
+        source = PurePosixPath(template)
         parts = (source.with_suffix("") if source.suffix == ".jinja" else source).parts[1:]
         included = {name for name in self.names if name.startswith("extensions/")}
-        waiting = set().union(*(self.names[name] for name in {source.as_posix(), *parts, *included}))
+        own = self.names[template]
+        if ALL_ANSWERS in own and template in self.answers:
+            own = own - {ALL_ANSWERS} | self.answers[template]
+        waiting = own.union(*(self.names[name] for name in {*parts, *included, *texts}))
         found: set[str] = set()
         while waiting:
             name = waiting.pop()
-            if name == "_copier_answers":  # the answers file has them all
+            if name == ALL_ANSWERS:
                 waiting |= self.questions.keys() - found
             elif name in self.questions and name not in found:
                 found.add(name)
-                default = self.questions[name].get("default")
-                waiting |= self.names.get(default, set()) if isinstance(default, str) else set()
+                for text in (self.questions[name].get("default"), self.questions[name].get("when")):
+                    waiting |= self.names.get(text, set()) if isinstance(text, str) else set()
         return found
 
 
@@ -222,6 +231,17 @@ def _names_with_blanks(folder: Path, suffix: str) -> list[str]:
     return sorted(name for name in found if "{" in name)
 
 
+def _taken_from_answers(tree: nodes.Template) -> set[str]:
+    """What a template takes from the mapping of all answers: the items that it names, or all of it."""
+    items = {id(i.node): i.arg.value for i in tree.find_all(nodes.Getitem) if isinstance(i.arg, nodes.Const)}
+    uses = (name for name in tree.find_all(nodes.Name) if name.name == ALL_ANSWERS)
+    return {items.get(id(use), ALL_ANSWERS) for use in uses}
+
+
+def _templates_of(folder: Path, root: Path) -> list[str]:
+    return sorted(p.relative_to(root).as_posix() for p in folder.rglob("*") if not p.is_dir())
+
+
 @functools.cache
 def _parsed(text: str) -> Any:  # noqa: ANN401  (as in YAML)
     return parse_yaml_string(text)
@@ -230,6 +250,19 @@ def _parsed(text: str) -> Any:  # noqa: ANN401  (as in YAML)
 def _parse_once(text: str) -> Any:  # noqa: ANN401  (as in YAML)
     """Read the YAML of a default once: most are the same for every copy."""
     return copy.deepcopy(_parsed(text))
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What all combinations have of one template.
+
+    Attributes:
+        names: The choices that it depends on.
+        files: The rendered file, if any, by path; by the values of these choices.
+    """
+
+    names: tuple[str, ...]
+    files: dict[tuple[Any, ...], dict[str, bytes]]
 
 
 class Renderer:
@@ -253,8 +286,15 @@ class Renderer:
         self._template = worker.template
         self._names = _names_with_blanks(worker.template_copy_root, worker.template.templates_suffix)
         self._layouts: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        self._exclusions = worker.all_exclusions
+        self._matcher = worker._path_matcher  # noqa: SLF001  (how Copier reads exclusions)
         self._environment = worker.jinja_env
         self._environment.auto_reload = False
+        self._templates = _templates_of(worker.template_copy_root, template)
+        for name in self._templates:
+            if name.endswith(worker.template.templates_suffix):
+                text = (template / name).read_text(encoding="utf-8")
+                self.lookups.answers[name] = _taken_from_answers(self._environment.parse(text))
         self._environment.context_class = recording_context(self.lookups)
         self._environment.template_class = remembering_template(self.lookups)
         self._environment.from_string = remembered(self._environment.from_string)  # type: ignore[assignment,method-assign]
@@ -304,6 +344,48 @@ class Renderer:
             if found <= needed:
                 return variants
             needed |= found
+
+    def parts(self) -> list[Part]:
+        """What every combination of the choices is made of, without the answers file, which has them all.
+
+        A template, the names in its path and the exclusions that meet it are rendered for every combination
+        of those choices that they look up, while the others have their first value. Then they may have looked
+        up more, so this is repeated until they have not.
+        """
+        for text in (*self._names, *self._exclusions):
+            self._settled("", text)  # from here on, all that an exclusion can say is known
+        templates = (t for t in self._templates if ALL_ANSWERS not in self.lookups.answers.get(t, ()))
+        return [self._settled(template) for template in templates]
+
+    def _settled(self, template: str, text: str = "") -> Part:
+        names: list[str] = []
+        while True:
+            found = {}
+            for chosen in product_of({name: self.choices[name] for name in names}):
+                first = {name: values[0] for name, values in self.choices.items()}
+                files = self._remembered_files({**first, **chosen})
+                found[tuple(chosen.values())] = {
+                    path: content for path, content in files.items() if self.lookups.sources[path] == template
+                }
+            texts = [text] if text else self._exclusions_of(found.values())
+            more = (self.lookups.read_from(template, texts) & self.choices.keys()) - set(names)
+            if not more:
+                return Part(tuple(names), found)
+            names = [name for name in self.choices if name in more or name in names]
+
+    def _exclusions_of(self, rendered: Collection[Mapping[str, bytes]]) -> list[str]:
+        """Exclusions that not every copy has and that meet what a template is rendered to.
+
+        These are all of them, where it is not always rendered and its path not known.
+        """
+        paths: set[str] = set().union(*rendered)
+        found = []
+        for number, text in enumerate(self._exclusions, len(self._names)):
+            said = {key[number] for key in self._layouts}
+            meets = any(self._matcher([s.removeprefix("!")])(Path(p)) for s in said for p in paths)
+            if len(said) > 1 and (meets or not all(rendered)):
+                found.append(text)
+        return found
 
     def _remembered_files(self, answers: dict[str, Any]) -> dict[str, bytes]:
         key = repr(sorted(answers.items()))
