@@ -188,8 +188,8 @@ def _assembled(renderer: Renderer, everything: Everything) -> Iterator[Combinati
     groups: dict[tuple[str, ...], dict[tuple[Any, ...], dict[str, str]]] = {}
     for part in renderer.parts():
         group = groups.setdefault(part.names, {})
-        for values, files in part.files.items():
-            group.setdefault(values, {}).update(everything.keep(files))
+        for values, contents in part.files.items():
+            group.setdefault(values, {}).update(everything.keep(contents))
     for answers in product_of(renderer.choices):
         files: dict[str, str] = {}
         for names, group in groups.items():
