@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.versions import without_literal
+from copier_pypi_release.adopt.versions import stated_version, without_literal
 from copier_pypi_release.adopt.wheels import (
     Wheel,
     compare,
@@ -227,3 +227,19 @@ def test_a_requirement_of_two_extras_stands_in_both() -> None:
 )
 def test_a_version_that_is_written_down_is_imported_instead(code: str, expected: str | None) -> None:
     assert without_literal(code, PurePosixPath("demo/__init__.py"), Version("1.0")) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (b'__version__ = "1.0"\n', "1.0"),
+        (b'__version__: str = "1.0"\n', "1.0"),
+        (b'a = __version__ = "1.0"\n', "1.0"),
+        (b'__version__ = version("demo")\n', ""),
+        (b"__version__: str\n", ""),
+        (b'version = "1.0"\n', ""),
+        (b"__version__ = " + b"(" * 3000, ""),
+    ],
+)
+def test_a_version_is_stated_by_a_text_alone(code: bytes, expected: str) -> None:
+    assert stated_version(code) == expected

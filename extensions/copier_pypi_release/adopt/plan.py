@@ -59,6 +59,7 @@ from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare, differ
 from copier_pypi_release.answers_file import free_name
 from copier_pypi_release.console import counted
 from copier_pypi_release.template_source import without_login
+from copier_pypi_release.workflow_files import pattern_of_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -477,7 +478,7 @@ def _archive_versions(work: _Work, prefix: str) -> None:
         return
     archive.write_text(
         "node: $Format:%H$\nnode-date: $Format:%cI$\n"
-        f"describe-name: $Format:%(describe:tags=true,match={prefix}[0-9]*)$\n"
+        f"describe-name: $Format:%(describe:tags=true,match={pattern_of_tags(prefix)})$\n"
     )
     newline = "\r\n" if "\r\n" in text else "\n"
     lead = newline if text and not text.endswith("\n") else ""

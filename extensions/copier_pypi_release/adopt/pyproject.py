@@ -14,6 +14,7 @@ from tomlkit.items import AoT, Array, Comment, InlineTable, Item, Null, Table, W
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.repository import parse_toml
 from copier_pypi_release.adopt.wheels import project_table
+from copier_pypi_release.workflow_files import pattern_of_tags
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -352,7 +353,7 @@ def tag_regex(prefix: str) -> str:
 
 def describe(prefix: str) -> list[str]:
     """How git is asked for the tag, so that no other one counts."""
-    return ["git", "describe", "--dirty", "--tags", "--long", "--match", f"{prefix}[0-9]*"]
+    return ["git", "describe", "--dirty", "--tags", "--long", "--match", pattern_of_tags(prefix)]
 
 
 def use_scm_version(

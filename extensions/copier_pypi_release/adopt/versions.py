@@ -82,7 +82,9 @@ def stated_version(code: bytes) -> str:
     except UNPARSABLE:
         return ""
     for statement in body:
-        targets = statement.targets if isinstance(statement, ast.Assign) else ()
+        targets = (
+            statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        )
         value = getattr(statement, "value", None)
         if any(getattr(t, "id", "") == "__version__" for t in targets) and isinstance(value, ast.Constant):
             return str(value.value)

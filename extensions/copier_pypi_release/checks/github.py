@@ -78,8 +78,8 @@ def _login(context: Context) -> str:
 
 def tag_rules(context: Context) -> str:
     """Only maintainers create release tags, and nobody moves or deletes them."""
-    prefix = context.tag_pattern.removesuffix("[0-9]*")
-    guard, ref = desired().tag_guard(context.github, prefix), f"refs/tags/{context.tag_pattern}"
+    ref = f"refs/tags/{context.tag_pattern}"
+    guard = desired().tag_guard(context.github, context.tag_prefix or "")
     require(guard.problems(ref), fix=by_setup(context), see=page(context, "rules"))
     if doubt := guard.doubt(ref):
         raise CheckSkipped(doubt, see=page(context, "rules"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import json
 import re
@@ -17,6 +16,7 @@ from release_lib.distributions import SUPPORTED_PYTHONS
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.adopt.version_source import version_source
+from copier_pypi_release.adopt.versions import stated_version
 from copier_pypi_release.answers_file import find_answers
 from copier_pypi_release.checks import RENDERS, VERSION, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.context import find_repository
@@ -86,7 +86,8 @@ def static_version(context: Context) -> str:
     generated = version_file_of(context)
     for path in _modules(context, generated):
         written = source == "poetry-dynamic-versioning"  # a build puts it into the code itself
-        if path.name != Path(generated).name and not written and has_literal_version(path):
+        stated = stated_version(path.read_bytes()) if path.is_file() else ""
+        if path.name != Path(generated).name and not written and stated:
             wrong.append(f"{path.relative_to(root).as_posix()}: __version__ is a literal")
     require(wrong, fix="take it out: the tag is the only place of a version", see=context.conventions)
     if not context.settings and not source:
@@ -114,20 +115,6 @@ def version_file_of(context: Context) -> str:
         if isinstance(found, str) and found:
             return found
     return ""
-
-
-def has_literal_version(path: Path) -> bool:
-    """Whether a module assigns a text to ``__version__``."""
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return False
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        named = any(isinstance(t, ast.Name) and t.id == "__version__" for t in targets)
-        if named and isinstance(getattr(node, "value", None), ast.Constant):
-            return True
-    return False
 
 
 def version_file(context: Context) -> str:
