@@ -39,6 +39,7 @@ RECOVERY = ".github/release/RECOVERY.md"
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "RELEASING.md", "SECURITY.md", "CHANGELOG.md", RECOVERY)
 CREATE, KEEP = (f".github/rulesets/release-tags-{name}.json" for name in ("create", "keep"))
 RELEASE = ".github/workflows/release.yml"
+CHECK_TAG = "uv run .github/release/check_tag.py TAG"
 MAINTAIN, ADMIN = 2, 5  # GitHub's numbers of these roles in `bypass_actors`
 
 
@@ -151,40 +152,52 @@ def test_every_command_in_a_document_is_valid_shell(packages: list[Package]) -> 
         assert done.returncode == 0, (block, done.stderr)
 
 
+@pytest.mark.parametrize(("page", "most"), [("RELEASING.md", 110)])
+def test_a_page_is_short_enough_to_be_read(packages: list[Package], page: str, most: int) -> None:
+    """Every variant is; compiled packages have a few lines more."""
+    long = {
+        (bool(p.answers.get("compiled")), n)
+        for p in packages
+        if (n := len(p.text(page).splitlines())) > most + (25 if bool(p.answers.get("compiled")) else 0)
+    }
+    assert long == set()
+
+
 # ---- The tag convention -------------------------------------------------------------------------------
 
 
 @pytest.mark.requirement("P4.1", "P4.2", "P4.4")
 def test_right_tags_of_the_convention_pass(packages: list[Package]) -> None:
-    for package in distinct(packages, "CONTRIBUTING.md"):
-        rows = code_spans(package.text("CONTRIBUTING.md"), "Right", "What it is")
-        tags = [tag for right, _ in rows for tag in right]
+    for package in distinct(packages, "CONTRIBUTING.md", "RELEASING.md"):
+        rows = code_spans(package.text(page_of_conventions(package)), "Right", "What it is", "Wrong")
+        tags = [tag for right, _, _ in rows for tag in right]
         assert len(tags) >= 4
         for tag in tags:
             assert package.settings.tag(read_tag(tag, package.settings)) == tag
 
 
 @pytest.mark.requirement("P4.1", "P4.2", "P4.4")
-def test_wrong_tags_of_the_convention_are_corrected_as_it_says(packages: list[Package]) -> None:
-    for package in distinct(packages, "CONTRIBUTING.md"):
-        rows = code_spans(package.text("CONTRIBUTING.md"), "Wrong", "Why", "Right")
-        assert len(rows) >= 4
-        for (wrong,), _, (right,) in rows:
+def test_wrong_tags_of_the_convention_are_corrected(packages: list[Package]) -> None:
+    for package in distinct(packages, "CONTRIBUTING.md", "RELEASING.md"):
+        rows = code_spans(package.text(page_of_conventions(package)), "Right", "What it is", "Wrong")
+        wrong = [tag for _, _, tags in rows for tag in tags if re.search(r"\d\.\d", tag)]
+        assert len(wrong) >= 6
+        for tag in wrong:
             with pytest.raises(ReleaseError) as stopped:
-                read_tag(wrong, package.settings)
-            assert f"git tag {right} " in stopped.value.lines[2], (wrong, right)
-            read_tag(right, package.settings)
+                read_tag(tag, package.settings)
+            assert (right := re.findall(r"git tag (\S+) ", stopped.value.lines[2]))
+            assert [read_tag(proposed, package.settings) for proposed in right]
 
 
 @pytest.mark.requirement("P3.9", "P4.1")
 def test_the_convention_names_the_release_branches(packages: list[Package]) -> None:
-    for package in distinct(packages, "CONTRIBUTING.md"):
-        listed = tokens(package.text("CONTRIBUTING.md"))
+    for package in distinct(packages, "CONTRIBUTING.md", "RELEASING.md"):
+        listed = tokens(package.text(page_of_conventions(package)))
         start = next(i for i, token in enumerate(listed) if plain(token) == "Version tags")
         paragraph = next(token for token in listed[start + 1 :] if token.type == "inline")
         named = [t.content for t in paragraph.children or [] if t.type == "code_inline"]
         prefix = [package.settings.tag_prefix] if package.settings.tag_prefix else []
-        assert named == [*prefix, *package.settings.release_branches]
+        assert named == [*prefix, *package.settings.release_branches, CHECK_TAG]
 
 
 def test_where_stubs_go_is_said_where_types_are_checked(packages: list[Package]) -> None:
@@ -209,6 +222,11 @@ def test_no_link_of_the_readme_is_dead_on_the_page_of_the_index(packages: list[P
     """The index shows the README, and no file beside it."""
     for package in distinct(packages, "README.md"):
         assert [link for link in links(package.text("README.md")) if not urlsplit(link).netloc] == []
+
+
+def page_of_conventions(package: Package) -> str:
+    """Where the package says how tags look."""
+    return "RELEASING.md" if package.answers.get("adopted") else "CONTRIBUTING.md"
 
 
 def address_of_files(package: Package) -> str:

@@ -31,9 +31,8 @@ SEEN = {
     "R10": ("a token or an account was exposed", "a-token-or-an-account-was-exposed"),
     "R11": ("a published GitHub Release of a version that", "the-github-release-was-published-too-early"),
 }
-# Commands of other variants: run as printed by test_release_notes.py, and by test_first_package.py.
+# Commands of other variants: run as printed by test_release_notes.py.
 JOIN = "uv run towncrier build --yes --version 1.2.3"
-CHECK_TAG = "uv run .github/release/check_tag.py v1.3.0"
 SHOW = "uvx git-cliff --unreleased --strip all"
 # Headings that stand in CONTRIBUTING.md, or, in an adopted package, in RELEASING.md.
 CONVENTIONS = ("Set up", "Release notes", "Version tags")
@@ -106,8 +105,8 @@ def test_each_stage_has_a_row_that_leads_to_commands(page: Page, stage: str) -> 
     [
         ({"release_notes": "towncrier"}, [JOIN]),
         ({"release_notes": "git-cliff", "release_issues": False}, []),
-        ({"adopted": True}, [CHECK_TAG]),
-        ({"adopted": True, "release_notes": "git-cliff", "ci_workflow": ""}, [CHECK_TAG, SHOW]),
+        ({"adopted": True}, []),
+        ({"adopted": True, "release_notes": "git-cliff", "ci_workflow": ""}, [SHOW]),
     ],
     ids=str,
 )
