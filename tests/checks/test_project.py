@@ -45,15 +45,15 @@ def test_what_is_broken_in_a_file_is_named(desk: Bench, check: str, path: str, o
 
 
 @pytest.mark.requirement("C9")
-def test_a_job_without_a_heading_in_the_runbook_is_named(desk: Bench) -> None:
+def test_a_job_without_a_place_in_the_runbook_is_named(desk: Bench) -> None:
     pages = [desk.clone / "RELEASING.md", desk.clone / ".github/release/RECOVERY.md"]
     for page in pages:
         if page.is_file():
             text = page.read_text(encoding="utf-8")
-            page.write_text(text.replace("# verify-pypi\n", "# after\n"), encoding="utf-8")
+            page.write_text(text.replace('id="verify-pypi"', 'id="after"'), encoding="utf-8")
     found = results(desk, offline=True)["runbook"]
     assert found.result is Result.FAIL
-    assert found.found.endswith("has no heading for verify-pypi")
+    assert found.found.endswith("has no place for verify-pypi")
 
 
 @pytest.mark.requirement("C9")

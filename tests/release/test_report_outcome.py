@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +10,7 @@ import report_outcome
 from copier_pypi_release.workflow_files import STAGES
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
+from support.documents import anchors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -267,5 +267,4 @@ def test_every_job_of_the_release_has_its_row_in_the_runbook(default_package: Pa
     release = YAML(typ="safe").load((default_package / ".github/workflows/release.yml").read_text())
     assert tuple(release["jobs"]["report"]["needs"]) == STAGES
     runbook = (default_package / ".github/release/RECOVERY.md").read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.+)$", runbook, re.MULTILINE)
-    assert set(STAGES) <= set(headings)
+    assert set(STAGES) <= anchors(runbook)

@@ -42,6 +42,21 @@ def headings(text: str) -> list[str]:
     return [plain(listed[i + 1]) for i, token in enumerate(listed) if token.type == "heading_open"]
 
 
+def named_items(text: str) -> dict[str, str]:
+    """The items of lists that a link can lead to: their name in bold, and what stands behind it."""
+    found = {}
+    for token in tokens(text):
+        children = token.children or []
+        kinds = [child.type for child in children if child.type != "text" or child.content]
+        if token.type == "inline" and kinds[:3] == ["html_inline", "html_inline", "strong_open"]:
+            end = next(i for i, child in enumerate(children) if child.type == "strong_close")
+            name, rest = children[:end], children[end + 1 :]
+            found["".join(c.content for c in name if c.type == "text")] = "".join(
+                c.content for c in rest if c.type in {"text", "code_inline"}
+            ).strip()
+    return found
+
+
 def tables(text: str) -> list[Table]:
     """The tables of a document: for each row, its cells by the heading of their column.
 

@@ -165,17 +165,18 @@ def publisher_form(context: Context) -> str:
 
 
 def runbook(context: Context) -> str:
-    """The runbook has a heading for every job."""
+    """The runbook has a place for every job: an item with an anchor, or a heading."""
     require_release(context)
     (workflow,) = context.releases
     texts = [path.read_text(encoding="utf-8") for name in RUNBOOK if (path := context.root / name).is_file()]
-    headings = set(re.findall(r"^###? (.+)$", "\n".join(texts), re.MULTILINE))
+    found = re.findall(r"^###? (.+)$|<a id=\"([^\"]+)\">", "\n".join(texts), re.MULTILINE)
+    places = {heading or anchor for heading, anchor in found}
     jobs = [job for job in workflow.jobs if job != "report"]
-    lacking = [job for job in jobs if job not in headings]
+    lacking = [job for job in jobs if job not in places]
     name = RUNBOOK[len(texts) - 1] if texts else RUNBOOK[0]
-    wrong = [f"{name} has no heading for {', '.join(lacking)}"] if lacking else []
+    wrong = [f"{name} has no place for {', '.join(lacking)}"] if lacking else []
     require(wrong if texts else [f"{name} is missing"], fix=RESTORE.format(name))
-    return f"a heading for each of {counted(len(jobs), 'job')}"
+    return f"a place for each of {counted(len(jobs), 'job')}"
 
 
 def tag_rule_files(context: Context) -> str:
