@@ -24,6 +24,7 @@ import pytest
 from copier_pypi_release.checks import CheckFailed, CheckSkipped
 from copier_pypi_release.checks.context import Context
 from copier_pypi_release.checks.rules import TAG, Rule
+from copier_pypi_release.checks.rules.content import UNSTEERED
 from copier_pypi_release.checks.rules.rights import WEBHOOK
 from copier_pypi_release.checks.workflow import RULES
 from copier_pypi_release.cli import COMMANDS
@@ -141,6 +142,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "tagged-commit": ("P3.6",),
     "full-history": ("P3.1", "P3.5"),
     "own-scripts": ("P8.6", "S5"),
+    "unsteered": ("P8.7", "X11"),
     "version-check": ("T7",),
     "smoke-test": ("P1.3",),
     "full-checks": ("P1.1", "S2"),
@@ -311,6 +313,35 @@ def test_who_installs_the_package_has_a_python_of_it_and_a_place_for_own_steps(
                 assert sum("- name: " in line for line in after[:own]) == 1, job
 
 
+STEERING = {"PYTHONPATH", "PYTHONHOME", "UV_INDEX", "UV_PYTHON", "UV_NO_BUILD_ISOLATION", "PIP_INDEX_URL"}
+
+
+@functools.cache
+def seen_by_uv(command: str) -> set[str]:
+    """Which variables of steps before a command lets uv see, run as GitHub runs it."""
+    told = f"uv() {{ for name in {' '.join(sorted(STEERING))} OWN; do echo $name ${{!name-}}; done; }}\n"
+    env = {"PATH": os.environ["PATH"], **dict.fromkeys((*STEERING, "OWN"), "set")}
+    bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", told + command]
+    done = subprocess.run(bash, env=env, check=True, capture_output=True, text=True)
+    return {line.split()[0] for line in done.stdout.splitlines() if line.endswith(" set")}
+
+
+@pytest.mark.requirement("P8.7", "X11")
+def test_own_steps_steer_no_script_but_the_packages_own_checks(packages: list[Package]) -> None:
+    """What a step writes into $GITHUB_ENV is there for all that follow it in its job."""
+    for package in packages:
+        for path in {RELEASE, CI} & set(package.files):
+            workflow, text = package.workflow(path), package.files[path].decode()
+            steps = {step.get("name"): step for job in workflow.jobs for step in workflow.steps(job)}
+            after = [re.split(r"\n  \w", part)[0] for part in text.split("# Your own steps")[1:]]
+            named = [name for part in after for name in re.findall(r"(?m)^      - name: (.*)$", part)]
+            scripts = [steps[name]["run"] for name in named if "/release/" in steps[name].get("run", "")]
+            assert scripts
+            for script in scripts:
+                checks = "run_checks.py" in script
+                assert seen_by_uv(script) == {"OWN", *(STEERING if checks else ())}, script
+
+
 @pytest.mark.requirement("P3.7")
 def test_a_whole_history_comes_without_the_contents_of_older_commits(packages: list[Package]) -> None:
     for package in packages:
@@ -392,6 +423,12 @@ def step_of(workflow: Any, job: str, what: str) -> dict[str, Any]:  # noqa: ANN4
     found = (s for s in workflow["jobs"][job]["steps"] if what in s.get("uses", "") + s.get("run", ""))
     step: dict[str, Any] = next(found)
     return step
+
+
+def steered(workflow: Any, job: str, what: str) -> None:  # noqa: ANN401  (YAML)
+    """Take from such a step the line that forgets what steps before have set."""
+    step = step_of(workflow, job, what)
+    step["run"] = step["run"].removeprefix(f"{UNSTEERED}\n")
 
 
 def inputs(workflow: Any, job: str, what: str) -> dict[str, Any]:  # noqa: ANN401  (YAML)
@@ -578,6 +615,12 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
             ),
         ),
     ],
+    "unsteered": [
+        ("build", lambda d: steered(d.release, "build", "build_distributions")),
+        ("install", lambda d: steered(d.release, "test", "--sdist")),
+        ("verify", lambda d: steered(d.release, "verify-pypi", "verify_index")),
+        ("CI", lambda d: steered(d.ci, "test", "install_distribution")),
+    ],
     "version-check": [("no", lambda d: remove(d.release, "build", "check_distributions"))],
     "smoke-test": [
         ("no sdist", lambda d: step_of(d.release, "test", "--sdist").update({"if": "false"})),
@@ -620,7 +663,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         (
             "with a file",
             lambda d: step_of(d.release, "verify-testpypi", "check_index").update(
-                run=f"{SCRIPT}/check_index.py pypi --checksums SHA256SUMS"
+                run=f"{UNSTEERED}\n{SCRIPT}/check_index.py pypi --checksums SHA256SUMS"
             ),
         ),
         ("no hashes", lambda d: d.release["jobs"]["build"]["outputs"].pop("hashes")),
@@ -694,7 +737,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         (
             "once",
             lambda d: step_of(d.ci, "build", "build_distributions").update(
-                run=f"{SCRIPT}/build_distributions.py --out dist"
+                run=f"{UNSTEERED}\n{SCRIPT}/build_distributions.py --out dist"
             ),
         ),
         ("no week", lambda d: d.ci["on"].pop("schedule")),

@@ -95,9 +95,10 @@ def spoil_the_runner() -> None:
     shims.mkdir(exist_ok=True)
     (shims / "uv").write_text("#!/bin/sh\nexit 0\n")
     (shims / "uv").chmod(0o755)
+    (shims / "packaging.py").write_text("raise SystemExit('steered')")
     for variable, line in {
         "GITHUB_PATH": str(shims),
-        "GITHUB_ENV": "HASHES=",
+        "GITHUB_ENV": f"HASHES=\nPYTHONPATH={shims}\nUV_NO_INDEX=1",
         "GITHUB_OUTPUT": "artifact-id=\nhashes=",
         "GITHUB_STEP_SUMMARY": f"{os.environ['GITHUB_JOB']} is spoiled",
     }.items():

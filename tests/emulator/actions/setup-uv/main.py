@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import urllib.error
@@ -21,6 +22,7 @@ VERSIONS = "https://raw.githubusercontent.com/astral-sh/versions/main/v1/uv.ndjs
 RELEASES, MIRROR = "https://github.com/astral-sh/uv/releases", "https://releases.astral.sh/github/uv/releases"
 
 ATTEMPTS = 3
+MACHINE = ("UV_CACHE_DIR", "UV_PYTHON_DOWNLOADS", "UV_PYTHON_PREFERENCE")  # see init_process
 
 
 def get(url: str) -> str:
@@ -92,9 +94,14 @@ def main() -> None:
     download(given("version") or version)
     if given("version") not in {"", version}:
         fail(f"The workflow asks for uv {given('version')}; the emulator's machine has uv {version}.")
+    # What the emulator's machine is like stays, whatever a job unsets.
+    here = [f"export {name}={shlex.quote(os.environ[name])}\n" for name in MACHINE if name in os.environ]
     for name in ("uv", "uvx"):
         (folder / name).unlink(missing_ok=True)
-        (folder / name).symlink_to(uv.with_name(name))
+        (folder / name).write_text(
+            f'#!/bin/sh\n{"".join(here)}exec {shlex.quote(str(uv.with_name(name)))} "$@"\n'
+        )
+        (folder / name).chmod(0o755)
     append("GITHUB_PATH", str(folder))
     output("uv-version", version)
     output("uv-path", str(folder / "uv"))
