@@ -142,6 +142,19 @@ def test_a_pull_request_can_be_spared(
 
 
 @pytest.mark.requirement("B8", "T5")
+def test_a_pull_request_is_of_the_repository_that_runs_the_workflow(
+    by_hand: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A maintained fork, or a repository that has moved, asks about its own and not about its origin's."""
+    here = by_hand.settings.repository
+    by_hand.edit(".github/release/settings.toml", here, "someone/else")
+    commit(by_hand, "chore: x", MODULE, "x = 1\n")
+    pull_request(by_hand, monkeypatch, labels=["no-notes"])
+    monkeypatch.setenv("GITHUB_REPOSITORY", here)
+    assert by_hand.run("notes", "--since", "HEAD^", capsys=capsys).status == 0
+
+
+@pytest.mark.requirement("B8", "T5")
 def test_only_changes_of_the_package_need_notes(by_hand: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     commit(by_hand, "test: more", "tests/test_more.py", "x = 1\n")
     done = by_hand.run("notes", "--since", "v0.1.0", capsys=capsys)
