@@ -180,7 +180,7 @@ def test_wrong_tags_of_the_convention_are_corrected(packages: list[Package]) -> 
         for tag in wrong:
             with pytest.raises(ReleaseError) as stopped:
                 read_tag(tag, package.settings)
-            assert (right := re.findall(r"git tag (\S+) ", stopped.value.lines[2]))
+            assert (right := re.findall(r"git tag (?!-)(\S+) ", stopped.value.lines[2]))
             assert [read_tag(proposed, package.settings) for proposed in right]
 
 
