@@ -56,6 +56,14 @@ def test_a_missing_program_is_named() -> None:
         ("print('only out'); raise SystemExit(1)", "only out"),
         ("raise SystemExit(1)", "no output"),
         ("import sys; sys.exit('\\n'.join(map(str, range(20))))", " | ".join(map(str, range(8, 20)))),
+        (
+            "import sys; sys.exit('No cc\\n  File\\n\"/a/b.py\",\\nline 3, in m\\n    raise E\\nE: failed')",
+            "No cc | E: failed",
+        ),
+        (
+            "import sys; sys.exit('No cc\\n  File \"/a/b.py\", line 3\\n    raise E\\n    ^^^\\nE: failed')",
+            "No cc | E: failed",
+        ),
         ("import sys; sys.exit('\\x1b[1;31mred\\x1b[0m and \\x1b[32mgreen')", "red and green"),
         ("import sys; sys.stderr.buffer.write(b'\\xff\\xfe'); sys.exit(1)", "\ufffd\ufffd"),
     ],
