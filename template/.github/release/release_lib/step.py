@@ -56,7 +56,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
             see="RELEASING.md, 'What you need'",
         ) from error
     except subprocess.CalledProcessError as error:
-        noise = r'(?m)\x1b\[[\d;]*m|^( *)File\s+".*?",\s+line .*\n(?:\1 .*\n)*|^ *\n'  # colours, frames, blanks
+        noise = r'(?m)\x1b\[[\d;]*m|^( *)File\s+".*?",\s+line .*\n(?:\1 .*\n)*|^ *\n'  # colours, frames, gaps
         printed = re.sub(noise, "", error.stderr or error.stdout or "no output").strip()
         raise ReleaseError(
             f"`{' '.join(words)}` failed with status {error.returncode}: "
