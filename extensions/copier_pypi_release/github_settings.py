@@ -417,7 +417,7 @@ class Guard:
         for act, people in self.holes.items():
             for one in people:
                 by_people.setdefault(one, []).append(act)
-        return [f"{one} can {', '.join(acts)}: {ref}" for one, acts in by_people.items()]
+        return [f"{one} can {' and '.join(acts)}: {ref}" for one, acts in by_people.items()]
 
     def doubt(self, ref: str) -> str:
         """What only a person can say; empty if nothing."""
@@ -473,12 +473,12 @@ def tag_guard(github: GitHub, prefix: str) -> Guard:
         found = github.get(f"rulesets/{listed['id']}") or {}
         if covers_tags((found.get("conditions") or {}).get("ref_name") or {}, prefix):
             rules += [(rule["type"], found.get("bypass_actors")) for rule in found.get("rules", [])]
-    made = guard_of({"creation": "make"}, rules)
+    made = guard_of({"creation": "make one"}, rules)
     # Nobody moves one: whoever bypasses a rule that forbids it does.
     strangers = [
         (k, None if actors is None else [{"actor_type": who(a)} for a in actors]) for k, actors in rules
     ]
-    kept = guard_of({"update": "move", "deletion": "delete"}, strangers)
+    kept = guard_of({"update": "move one", "deletion": "delete one"}, strangers)
     return Guard({**made.holes, **kept.holes}, made.named, made.unseen | kept.unseen)
 
 
