@@ -525,6 +525,7 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         work, [".github/release", ".github/rulesets", f".github/workflows/{answers['release_workflow']}"]
     )
     work.reasons["RELEASING.md"] = "how to release"
+    work.reasons["cliff.toml"] = "which commits the release notes say, and under which heading"
     work.reasons[".github/release/"] = "the scripts that the release runs; RECOVERY.md for when it stops"
     work.reasons[".github/rulesets/"] = "who may create release tags, and that nobody moves them"
     work.reasons[".github/workflows/release-watch.yml"] = (
