@@ -28,7 +28,10 @@ SECRETS = re.compile(r"PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX", re.IGNORECASE)
 
 
 def desired() -> ModuleType:
-    """The module that knows how settings should be; it is loaded when GitHub is asked."""
+    """The module that knows how settings should be.
+
+    Ask for `context.github` first: offline that stops a check, before a client is loaded.
+    """
     from copier_pypi_release import github_settings  # noqa: PLC0415
 
     return github_settings
@@ -79,7 +82,8 @@ def _login(context: Context) -> str:
 def tag_rules(context: Context) -> str:
     """Only maintainers create release tags, and nobody moves or deletes them."""
     ref = f"refs/tags/{context.tag_pattern}"
-    guard = desired().tag_guard(context.github, context.tag_prefix or "")
+    github = context.github
+    guard = desired().tag_guard(github, context.tag_prefix or "")
     require(guard.problems(ref), fix=by_setup(context), see=page(context, "rules"))
     if doubt := guard.doubt(ref):
         raise CheckSkipped(doubt, see=page(context, "rules"))
@@ -90,10 +94,10 @@ def default_branch(context: Context) -> str:
     """Nobody but maintainers changes a branch that is released from, the default one first."""
     require_release(context)
     of = context.settings.release_branches if context.settings else ()
-    branches = desired().guarded_branches(context.facts["default_branch"], of)
+    github, default = context.github, context.facts["default_branch"]
+    branches = desired().guarded_branches(default, of)
     guards = {
-        name: desired().branch_guard(context.github, name, pattern=pattern)
-        for name, pattern in branches.items()
+        name: desired().branch_guard(github, name, pattern=pattern) for name, pattern in branches.items()
     }
     problems = [problem for name, guard in guards.items() for problem in guard.problems(name)]
     require(problems, fix=by_setup(context), see=page(context, "rules"))
