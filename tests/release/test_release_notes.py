@@ -278,6 +278,17 @@ def test_a_changelog_may_be_restructured_text(name: str) -> None:
 
 
 @pytest.mark.requirement("P7.2")
+@pytest.mark.parametrize("outer", ["", "  "])
+@pytest.mark.parametrize("inner", ["  ", "   ", "    "])
+def test_code_keeps_every_letter_and_stays_in_its_list(outer: str, inner: str) -> None:
+    code = f"{outer}.. code:: sh\n\n{outer}{inner}ls -l |\n{outer}{inner}  wc\n\n"
+    Path("CHANGES.rst").write_text(f"1.2.3\n=====\n\n* New:\n\n{code}* Other\n", encoding="utf-8")
+    notes = release_notes.from_changelog(Path("CHANGES.rst"), Version("1.2.3"))
+    fence = [line for line in notes.splitlines() if line.strip()][1:-1]
+    assert fence == [f"{outer}{line}" for line in ("```sh", "ls -l |", "  wc", "```")]
+
+
+@pytest.mark.requirement("P7.2")
 @pytest.mark.parametrize("heading", ["## 1.2.3-rc.1", "## 1.2.3c1", "## [1.2.3rc1]"])
 def test_a_heading_may_spell_a_prerelease_in_many_ways(heading: str) -> None:
     text = f"## 1.2.3\n\n- Final.\n\n{heading}\n\n- New.\n"

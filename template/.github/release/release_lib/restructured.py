@@ -21,7 +21,7 @@ INLINE = (
 def markdown(text: str) -> str:
     """The same text in Markdown: headings, code, links; a directive becomes its name and what it holds."""
     lines, styles, written = text.expandtabs(4).splitlines(), list[str](), list[str]()
-    number, hidden, fenced = 0, -1, -1  # indents of what encloses the line
+    number, hidden, fenced, code = 0, -1, -1, 0  # indents of what encloses the line
     while number < len(lines):
         line = lines[number]
         indent, below = len(line) - len(line.lstrip()), "".join(lines[number + 1 : number + 2])
@@ -35,7 +35,8 @@ def markdown(text: str) -> str:
         if hidden >= 0 or (LINE.fullmatch(line) and not over):
             continue
         if fenced >= 0:
-            written.append(line[3:])
+            code = code or indent
+            written.append(line and " " * fenced + line[min(code, indent) :])
         elif over or (line.strip() and not indent and LINE.fullmatch(below)):
             style = f"{line[0]}over" if over else below[0]
             styles += [] if style in styles else [style]
@@ -44,7 +45,7 @@ def markdown(text: str) -> str:
             number += 2 if over else 1
         elif found := DIRECTIVE.fullmatch(line):
             if found[2] in CODE:
-                fenced = indent
+                fenced, code = indent, 0
                 written.append(f"{found[1]}```{found[3] or ''}")
             else:
                 written.append(f"{found[1]}**{found[2].capitalize()}** {inline(found[3] or '')}\n")
