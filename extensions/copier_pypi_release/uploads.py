@@ -28,6 +28,8 @@ UPLOAD_COMMAND = re.compile(
     r"|\bcurl\s.*(?:/legacy/?\b|:action=file_upload)",
     re.IGNORECASE,
 )
+# The commands of a line; what stands in an expression of the workflow's divides none.
+SPLIT = re.compile(r"(?:\$\{\{.*?\}\}|(?<!&)&(?!&)|[^;|&])+")
 REHEARSAL = re.compile(r"\s--(?:dry-run|help)\b")
 TALK = re.compile(r"^\W*(?:echo|printf|grep|Write-(?:Host|Output))\s", re.IGNORECASE)
 # An action of anybody's whose name says both what it does and to what.
@@ -120,7 +122,7 @@ def commands_of(script: str) -> Iterator[tuple[int, str]]:
             continue
         whole, held = held.strip(), ""
         if not whole.startswith(("#", "REM ", "::")):
-            yield from ((start, part.strip()) for part in re.split(r"&&|\|\||[;|]", whole) if part.strip())
+            yield from ((start, found) for part in SPLIT.findall(whole) if (found := part.strip()))
 
 
 def uploads_itself(command: str) -> bool:
@@ -157,13 +159,14 @@ def is_elsewhere(name: str, script: str = "") -> bool:
     """
     from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  (it is slow, and few ask)
 
-    if "$" in name or not name:
+    host = name.partition("://")[2].partition("/")[0] or name
+    if "$" in host or not name:
         return False
     own = str(urlsplit(PYPI_SIMPLE_ENDPOINT).hostname)
     if "://" not in name:
         given = re.search(rf"\b{re.escape(name)}\b[\"']?\s+(\w+://\S+)", script)
         return is_elsewhere(given[1].strip("\"'")) if given else "pypi" not in name.lower()
-    return not f".{urlsplit(name).hostname}".endswith(f".{own}")
+    return not f".{urlsplit(f'//{host}').hostname}".endswith(f".{own}")
 
 
 def elsewhere(step: Mapping[str, Any]) -> str:

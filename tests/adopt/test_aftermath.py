@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import textwrap
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,51 @@ def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_reposit
     assert ".pre-commit-config.yaml:4 black; tox.ini:3 (flake8 --max-line-length 99 .) would look at" in flat
     assert "uv run .github/release/tool.py watch --list-known" in flat
     assert "No notes could be read for 1.4.2: There are no release notes for 1.4.2" in output
+
+
+def test_what_reads_a_version_that_was_text_is_named(tmp_path: Path, template_repository: Path) -> None:
+    """A build hook goes on to make its files; news that waits is for the next version."""
+    root = make("hatch-static", tmp_path)
+    hook = """\
+        from pathlib import Path
+
+        from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+        class Messages(BuildHookInterface):
+            def initialize(self, version, build_data):
+                Path(self.root, "demo_pkg/messages.mo").write_bytes(b"compiled")
+        """
+    pyproject = (root / "pyproject.toml").read_text(encoding="utf-8")
+    tables = """
+[tool.hatch.build]
+artifacts = ["*.mo"]
+
+[tool.hatch.build.hooks.custom]
+
+[tool.towncrier]
+package = "demo_pkg"
+directory = "news"
+filename = "CHANGELOG.md"
+"""
+    write(
+        root,
+        {
+            "pyproject.toml": pyproject + tables,
+            "hatch_build.py": textwrap.dedent(hook),
+            ".gitignore": "*.mo\n",
+            "news/7.feature.md": "- For the next version.\n",
+            "CHANGELOG.md": "# Changelog\n\n## demo_pkg 1.4.2 (2026-01-01)\n\n- First.\n",
+            ".bumpversion.cfg": "[bumpversion]\n\n[bumpversion:file:demo_pkg/__init__.py]\n",
+            "Makefile": "lint:\n\truff check demo_pkg/__init__.py\n",
+        },
+    )
+    commit_all(root, "chore: more")
+    status, output = run_adopt(root, "--yes", "--template", str(template_repository))
+    assert status == 0, output
+    told = "The version is no text in demo_pkg/__init__.py any more. Correct what reads it: "
+    assert f"{told}.bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])." in output
+    assert "No notes could be read" not in output
 
 
 def test_a_lock_file_that_fits_is_not_named(tmp_path: Path) -> None:

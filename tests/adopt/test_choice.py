@@ -9,9 +9,11 @@ import pytest
 from copier_pypi_release.adopt.answers import choose_publisher
 from copier_pypi_release.adopt.next_steps import look_at
 from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.publishing_jobs import without_jobs
 from copier_pypi_release.adopt.repository import read_repository
 from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import doctor
+from copier_pypi_release.workflow_files import parse
 from support.rendering import commit_all
 
 from adopt.adoption import run_adopt
@@ -217,6 +219,14 @@ def test_a_job_that_does_something_else_stays_in_its_file(tmp_path: Path, templa
     left = (root / WORKFLOWS / "publish.yml").read_text()
     assert "mkdocs gh-deploy" in left
     assert "pypi-publish" not in left
+
+
+def test_a_job_that_needs_the_old_github_release_is_named() -> None:
+    steps = "    runs-on: ubuntu-latest\n    steps:\n      - run: gh release"
+    made = f"  draft:\n    needs: pypi\n{steps} create v1 --generate-notes\n"
+    after = f"  zipapp:\n    needs: draft\n{steps} upload v1 demo.pyz\n"
+    with pytest.raises(AdoptionError, match=r"'draft' .* makes the GitHub Release, .* 'zipapp' needs it"):
+        without_jobs(parse("publish.yml", TRUSTED + made + after), {"pypi"})
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,10 @@ pytestmark = pytest.mark.requirement("S2", "P1.1")
         ("make -C src test", True),
         ("hatch test --cover", True),
         ("hatch run test:cov", True),
+        ("hatch run +py=${{ matrix.py || matrix.python-version }} test:with-coverage", True),
+        ("make lint-check test", True),
+        ("hatch run types:check", False),
+        ("make type-check", False),
         ("coverage run -m pytest", True),
         ("./ci/run_tests.sh", True),
         ("poe test", True),
@@ -89,6 +93,26 @@ def workflow(*commands: str, on: str = "push", **keys: str) -> str:
     more = "".join(f"    {key}: {value}\n" for key, value in keys.items())
     steps = "".join(f"      - run: {command}\n" for command in commands)
     return f"on: {on}\njobs:\n  one:\n    runs-on: ubuntu-latest\n{more}    steps:\n{steps}"
+
+
+@pytest.mark.parametrize(
+    ("python", "more", "pythons"),
+    [
+        ("${{ matrix.python }}", {"strategy": "{matrix: {python: ['3.12', '3.13']}}"}, ("3.12", "3.13")),
+        ("${{ matrix.python }}", {"strategy": "{matrix: {python: '${{ fromJSON(inputs.all) }}'}}"}, ()),
+        ("${{ matrix.python }}", {"strategy": "{matrix: '${{ fromJSON(needs.plan.outputs.all) }}'}"}, ()),
+        ("${{ env.PYTHON }}", {}, ()),
+        ("3.11", {}, ("3.11",)),
+    ],
+)
+def test_pythons_that_only_a_run_knows_are_not_replaced_by_those_of_another_job(
+    python: str, more: dict[str, str], pythons: tuple[str, ...], tmp_path: Path
+) -> None:
+    setup = f"      - {{uses: actions/setup-python@v6, with: {{python-version: '{python}'}}}}\n"
+    other = "  two:\n    steps:\n      - {uses: actions/setup-python@v6, with: {python-version: '3.11'}}\n"
+    text = f"{workflow('pytest', **more)}{setup}{other}      - run: pytest\n"
+    wanted = tuple(dict.fromkeys((*pythons, "3.11"))) if pythons else ()
+    assert gate_of(tmp_path, named(ci=text)).pythons == wanted
 
 
 def named(**texts: str) -> dict[str, str]:

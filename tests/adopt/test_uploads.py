@@ -390,6 +390,10 @@ def test_another_index_is_named_and_is_not_pypi() -> None:
         "with": {"repository-url": "https://pypi.corp.example/up"},
     }
     assert elsewhere(action) == "https://pypi.corp.example/up"
+    action["with"] = {"repository-url": "https://pypi.corp.example/${{ needs.build.outputs.name }}/upload"}
+    assert elsewhere(action) == "https://pypi.corp.example/${{ needs.build.outputs.name }}/upload"
+    action["with"] = {"repository-url": "https://${{ vars.INDEX }}/upload"}
+    assert elsewhere(action) == ""  # nobody knows: it may be PyPI
     assert elsewhere({"run": "twine upload -r internal dist/*"}) == "internal"
     assert elsewhere({"run": "twine upload -r testpypi dist/*"}) == ""
 

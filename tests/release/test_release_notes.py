@@ -424,7 +424,7 @@ def test_fragments_that_are_not_joined_are_refused_and_can_be_joined(
     done = run_step(release_notes, "v1.2.3")
     names = ", ".join(f"+one.{k}.md" for k in ("breaking", "feature", "fix", "known-issue", "migration"))
     assert done.lines == (
-        f"5 news fragment(s) are not in CHANGELOG.md yet: {names}",
+        f"News fragments are not in CHANGELOG.md yet: {names}",
         "Expected: an empty changelog.d/; towncrier joins files named ISSUE.KIND.md and no others",
         (
             "Fix: uv run towncrier build --yes --version 1.2.3 && git commit --all --message "
@@ -460,13 +460,13 @@ def test_whatever_waits_among_the_fragments_is_named(name: str, fragments: Path,
     commit_all(fragments)
     lines = run_step(release_notes, "v0.1.0").lines
     if name == "7.feature":
-        assert lines[0] == "1 news fragment(s) are not in CHANGELOG.md yet: 7.feature"
+        assert lines[0] == "News fragments are not in CHANGELOG.md yet: 7.feature"
         return
     assert lines[0] == f"The news fragment '{name}' has a name that towncrier does not join"
     assert "KIND is breaking, migration, feature, fix, known-issue" in lines[1]
     shell(lines[2].removeprefix("Fix: ").partition(", commit")[0], fragments)
     lines = run_step(release_notes, "v0.1.0").lines if name != "folder" else ()
-    assert not lines or lines[0].startswith("1 news fragment(s) are not in CHANGELOG.md yet: ")
+    assert not lines or lines[0].startswith("News fragments are not in CHANGELOG.md yet: ")
 
 
 @pytest.mark.requirement("P7.3")
@@ -511,7 +511,7 @@ def test_towncriers_own_configuration_counts(
     assert "- Joined." in run_step(release_notes, "v1.2.3").summary
     Path(folder, "7.thing.rst").write_text("Waits.")
     lines = run_step(release_notes, "v1.2.3").lines
-    assert lines[0] == "1 news fragment(s) are not in NEWS.rst yet: 7.thing.rst"
+    assert lines[0] == "News fragments are not in NEWS.rst yet: 7.thing.rst"
     assert lines[1].startswith(f"Expected: an empty {folder}/; ")
     Path(folder, "8.odd.rst").write_text("Odd.")
     Path(folder, "7.thing.rst").unlink()

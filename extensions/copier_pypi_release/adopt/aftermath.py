@@ -7,9 +7,10 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import uv
+from release_lib import fragments
 from release_lib.step import ReleaseError, run
 
-from copier_pypi_release.adopt.programs import try_git
+from copier_pypi_release.adopt.programs import git, try_git
 from copier_pypi_release.adopt.repository import read_text
 
 if TYPE_CHECKING:
@@ -51,17 +52,21 @@ WHOLE_TREE = (
 )
 
 
-def aftermath(repository: Repository, root: Path, deleted: list[str], written: str) -> list[str]:
+def aftermath(
+    repository: Repository, root: Path, deleted: list[str], rewritten: list[str], written: str
+) -> list[str]:
     """What a person must look at.
 
     Args:
         repository: What the repository says about itself.
         root: A clone in which the change is committed.
         deleted: Files that the change deletes, from the root of the repository.
+        rewritten: Files that stated a version as text, and do so no more.
         written: The file that the build writes, from the project's folder.
     """
     return [
         *_mentions(repository, root, deleted, written),
+        *_readers(repository, root, rewritten),
         *locks(repository, root),
         *_notes(repository, root),
     ]
@@ -110,21 +115,39 @@ def _mentions(repository: Repository, root: Path, deleted: list[str], written: s
         inside = path.removeprefix(f"{repository.folder}/")
         # A workflow is called by its path, and started by the name of its file.
         name = path.rpartition("/")[2] if path.startswith(".github/") else inside
-        pattern = rf"(^|[^A-Za-z0-9_]){name.replace('.', '[.]')}($|[^A-Za-z0-9_])"
-        how = ("grep", "--line-number", "--extended-regexp", "-I", "-e", pattern, "HEAD", "--", *EXECUTED)
-        found = [
-            line.split(":", 3)[1:] for line in (try_git(root / repository.folder, *how) or "").splitlines()
-        ]
-        places = [
-            f"{file}:{number} ({text.strip()})"
-            for file, number, text in found
-            if not file.startswith(".github/release/") and not OWN_LINE.match(text)
-        ]
-        if places:
-            more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+        if places := _places(repository, root, name):
             gone = "is in no checkout: the build writes it" if inside == written else "is gone"
-            steps.append(f"{name} {gone}. Correct what names it: {', '.join(places[:SHOWN])}{more}.")
+            steps.append(f"{name} {gone}. Correct what names it: {_listed(places)}.")
     return steps
+
+
+def _readers(repository: Repository, root: Path, rewritten: list[str]) -> list[str]:
+    """Lines that seem to read a version, as text, where it stands no more."""
+    steps = []
+    for path in rewritten:
+        name = path.removeprefix(f"{repository.folder}/")
+        if places := [one for one in _places(repository, root, name) if "version" in one.lower()]:
+            steps.append(
+                f"The version is no text in {name} any more. Correct what reads it: {_listed(places)}."
+            )
+    return steps
+
+
+def _places(repository: Repository, root: Path, name: str) -> list[str]:
+    """The lines that name a file, with file and number."""
+    pattern = rf"(^|[^A-Za-z0-9_]){name.replace('.', '[.]')}($|[^A-Za-z0-9_])"
+    how = ("grep", "--line-number", "--extended-regexp", "-I", "-e", pattern, "HEAD", "--", *EXECUTED)
+    found = [line.split(":", 3)[1:] for line in (try_git(root / repository.folder, *how) or "").splitlines()]
+    return [
+        f"{file}:{number} ({text.strip()})"
+        for file, number, text in found
+        if not file.startswith(".github/release/") and not OWN_LINE.match(text)
+    ]
+
+
+def _listed(places: list[str]) -> str:
+    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+    return f"{', '.join(places[:SHOWN])}{more}"
 
 
 def locks(repository: Repository, root: Path) -> list[str]:
@@ -168,6 +191,12 @@ def _notes(repository: Repository, root: Path) -> list[str]:
         return []
     tag = f"{repository.tags.prefix}{repository.tags.newest}"
     script = root / ".github" / "release" / "release_notes.py"
+    project = root / repository.folder
+    # Fragments that wait are for the next version; those with a wrong name would stop it.
+    if repository.release_notes == "towncrier" and (table := fragments.configuration(project)):
+        for name in fragments.waiting_in(project, table):
+            if set(fragments.kinds_of(table)) & set(name.split(".")[1:]):
+                (project / fragments.folder_of(table) / name).unlink()
     try:
         run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, tag, cwd=root)
     except ReleaseError as error:
@@ -177,4 +206,6 @@ def _notes(repository: Repository, root: Path) -> list[str]:
         )
         problem = f"No notes could be read for {repository.tags.newest}: {said}."
         return [f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."]
+    finally:
+        git(root, "checkout", "--quiet", ".")
     return []

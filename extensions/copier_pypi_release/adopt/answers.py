@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -213,7 +214,13 @@ def pythons_of(repository: Repository, metadata: Mapping[str, Any]) -> tuple[lis
         if found := [
             v for v in versions if v in SUPPORTED_PYTHONS and SpecifierSet(wanted).contains(f"{v}.0")
         ]:
-            return found, place
+            old = [
+                v
+                for v in versions
+                if re.fullmatch(r"3\.\d+", v) and Version(v) < Version(SUPPORTED_PYTHONS[0])
+            ]
+            told = f", without {', '.join(old)}, whose support has ended" if old else ""
+            return found, f"{place}{told}"
     return [], ""
 
 

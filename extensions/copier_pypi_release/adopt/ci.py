@@ -22,11 +22,12 @@ PYTHON = re.compile(r"3\.\d+")
 TESTS = re.compile(
     r"\b(?:pytest|py\.test|unittest|stestr|trial|nose2?|behave|testify|hatch test|hatch-test|pytester)\b"
     r"|\b(?:coverage|slipcover) run\b|\bmanage\.py test\b|\bsetup\.py test\b"
-    r"|\b(?:make|just|task|inv|invoke|poe|pdm|doit|hatch|rye|duty|yarn)\b[^\n]*\b(?:\w*(?:test|check)s?|ci)\b"
     r"|\b(?:scripts?|ci|tools|bin)/[\w-]*(?:test|check|coverage)[\w-]*(?=\s|$)"
     r"|[\w./-]*tests?[\w.-]*\.(?:sh|py|ps1|bat|cmd)\b|\bpython\S* -m [\w.]*\.?tests?\b",
     re.IGNORECASE,
 )
+TASKS = re.compile(r"\b(?:make|just|task|inv|invoke|poe|pdm|doit|hatch|rye|duty|yarn)\b([^\n]*)")
+TASK = re.compile(r"\b(?:\w*(?:test|check)s?|ci)\b", re.IGNORECASE)
 RUNNER = re.compile(r"\b(?:tox|nox)\b[^\n]*")
 CHOSEN = re.compile(r"(?:-e|-s|--env|--sessions?)[ =]?(\S+)")
 NO_TESTS = re.compile(
@@ -73,6 +74,10 @@ def runs_tests(script: str) -> bool:
             continue
         if TESTS.search(command):
             return True
+        if tasks := TASKS.search(command):
+            named = [word for word in tasks[1].split() if TASK.search(word)]
+            if any(not NO_TESTS.search(word) for word in named):
+                return True
         if runner := RUNNER.search(command):
             names = [n for value in CHOSEN.findall(runner[0]) for n in value.split(",")]
             if not names or any(not NO_TESTS.search(name) for name in names):
@@ -141,7 +146,8 @@ def matches(branch: str, pattern: str) -> bool:
 
 def find_ci(workflows: Iterable[Workflow], branch: str, packages: list[Member]) -> Gate:
     """The workflows whose verdict on a commit of the release branch says that it was tested."""
-    files, places, pythons, others = [], [], [], []
+    files, places, others = [], [], []
+    pythons: list[list[str] | None] = []
     for workflow in workflows:
         jobs = testing_jobs(workflow)
         if not jobs or list(workflow.triggers) == ["workflow_call"]:
@@ -160,14 +166,14 @@ def find_ci(workflows: Iterable[Workflow], branch: str, packages: list[Member]) 
         push = workflow.triggers["push"]
         if isinstance(push, dict) and {"paths", "paths-ignore"} & set(push):
             others.append(f"{line} is skipped for some paths: the tagged commit must be one that it runs on")
-        for job in jobs:
-            pythons += pythons_of(workflow.jobs[job], workflow.steps(job))
+        pythons += [pythons_of(workflow.jobs[job], workflow.steps(job)) for job in jobs]
     found = "; ".join(places) or "nowhere"
-    return Gate(tuple(files), (), tuple(dict.fromkeys(pythons)), found, tuple(others))
+    versions = [] if None in pythons else [version for some in pythons for version in some or []]
+    return Gate(tuple(files), (), tuple(dict.fromkeys(versions)), found, tuple(others))
 
 
-def pythons_of(job: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> list[str]:
-    """The Python versions that a job runs on."""
+def pythons_of(job: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> list[str] | None:
+    """The Python versions that a job runs on; None if only a run knows."""
     matrix = (job.get("strategy") or {}).get("matrix") or {}
     found: list[str] = []
     if isinstance(matrix, dict):
@@ -179,9 +185,10 @@ def pythons_of(job: Mapping[str, Any], steps: list[Mapping[str, Any]]) -> list[s
                     str(v) for i in values if isinstance(i, dict) for k, v in i.items() if "py" in str(k)
                 ]
     if not found:
-        for step in steps:
-            version = str((step.get("with") or {}).get("python-version", ""))
-            found += version.split() if "${{" not in version else []
+        asked = [str((step.get("with") or {}).get("python-version", "")) for step in steps]
+        if any("${{" in text for text in (*asked, str(matrix))):
+            return None
+        found = [version for text in asked for version in text.split()]
     return [version for version in found if PYTHON.fullmatch(version)]
 
 

@@ -157,7 +157,9 @@ def message(title: str, changed: Mapping[str, str], before: Sequence[str], after
     lists = {
         "Before the merge:": before,
         "After the merge, before the first tag:": [step for step in after if not step.startswith(LATER)],
-        "After the first release:": [step.removeprefix(LATER) for step in after if step.startswith(LATER)],
+        "After the first release:": [
+            f"{step[len(LATER)].upper()}{step[len(LATER) + 1 :]}" for step in after if step.startswith(LATER)
+        ],
     }
     return [
         "build: release by tag",
@@ -169,7 +171,7 @@ def message(title: str, changed: Mapping[str, str], before: Sequence[str], after
             line
             for heading, steps in lists.items()
             if steps
-            for line in ("", heading, "", *(f"- [ ] {step[0].upper()}{step[1:]}" for step in steps))
+            for line in ("", heading, "", *(f"- [ ] {step}" for step in steps))
         ),
     ]
 

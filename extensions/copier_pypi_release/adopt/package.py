@@ -85,7 +85,7 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     generated = f"{prefix}{imports.replace('.', '/')}/_version.py"
     version_file = conversion.version_file or generated
     missing = [n for n in written if f"{prefix}{n}" not in tracked and f"{prefix}{n}" != version_file]
-    if missing:
+    if missing and repository.backend != "hatchling":  # whose hooks make them afterwards, too
         says = "Compiled: the" if any(map(is_native, wheel.files)) else "The"
         raise AdoptionError(
             f"{says} wheel has files that are not in the repository: {', '.join(missing[:5])}",

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.template_source import Source
 
+GENERATED = "the version comes from the generated file"
 # One moment for every commit of this tool's, so that a file that names it is the same before and after.
 MOMENT = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-01-01T00:00:00+00:00")
 AS_TOOL = (
@@ -209,6 +210,7 @@ def make_plan(
                     repository,
                     work.root,
                     [change.path for change in changes if change.after is None],
+                    [path for path, why in work.reasons.items() if why == GENERATED],
                     package.version_file,
                 ),
             ],
@@ -426,7 +428,7 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
                 new = new.replace("from ._version import", f"from .{version_file.stem} import")
             path.write_bytes(new.encode(encoding))
             edited.add(relative.relative_to(root).as_posix() if root else relative.as_posix())
-            work.reasons[str(path.relative_to(work.root))] = "the version comes from the generated file"
+            work.reasons[str(path.relative_to(work.root))] = GENERATED
     return frozenset(edited)
 
 

@@ -385,6 +385,15 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
         dependants = [
             str(key) for key in workflow.jobs if key not in doomed and job in workflow.needs(str(key))
         ]
+        made = [key for key in dependants if makes_release(workflow, key)]
+        if after := [str(key) for key in workflow.jobs for one in made if one in workflow.needs(str(key))]:
+            raise AdoptionError(
+                f"The job {made[0]!r} in {workflow.file} makes the GitHub Release, which the new workflow "
+                f"does, and {after[0]!r} needs it",
+                expected="jobs that build, test and publish, and make the GitHub Release",
+                fix=f"move {after[0]!r} to a workflow that starts with `release: {{types: [published]}}`, "
+                "commit, and run this again",
+            )
         if dependants:
             raise AdoptionError(
                 f"The job {job!r} in {workflow.file} publishes, and {dependants[0]!r} needs it",

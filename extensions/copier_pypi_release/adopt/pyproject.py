@@ -32,6 +32,7 @@ REQUIRES = ["hatchling>=1.27", "hatch-vcs>=0.5"]
 VERSION = ("tool", "hatch", "version")
 WHEEL = ("tool", "hatch", "build", "targets", "wheel")
 SDIST = ("tool", "hatch", "build", "targets", "sdist")
+DESCRIBE = ("scm", "git", "describe_command")  # since setuptools-scm 9, which has Python 3.8, too
 HOOK = ("tool", "hatch", "build", "hooks", "vcs")
 
 
@@ -326,7 +327,7 @@ def use_tag_version(document: Pyproject, *, name: str, prefix: str, version_file
     document.set(VERSION, ("tag-pattern",), tag_regex(prefix))
     match = describe(prefix)
     document.set(VERSION, ("raw-options", "dist_name"), name)
-    document.set(VERSION, ("raw-options", "git_describe_command"), match)
+    document.set(VERSION, ("raw-options", *DESCRIBE), match)
     if nested:
         document.set(VERSION, ("raw-options", "search_parent_directories"), value=True)
     for key in ("fallback_version", "version_scheme"):  # a version that no tag has given
@@ -372,16 +373,20 @@ def use_scm_version(
     make_dynamic(document)
     requires = document.get("build-system", "requires") or []
     if not any(re.match(r"setuptools[-_.]scm\b", line) for line in requires):
-        document.set(("build-system",), ("requires",), [*requires, "setuptools-scm>=8"])
+        document.set(("build-system",), ("requires",), [*requires, "setuptools-scm>=9"])
     document.set(SCIKIT, ("metadata", "version", "provider"), SCIKIT_SCM)
     for key, more in (("include", [version_file]), ("exclude", exclude)):
         known = document.get(*SCIKIT, "sdist", key) or []
         document.set(SCIKIT, ("sdist", key), [*known, *(one for one in more if one not in known)])
-    settings: dict[str, object] = {"version_file": version_file, "tag_regex": tag_regex(prefix)}
-    settings |= {"git_describe_command": describe(prefix), "dist_name": name}
-    settings |= {"search_parent_directories": True} if nested else {}
-    for key, value in settings.items():
-        document.set(("tool", "setuptools_scm"), (key,), value)
+    settings: dict[tuple[str, ...], object] = {
+        ("version_file",): version_file,
+        ("tag_regex",): tag_regex(prefix),
+        DESCRIBE: describe(prefix),
+        ("dist_name",): name,
+    }
+    settings |= {("search_parent_directories",): True} if nested else {}
+    for path, value in settings.items():
+        document.set(("tool", "setuptools_scm"), path, value)
 
 
 def use_hatchling(document: Pyproject) -> None:

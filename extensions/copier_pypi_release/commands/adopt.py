@@ -183,7 +183,7 @@ def is_adopted(repository: Repository, *, convert: bool = False) -> bool:
     if len(members(repository.root, repository.folder)) == 1:
         others = (job for job in repository.publishers if job.file not in repository.kept_workflows)
         only_ours = only_ours and all(job.ours for job in others)
-    converted = repository.backend == "hatchling" and "git_describe_command" in repository.pyproject
+    converted = repository.backend == "hatchling" and "describe_command" in repository.pyproject
     return only_ours and (converted if convert else bool(repository.version_from))
 
 

@@ -68,7 +68,7 @@ def check(version: Version, settings: Settings) -> str:
             )
     if waiting:
         raise ReleaseError(
-            f"{len(waiting)} news fragment(s) are not in {settings.changelog} yet: {', '.join(waiting)}",
+            f"News fragments are not in {settings.changelog} yet: {', '.join(waiting)}",
             expected=f"an empty {folder}/; towncrier joins files named ISSUE.KIND{suffix} and no others",
             fix=fix,
             see=settings.see("Release notes"),
