@@ -79,6 +79,8 @@ filename = "CHANGELOG.md"
             "pyproject.toml": pyproject + tables,
             "hatch_build.py": textwrap.dedent(hook),
             ".gitignore": "*.mo\n",
+            "demo_pkg/meta.py": '__version__ = "1.4.2"\n',
+            "demo_pkg/data/VERSION": "1.4.2\n",
             "news/7.feature.md": "- For the next version.\n",
             "CHANGELOG.md": "# Changelog\n\n## demo_pkg 1.4.2 (2026-01-01)\n\n- First.\n",
             ".bumpversion.cfg": "[bumpversion]\n\n[bumpversion:file:demo_pkg/__init__.py]\n",
@@ -90,6 +92,8 @@ filename = "CHANGELOG.md"
     assert status == 0, output
     told = "The version is no text in demo_pkg/__init__.py any more. Correct what reads it: "
     assert f"{told}.bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])." in output
+    assert "from ._version import __version__" in (root / "demo_pkg/meta.py").read_text(encoding="utf-8")
+    assert "The text of demo_pkg/data/VERSION would go on to say 1.4.2, whatever is released." in output
     assert "No notes could be read" not in output
 
 

@@ -232,6 +232,18 @@ def test_a_version_that_is_written_down_is_imported_instead(code: str, expected:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
+        ('__version__ = "1.0"\n', "from ._version import __version__ as __version__\n"),
+        ('__version__ = "2.0"\n', None),  # of something else
+        ('VERSION = "1.0"\n', None),
+    ],
+)
+def test_elsewhere_only_the_version_itself_is(code: str, expected: str | None) -> None:
+    assert without_literal(code, PurePosixPath("demo/protocol.py"), Version("1.0")) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
         (b'__version__ = "1.0"\n', "1.0"),
         (b'__version__: str = "1.0"\n', "1.0"),
         (b'a = __version__ = "1.0"\n', "1.0"),

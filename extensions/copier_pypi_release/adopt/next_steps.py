@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from packaging.version import Version
+
 from copier_pypi_release.adopt.publishing_jobs import find_bots, release_makers, release_steps
 from copier_pypi_release.adopt.repository import read_text
 from copier_pypi_release.answers_file import USUAL, free_name
@@ -13,8 +15,6 @@ RELEASE = "Release"  # name of the workflow that is rendered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from packaging.version import Version
 
     from copier_pypi_release.adopt.answers import Choice
     from copier_pypi_release.adopt.repository import Repository
@@ -87,10 +87,11 @@ def _first_release(repository: Repository, version: Version | None) -> list[str]
         )
     if tags.off_branch:
         steps.append(
-            f"The check that a tag is on {repository.default_branch} is off, because "
-            f"{', '.join(tags.off_branch)} are not. To switch it on: "
+            f"The check that a tag is on {repository.default_branch} is off, for the sake of "
+            f"{', '.join(tags.off_branch)}. To switch it on: "
             f"{_update(repository)} --data release_branches={repository.default_branch}"
         )
+    version = version and Version(version.public)  # a tag has no local part
     if version and not version.is_devrelease and (tags.newest is None or tags.newest < version):
         steps.append(
             f"The version was {version}, and no tag says so: the next tag must be higher "

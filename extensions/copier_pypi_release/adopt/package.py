@@ -114,7 +114,8 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
 def _as_it_is(project: Path, wheel: Wheel, tracked: list[str]) -> Package:
     """A package whose own backend stays: what it makes of the sources is its own business."""
     tops = sorted({name.split("/")[0] for name in wheel.files})
-    stated = [name for name in wheel.stated if not any(f"/{one}".endswith(f"/{name}") for one in tracked)]
+    modules = [name for name in wheel.stated if name.endswith(".py")]
+    stated = [name for name in modules if not any(f"/{one}".endswith(f"/{name}") for one in tracked)]
     inside = [one for name in stated[:1] for one in wheel.sdist if f"/{one}".endswith(f"/{name}")]
     return Package(
         name=wheel.metadata["name"],

@@ -206,6 +206,7 @@ def make_plan(
             before_merge=[
                 *package.conversion.notes,
                 *(compiled_steps(before, building) if building else []),
+                *([] if kept else stale_versions(before, after)),
                 *aftermath(
                     repository,
                     work.root,
@@ -227,6 +228,14 @@ def make_plan(
                 *prove_commands(work.root, answers["ci_commands"]),
             ],
         )
+
+
+def stale_versions(before: Wheel, after: Wheel) -> list[str]:
+    """What goes on to state the version of today, as text, in whatever is released."""
+    stale = [name for name in before.stated if after.files.get(name) == before.files[name]]
+    instead = f"importlib.metadata.version({before.metadata['name']!r})"
+    told = f"would go on to say {before.metadata['version']}, whatever is released. Take it from {instead}."
+    return [f"The text of {', '.join(stale)} {told}"] if stale else []
 
 
 def check_compiled(repository: Repository, before: Wheel, *, kept: bool) -> Building | None:

@@ -22,6 +22,7 @@ PLACES = {
     "_about.py",
 }
 UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # the last two: nested too deeply
+SHORT = 100  # bytes of a file that has a version and nothing else
 NAMES = {"__version__", "VERSION", "version", "__VERSION__"}
 
 
@@ -46,8 +47,6 @@ def without_literal(code: str, path: PurePosixPath, version: Version) -> str | N
     Returns:
         The new source, or None if it has no version of its own.
     """
-    if path.name not in PLACES:
-        return None
     try:
         tree = ast.parse(code)
     except UNPARSABLE:
@@ -60,7 +59,8 @@ def without_literal(code: str, path: PurePosixPath, version: Version) -> str | N
             continue
         targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
         names = [t.id for t in targets if isinstance(t, ast.Name) and t.id in NAMES]
-        if len(names) != len(targets) or not _is_version(statement.value, version, names):
+        known = path.name in PLACES or names == ["__version__"]  # elsewhere a name may mean anything
+        if not known or len(names) != len(targets) or not _is_version(statement.value, version, path, names):
             continue
         first, last = statement.lineno - 1, (statement.end_lineno or statement.lineno) - 1
         tail = lines[last].encode()[statement.end_col_offset :].decode()
@@ -91,12 +91,25 @@ def stated_version(code: bytes) -> str:
     return ""
 
 
-def _is_version(value: ast.expr, version: Version, names: list[str]) -> bool:
+def states(name: str, data: bytes, version: str) -> bool:
+    """Whether a file of a package states a version as text, and would go on to do so.
+
+    Args:
+        name: Its path.
+        data: What is in it.
+        version: The version that the project has now.
+    """
+    if name.endswith(".py"):
+        return stated_version(data) == version
+    return len(data) < SHORT and data.decode(errors="replace").strip().removeprefix("v") == version
+
+
+def _is_version(value: ast.expr, version: Version, path: PurePosixPath, names: list[str]) -> bool:
     """Whether an expression is the project's version, written down."""
     if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
         return False
     try:
-        return "__version__" in names or Version(value.value) == version
+        return (path.name in PLACES and "__version__" in names) or Version(value.value) == version
     except InvalidVersion:
         return False
 

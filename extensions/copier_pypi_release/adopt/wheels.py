@@ -22,7 +22,7 @@ from release_lib.distributions import BROKEN, metadata_name, sha256_of
 from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.programs import AdoptionError, try_git
-from copier_pypi_release.adopt.versions import stated_version
+from copier_pypi_release.adopt.versions import states
 from copier_pypi_release.console import counted
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Wheel:
         licenses: Paths of the licence files below .dist-info/licenses.
         sdist: Sizes of the files of the sdist that was built with it, by path.
         source_metadata: Those of the sdist.
-        stated: Modules that give the version to ``__version__``, by path.
+        stated: Files that state the version as text, by path: what modules give to ``__version__``, too.
     """
 
     name: str
@@ -130,11 +130,7 @@ def read_wheel(path: Path, commit: str = "") -> Wheel:
                 entry_points={group: dict(entries[group]) for group in entries.sections() if entries[group]},
                 files={n: sha256_of(named.sub(b"", data)) for n, data in contents.items()},
                 licenses=frozenset(n.split("/")[-1] for n in names if n.startswith(f"{info}/licenses/")),
-                stated=tuple(
-                    n
-                    for n, data in contents.items()
-                    if n.endswith(".py") and stated_version(data) == metadata["version"]
-                ),
+                stated=tuple(n for n, data in contents.items() if states(n, data, metadata["version"])),
             )
     except UNREADABLE as error:
         raise AdoptionError(
