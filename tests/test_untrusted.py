@@ -6,17 +6,26 @@ paths out of the folder, control characters, too much of it, redirects. `pytest 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import json
 import re
 from pathlib import PurePath
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from copier_pypi_release import cli, watching
+from copier_pypi_release.adopt import ci, compiled, publishing_jobs
+from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.publishing_jobs import Member
+from copier_pypi_release.checks import examine
+from copier_pypi_release.checks.context import Context
+from copier_pypi_release.checks.workflow import checks
 from copier_pypi_release.github import GitHub
+from copier_pypi_release.workflow_files import parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
@@ -25,6 +34,7 @@ from release_lib.distributions import name_and_version, parse_checksums
 from release_lib.settings import load_settings, read_tag
 from release_lib.step import ReleaseError, fenced, shown
 from requests.adapters import BaseAdapter
+from ruamel.yaml import YAML
 from support.rendering import git
 
 if TYPE_CHECKING:
@@ -388,3 +398,82 @@ def test_a_huge_answer_of_an_index_is_read_once(network: Network, package: Setti
     served = index.published(index.INDEXES["pypi"], package.distribution, Version("1.2.3"))
     assert list(served) == [WHEEL]
     assert len(network.asked) == 1
+
+
+# ---- Workflow files ----------------------------------------------------------------------------------
+
+# What GitHub takes in many places, and what a person may leave behind.
+ODD: tuple[Any, ...] = ("${{ fromJSON(vars.SAID) }}", None, 3, ["x"], {"x": "y"})
+UPLOADING = """\
+name: CI
+on:
+  push: {branches: [main], tags: [v1]}
+  workflow_run: {workflows: [CI]}
+  workflow_dispatch: {inputs: {a: {type: string}}}
+permissions: {contents: read, id-token: write}
+concurrency: {group: a, cancel-in-progress: true}
+env: {TOX_ENV: test}
+defaults: {run: {shell: bash, working-directory: .}}
+jobs:
+  test:
+    strategy: {matrix: {python: ["3.12"], include: [{os: ubuntu-latest, python: "3.13"}]}}
+    runs-on: ${{ matrix.os }}
+    env: {TOXENV: py}
+    defaults: {run: {shell: bash}}
+    steps:
+      - {uses: actions/checkout@v4, with: {fetch-depth: 0}}
+      - {uses: actions/setup-python@v6, with: {python-version: "${{ matrix.python }}"}}
+      - {run: tox, env: {A: b}, working-directory: ., if: always(), continue-on-error: true}
+      - {uses: pypa/cibuildwheel@v3, with: {output-dir: dist}, env: {CIBW_SKIP: "pp*"}}
+      - {uses: actions/upload-artifact@v4, with: {name: dist, path: dist/}}
+  called: {needs: test, uses: ./.github/workflows/x.yml, with: {a: b}, secrets: {TOKEN: "${{ secrets.T }}"}}
+  publish:
+    needs: [test]
+    runs-on: ubuntu-latest
+    environment: {name: pypi, url: x}
+    container: {image: python}
+    outputs: {a: "${{ steps.x.outputs.a }}"}
+    permissions: {id-token: write}
+    steps:
+      - {uses: actions/download-artifact@v4, with: {name: dist}}
+      - {uses: pypa/gh-action-pypi-publish@v1, with: {repository-url: "https://pypi.corp.example/"}}
+      - {run: twine upload dist/*, env: {TWINE_PASSWORD: "${{ secrets.TOKEN }}"}}
+      - {uses: EndBug/add-and-commit@v9, with: {tag: v1}}
+"""
+
+
+def with_one_odd(node: Any) -> Iterator[Any]:  # noqa: ANN401  (as YAML has it)
+    """Copies of a document, in each of which one node is another one."""
+    yield from ODD
+    if isinstance(node, dict | list):
+        for key in node if isinstance(node, dict) else range(len(node)):
+            for other in with_one_odd(node[key]):
+                made = copy.copy(node)
+                made[key] = other
+                yield made
+
+
+def test_whatever_a_workflow_says_is_read_by_adopt_and_doctor(tmp_path: Path) -> None:
+    """An expression, nothing, a number, or a list: each in the place of each part of a workflow."""
+    package = Member("", "demo")
+    git(tmp_path, "init", "--quiet")
+    documents = list(with_one_odd(YAML(typ="safe").load(UPLOADING)))
+    for document in documents:
+        try:
+            workflow = parse(tmp_path / ".github/workflows/ci.yml", json.dumps(document))
+        except ReleaseError:
+            continue
+        publishing = {job.job for job in (*workflow.publishing_jobs(), *workflow.doubtful_jobs())}
+        publishing_jobs.side_steps(workflow, publishing_jobs.going_jobs(workflow, publishing), publishing)
+        publishing_jobs.release_makers(workflow, ())
+        publishing_jobs.find_bots([workflow])
+        ci.find_ci([workflow], "main", [package, Member("other", "other")])
+        repository = SimpleNamespace(
+            root=tmp_path, folder="", pyproject="", workflows=(workflow,), backend="hatchling"
+        )
+        with contextlib.suppress(AdoptionError):
+            compiled.read_building(repository)  # type: ignore[arg-type]
+        context = Context(tmp_path, "", None, "demo", "octo-org/demo", "v", (workflow,))
+        examine(context, checks())
+    print(f"{len(documents)} workflows")
+    assert len(documents) > 400

@@ -441,10 +441,63 @@ def matrix_values(job: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: list(dict.fromkeys(values)) for name, values in found.items()}
 
 
+FILTERS = {"branches", "branches-ignore", "tags", "tags-ignore", "paths", "paths-ignore", "workflows"}
+
+
 @functools.lru_cache(maxsize=64)
 def _data(text: str) -> Any:  # noqa: ANN401  (whatever the text says)
-    """What a YAML text says; not to be changed, because the next who asks gets the same object."""
-    return YAML(typ="rt").load(text)
+    """What a YAML text says, in one shape; not to be changed: the next who asks gets the same object."""
+    data = YAML(typ="rt").load(text)
+    if isinstance(data, dict):
+        _shape(data)
+    return data
+
+
+def _shape(data: Any) -> None:  # noqa: ANN401  (as YAML has it)
+    """Give each part of a workflow the one type that is read, whatever stands there.
+
+    GitHub takes an expression for many a table, such as ``env: ${{ matrix.env }}``; people leave keys without
+    a value. What is no table becomes one with the key ``""``.
+    """
+    jobs = data.get("jobs")
+    for part in [data, *(jobs.values() if isinstance(jobs, dict) else ())]:
+        if isinstance(part, dict):
+            _tables(part, "env", "defaults")
+            _tables(part.get("defaults", {}), "run")
+            if not isinstance(part.get("permissions", ""), dict | str | None):
+                part["permissions"] = str(part["permissions"])
+            _shape_job(part)
+    on = data.get("on")
+    if isinstance(on, list):
+        data["on"] = {str(name): None for name in on}
+    for name, event in on.items() if isinstance(on, dict) else ():
+        on[name] = event if isinstance(event, dict) or name == "schedule" else None
+        for key in FILTERS & set(event if isinstance(event, dict) else ()):
+            if not isinstance(event[key], list):
+                event[key] = [] if event[key] is None else [str(event[key])]
+
+
+def _shape_job(job: Any) -> None:  # noqa: ANN401  (as YAML has it)
+    """The same for a job."""
+    _tables(job, "strategy", "outputs")
+    _tables(job.get("strategy", {}), "matrix")
+    matrix = job.get("strategy", {}).get("matrix", {})
+    for key in {"include", "exclude"} & set(matrix):
+        cells = matrix[key] if isinstance(matrix[key], list) else [matrix[key]]
+        matrix[key] = [cell if isinstance(cell, dict) else {"": cell} for cell in cells]
+    if needed := job.get("needs"):
+        job["needs"] = [str(name) for name in (needed if isinstance(needed, list) else [needed])]
+    if not isinstance(job.get("steps", []), list):
+        job["steps"] = []
+    for step in job.get("steps", []):
+        _tables(step if isinstance(step, dict) else {}, "env", "with")
+
+
+def _tables(node: Any, *keys: str) -> None:  # noqa: ANN401  (as YAML has it)
+    """Make tables of some parts of a node."""
+    for key in keys:
+        if key in node and not isinstance(node[key], dict):
+            node[key] = {} if node[key] is None else {"": node[key]}
 
 
 def parse(file: str | Path, text: str) -> Workflow:

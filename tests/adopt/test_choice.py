@@ -221,6 +221,25 @@ def test_a_job_that_does_something_else_stays_in_its_file(tmp_path: Path, templa
     assert "pypi-publish" not in left
 
 
+@pytest.mark.parametrize(
+    "commit",
+    [
+        "{name: Tag it, uses: EndBug/add-and-commit@v9, with: {tag: v1}}",
+        "{name: Tag it, uses: stefanzweifel/git-auto-commit-action@v6, with: {tagging_message: v1}}",
+        "{name: Tag it, run: git push --tags}",
+    ],
+)
+def test_a_job_that_wrote_version_and_tag_goes_and_is_named(commit: str, tmp_path: Path) -> None:
+    bump = f"  bump:\n    steps:\n      - {{name: Write it, run: poetry version 2.0}}\n      - {commit}\n"
+    text = TRUSTED.replace("  pypi:\n", f"{bump}  pypi:\n    needs: bump\n")
+    text = text.replace("on:\n  release:\n    types: [published]\n", "on: workflow_dispatch\n")
+    root = package(tmp_path, publish=text)
+    told = " ".join(look_at(read_repository(root), choice_of(root)))
+    assert (
+        "publish.yml:6 Write it; .github/workflows/publish.yml:7 Tag it: gone, because a tag starts" in told
+    )
+
+
 def test_a_job_that_needs_the_old_github_release_is_named() -> None:
     steps = "    runs-on: ubuntu-latest\n    steps:\n      - run: gh release"
     made = f"  draft:\n    needs: pypi\n{steps} create v1 --generate-notes\n"

@@ -32,9 +32,10 @@ EFFECT = re.compile(
     r"\bnpm publish|\banaconda upload|conda.*(?:upload|publish)|aws s3|\brsync\b|\bscp\b|netlify|vercel|"
     r"surge\b|readthedocs|slack|discord|mastodon|toot|tweet|zulip|telegram|matrix-message|"
     r"repository[-_]dispatch|gh workflow run|workflow-dispatch|homebrew|create-pull-request|gh pr create|"
-    r"git push|git-auto-commit",
+    r"git push|git-auto-commit|add-and-commit|github-push",
     re.IGNORECASE,
 )
+COMMITS = re.compile(r"git-auto-commit|add-and-commit", re.IGNORECASE)
 # Actions and commands that prepare something, or look at it.
 HARMLESS = re.compile(
     r"actions/(?:checkout|cache|(?:up|down)load-artifact|setup-)|setup-(?:uv|python|pdm)|install-"
@@ -186,9 +187,14 @@ def harmless(step: Any) -> bool:  # noqa: ANN401  (as YAML has it)
 
 
 def of_release(step: Any) -> bool:  # noqa: ANN401  (as YAML has it)
-    """Whether a step makes a GitHub Release, signs for it, or pushes its tag."""
+    """Whether a step makes a GitHub Release, signs for it, or writes its version or its tag."""
     text = text_of(step)
-    return bool(RELEASE_STEP.search(text) or re.search(BOTS["a pushed tag"], text))
+    tags = bool(COMMITS.search(text)) and any(str(name).startswith("tag") for name in step.get("with") or {})
+    return (
+        tags
+        or bool(RELEASE_STEP.search(text))
+        or any(re.search(p, text, re.IGNORECASE) for p in BOTS.values())
+    )
 
 
 def makes_release(workflow: Workflow, job: str) -> bool:
