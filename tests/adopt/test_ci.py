@@ -186,6 +186,12 @@ def test_without_ci_a_command_is_found_that_uploads_nothing(
     assert (gate.files, gate.commands[-1], gate.found_in) == ((), command, place)
 
 
+def test_ci_that_tests_in_a_shell_script_counts(tmp_path: Path) -> None:
+    files = named(ci=workflow("./.github/scripts/build.sh --all"), docs=workflow("bash docs/make.sh"))
+    files |= {".github/scripts/build.sh": "set -e\npytest\n", "docs/make.sh": "mkdocs build\n"}
+    assert gate_of(tmp_path, files).files == ("ci.yml",)
+
+
 def test_ci_that_tests_through_what_it_calls_counts(tmp_path: Path) -> None:
     caller = "on: push\njobs:\n  go:\n    uses: ./.github/workflows/suite.yml\n"
     suite = workflow("tox -e ${{ matrix.env }}", on="workflow_call")

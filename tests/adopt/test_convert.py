@@ -44,10 +44,32 @@ packages = ["src/demo_pkg"]
 """
 
 
-def test_a_guard_before_a_bare_setup_decides_nothing() -> None:
-    assert read_setup(f"{GUARD}setup()\n") == {}
+@pytest.mark.parametrize(
+    "before",
+    [
+        GUARD,
+        "try:\n    from setuptools import setup\nexcept ImportError:\n    from distutils.core import setup\n",
+        "if found:\n    V = found[1]\nelse:\n    raise RuntimeError\n",
+        "if sys.argv[-1] == 'publish':\n    os.system('twine upload dist/*')\n    sys.exit()\n",
+    ],
+)
+def test_what_only_ends_a_setup_script_decides_nothing(before: str) -> None:
+    assert read_setup(f"{before}setup()\n") == {}
+    assert read_setup(f"{before}setup(name='demo')\n") == {"name": "demo"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "if sys.version_info < (3, 13):\n    requires.append('tomli')\n",
+        "if windows:\n    requires = ['a']\nelse:\n    requires = ['b']\n",
+        "try:\n    import numpy\nexcept ImportError:\n    requires = []\n",
+        "for name in names:\n    print(name)\n",
+    ],
+)
+def test_what_decides_in_a_setup_script_is_refused(before: str) -> None:
     with pytest.raises(AdoptionError, match="decides while it runs"):
-        read_setup(f"{GUARD}setup(name='demo')\n")
+        read_setup(f"{before}setup(name='demo')\n")
 
 
 def test_build_plugins_stay_and_are_pinned_by_hash(tmp_path: Path, template_repository: Path) -> None:

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import release_notes
+from copier_pypi_release.adopt.answers import choose_publisher
+from copier_pypi_release.adopt.next_steps import next_steps
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.repository import Tags, find_changelog, find_tags
+from copier_pypi_release.adopt.repository import Tags, find_changelog, find_tags, read_repository
 from copier_pypi_release.notes import version_in
 from packaging.version import Version
 from support.rendering import git
 
-from adopt.fixtures import repository
+from adopt.fixtures import PROJECT, common, repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +66,14 @@ def test_the_tag_convention_is_the_one_in_use(
 ) -> None:
     found = find_tags(tagged(tmp_path, tags, monkeypatch), "main", folder, "demo-pkg")
     assert (found.prefix, str(found.newest), found.former) == (prefix, newest, former)
+
+
+def test_a_tag_that_no_index_would_spell_so_is_named(tmp_path: Path) -> None:
+    root = repository(tmp_path / "demo-pkg", {**common(), "pyproject.toml": PROJECT}, tags=("2026.07.22",))
+    found = read_repository(root)
+    names = ("repository_owner", "repository_name", "testpypi_environment", "pypi_environment")
+    steps = next_steps(found, choose_publisher(found), dict.fromkeys(names, "x"), None)
+    assert "Spell tags as the index spells versions: 2026.7.22, where the newest tag is 2026.07.22." in steps
 
 
 CHANGES = "# Changes\n\n## 1.0\n\n- One.\n\n## 0.9\n\n- Zero.\n"

@@ -219,7 +219,7 @@ def pythons_of(repository: Repository, metadata: Mapping[str, Any]) -> tuple[lis
                 for v in versions
                 if re.fullmatch(r"3\.\d+", v) and Version(v) < Version(SUPPORTED_PYTHONS[0])
             ]
-            told = f", without {', '.join(old)}, whose support has ended" if old else ""
+            told = f", without {', '.join(sorted(old, key=Version))}, whose support has ended" if old else ""
             return found, f"{place}{told}"
     return [], ""
 

@@ -12,7 +12,7 @@ from copier_pypi_release.uploads import Reader, commands_of, default_sessions, m
 from copier_pypi_release.workflow_files import FOLDER, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from copier_pypi_release.workflow_files import Workflow
@@ -85,6 +85,17 @@ def runs_tests(script: str) -> bool:
     return False
 
 
+def scripts_of(workflow: Workflow, script: str) -> Iterator[str]:
+    """The shell scripts of the repository that a script calls."""
+    if (root := workflow.root) is None:
+        return
+    for _, command in commands_of(script):
+        for word in command.split():
+            path = root / word.strip("\"'")
+            if path.suffix in {".sh", ".bash", ".ps1", ".bat", ".cmd"} and path.is_file():
+                yield read(path)
+
+
 def testing_jobs(workflow: Workflow) -> list[str]:
     """The jobs of a workflow that test, and do not publish: by themselves or by what they call."""
     publishing = {job.job for job in (*workflow.publishing_jobs(), *workflow.doubtful_jobs())}
@@ -98,6 +109,7 @@ def testing_jobs(workflow: Workflow) -> list[str]:
             for s in workflow.steps(key)
             if workflow.root and str(s.get("uses", "")).startswith("./")
         ]
+        texts += [text for script in tuple(texts) for text in scripts_of(workflow, script)]
         called = str(job.get("uses", ""))
         if called.startswith("./") and workflow.root:
             texts.append(read(workflow.root / called))

@@ -91,6 +91,11 @@ def _first_release(repository: Repository, version: Version | None) -> list[str]
             f"{', '.join(tags.off_branch)}. To switch it on: "
             f"{_update(repository)} --data release_branches={repository.default_branch}"
         )
+    spelled = f"{tags.prefix}{tags.newest}"
+    if tags.newest_tag not in ("", spelled):
+        steps.append(
+            f"Spell tags as the index spells versions: {spelled}, where the newest tag is {tags.newest_tag}."
+        )
     version = version and Version(version.public)  # a tag has no local part
     if version and not version.is_devrelease and (tags.newest is None or tags.newest < version):
         steps.append(

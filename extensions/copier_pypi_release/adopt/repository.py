@@ -52,12 +52,14 @@ class Tags:
         newest: The newest version; None without version tags.
         off_branch: The newest tags that are not on the default branch.
         former: The newest tag of each convention that the project has given up.
+        newest_tag: The newest version as its tag spells it.
     """
 
     prefix: str
     newest: Version | None
     off_branch: tuple[str, ...]
     former: tuple[str, ...] = ()
+    newest_tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -362,7 +364,8 @@ def find_tags(root: Path, branch: str, folder: str, name: str) -> Tags:
     off = [
         t for _, t in mine[-RECENT_TAGS:] if try_git(root, "merge-base", "--is-ancestor", t, where) is None
     ]
-    return Tags(prefix, mine[-1][0], tuple(off), tuple(sorted(tag for _, tag in given_up)))
+    former = tuple(sorted(tag for _, tag in given_up))
+    return Tags(prefix, mine[-1][0], tuple(off), former, mine[-1][1])
 
 
 def parse_version(text: str) -> Version | None:

@@ -81,6 +81,29 @@ def refuse_files(project: Project) -> None:
         )
 
 
+def _decides_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement imports what there is, or only ends the script in some cases, as a guard does."""
+    if isinstance(statement, ast.Try):
+        parts = [*statement.body, *statement.orelse, *(s for one in statement.handlers for s in one.body)]
+        return all(isinstance(s, ast.Import | ast.ImportFrom | ast.Pass) for s in parts)
+    if not isinstance(statement, ast.If):
+        return False
+    goes_on = [block for block in (statement.body, statement.orelse) if block and not _ends(block)]
+    ends = any(block and _ends(block) for block in (statement.body, statement.orelse))
+    return ends and all(isinstance(s, ast.Assign) for block in goes_on for s in block)
+
+
+def _ends(block: list[ast.stmt]) -> bool:
+    """Whether a block ends the script."""
+    last = block[-1]
+    called = (
+        ast.unparse(last.value.func)
+        if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call)
+        else ""
+    )
+    return isinstance(last, ast.Raise) or called.rpartition(".")[2] in {"exit", "_exit", "quit"}
+
+
 def read_setup(text: str) -> dict[str, object]:
     """The arguments of ``setup()`` in setup.py; a computed one that is allowed is None.
 
@@ -105,7 +128,7 @@ def read_setup(text: str) -> dict[str, object]:
     body += [inner for s in tree.body if _is_main(s) for inner in s.body]  # type: ignore[attr-defined]
     calls = [s.value for s in body if isinstance(s, ast.Expr) and _is_setup(s.value)]
     allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.With, ast.FunctionDef, ast.Expr)
-    odd = next((s for s in body if not isinstance(s, allowed)), None)
+    odd = next((s for s in body if not isinstance(s, allowed) and not _decides_nothing(s)), None)
     if len(calls) == 1 and not calls[0].keywords and not calls[0].args:  # type: ignore[attr-defined]
         # A bare setup() says nothing: what stands around it, such as a guard, decides no file and no field.
         return {}
