@@ -149,7 +149,7 @@ def make_plan(
     source: Source,
     *,
     issues: bool,
-    publisher: str = "",
+    publisher: Sequence[str] = (),
     keep: Sequence[str] = (),
     convert: bool = False,
 ) -> Plan:
@@ -159,8 +159,8 @@ def make_plan(
         repository: What the repository says about itself.
         source: The template.
         issues: Whether issues may be opened about releases and the template.
-        publisher: The workflow that publishes this package, as a person says.
-        keep: Workflows that do not, as a person says.
+        publisher: The workflows, or jobs, that publish this package, as a person says.
+        keep: Those that do not, as a person says.
         convert: Whether a backend that takes the version from tags is converted too.
 
     Raises:

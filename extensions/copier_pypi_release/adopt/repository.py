@@ -104,7 +104,7 @@ class Repository:
 
     @property
     def kept_workflows(self) -> set[str]:
-        """The workflows that somebody said do not publish this package, at an earlier adoption."""
+        """The workflows, or jobs, that somebody said do not publish this package, at an earlier adoption."""
         return set(str(self.answers.values.get("kept_workflows", "")).split()) if self.answers else set()
 
     @property

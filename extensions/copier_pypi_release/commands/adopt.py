@@ -46,16 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--publisher",
-        metavar="FILE",
-        default="",
-        help="workflow that publishes this package, where it is not certain",
+        metavar="FILE[:JOB]",
+        action="append",
+        default=[],
+        help="workflow, or job of one, that publishes this package, where it is not certain",
     )
     parser.add_argument(
         "--keep",
-        metavar="FILE",
+        metavar="FILE[:JOB]",
         action="append",
         default=[],
-        help="workflow that stays as it is: it does not publish this package (may be given more than once)",
+        help="one that stays as it is: it does not publish this package (both may be given more than once)",
     )
     parser.add_argument(
         "--convert",
@@ -181,7 +182,8 @@ def is_adopted(repository: Repository, *, convert: bool = False) -> bool:
     file = repository.answers.values.get("release_workflow", "release.yml")
     only_ours = any(job.ours and job.file == file for job in repository.publishers)
     if len(members(repository.root, repository.folder)) == 1:
-        others = (job for job in repository.publishers if job.file not in repository.kept_workflows)
+        kept = repository.kept_workflows
+        others = (job for job in repository.publishers if not job.named_in(kept))
         only_ours = only_ours and all(job.ours for job in others)
     converted = repository.backend == "hatchling" and "git_describe_command" in repository.pyproject
     return only_ours and (converted if convert else bool(repository.version_from))
