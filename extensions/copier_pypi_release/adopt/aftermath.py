@@ -13,6 +13,7 @@ from copier_pypi_release.adopt.programs import try_git
 from copier_pypi_release.adopt.repository import read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from copier_pypi_release.adopt.repository import Repository
@@ -51,7 +52,9 @@ WHOLE_TREE = (
 )
 
 
-def aftermath(repository: Repository, root: Path, deleted: list[str], written: str) -> list[str]:
+def aftermath(
+    repository: Repository, root: Path, deleted: list[str], written: str, say: Callable[[str], None]
+) -> list[str]:
     """What a person must look at.
 
     Args:
@@ -59,11 +62,12 @@ def aftermath(repository: Repository, root: Path, deleted: list[str], written: s
         root: A clone in which the change is committed.
         deleted: Files that the change deletes, from the root of the repository.
         written: The file that the build writes, from the project's folder.
+        say: Tells which step begins.
     """
     return [
         *_mentions(repository, root, deleted, written),
         *locks(repository, root),
-        *_notes(repository, root),
+        *_notes(repository, root, say),
     ]
 
 
@@ -162,10 +166,11 @@ def _locked(text: str) -> list[object]:
     return [data.get("project"), data.get("dependency-groups"), tools.get("poetry"), tools.get("pdm")]
 
 
-def _notes(repository: Repository, root: Path) -> list[str]:
+def _notes(repository: Repository, root: Path, say: Callable[[str], None]) -> list[str]:
     """Whether the gate's own reader finds the notes of the newest tag."""
     if repository.tags.newest is None:
         return []
+    say(f"Reading the notes of {repository.tags.newest} as a release does")
     tag = f"{repository.tags.prefix}{repository.tags.newest}"
     script = root / ".github" / "release" / "release_notes.py"
     try:

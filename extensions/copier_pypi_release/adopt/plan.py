@@ -62,7 +62,7 @@ from copier_pypi_release.template_source import without_login
 from copier_pypi_release.workflow_files import pattern_of_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from copier_pypi_release.template_source import Source
 
@@ -137,6 +137,7 @@ class _Work:
     repository: Repository
     root: Path
     kept: bool
+    say: Callable[[str], None]
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -152,6 +153,7 @@ def make_plan(
     publisher: Sequence[str] = (),
     keep: Sequence[str] = (),
     convert: bool = False,
+    say: Callable[[str], None],
 ) -> Plan:
     """Work out the change, build the package before and after it, and compare.
 
@@ -162,6 +164,7 @@ def make_plan(
         publisher: The workflows, or jobs, that publish this package, as a person says.
         keep: Those that do not, as a person says.
         convert: Whether a backend that takes the version from tags is converted too.
+        say: Tells which step begins.
 
     Raises:
         AdoptionError: Something would be lost, or cannot be kept; the sentence says what.
@@ -170,11 +173,13 @@ def make_plan(
     with tempfile.TemporaryDirectory(prefix="adopt-") as folder, _quiet():
         place = Path(folder)
         kept = bool(repository.version_from) and not convert
-        work = _Work(repository, _clone(repository.root, place / "after"), kept)
+        say("Cloning the repository")
+        work = _Work(repository, _clone(repository.root, place / "after"), kept, say)
         if repository.backend in BACKENDS:  # what cannot be adopted is not built
             check_version_source(repository, kept=kept)
         elif not kept:
             converter_for(repository.backend)
+        say("Building the package as it is")
         before = _build_before(repository, place, tagged=kept)
         building = check_compiled(repository, before, kept=kept)
         package = read_package(repository, work.project, before, kept=kept)
@@ -193,9 +198,13 @@ def make_plan(
         _render(work, answers, source)
         if building:
             _keep_building(work, building, answers)
+            say("Asking cibuildwheel for the wheels of every platform")
             check_plan(work.root, work.project)
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
+        if commands := answers["ci_commands"]:
+            say(f"Running what a release would test with: {'; '.join(commands)}")
+        proved = prove_commands(work.root, commands)
         return Plan(
             repository=repository,
             answers=answers,
@@ -210,6 +219,7 @@ def make_plan(
                     work.root,
                     [change.path for change in changes if change.after is None],
                     package.version_file,
+                    say,
                 ),
             ],
             next_steps=next_steps(repository, choice, answers, None if kept else before.version),
@@ -222,7 +232,7 @@ def make_plan(
                 *look_at(repository, choice),
                 *(building.look if building else []),
                 *linters(repository),
-                *prove_commands(work.root, answers["ci_commands"]),
+                *proved,
             ],
         )
 
@@ -546,9 +556,11 @@ def _build_pinned(work: _Work, tag: str) -> Wheel:
     # The file that a release takes; the template goes on to pin hatchling for its own sake, and nothing else.
     constraints = min((work.root / ".github" / "release").glob("build-constraints*.txt"))
     if (work.repository.backend != "hatchling" and work.kept) or not covers(constraints, requires):
+        work.say("Pinning what the package builds with")
         constraints = pin_build(constraints.parent, requires)
     _commit_and_tag(work.root, tag)
     while True:
+        work.say("Building it with the change, as a release does")
         try:
             return build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
         except AdoptionError as error:  # a backend may ask for more than [build-system] says
@@ -556,6 +568,7 @@ def _build_pinned(work: _Work, tag: str) -> Wheel:
             if not more:
                 raise
             requires += more
+            work.say(f"Pinning {', '.join(more)}, which its backend asks for")
             constraints = pin_build(constraints.parent, requires)
             _commit_and_tag(work.root, tag, again=True)
 

@@ -18,7 +18,7 @@ from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.repository import Repository, locate, read_repository
-from copier_pypi_release.console import console, counted, lines, paragraph, printable, table
+from copier_pypi_release.console import console, counted, lines, paragraph, printable, progress, table
 from copier_pypi_release.template_source import find_source, without_login
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if not (options.yes or options.dry_run):
         check_terminal()
-    with screen.status("Building the package before and after the change"):
+    with progress(screen) as say:
         plan = make_plan(
             repository,
             find_source(options.template),
@@ -92,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
             publisher=options.publisher,
             keep=options.keep,
             convert=options.convert,
+            say=say,
         )
     show(plan, screen)
     lines(screen, ["", *text_to_paste(plan)])
