@@ -37,14 +37,14 @@ def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_reposit
     commit_all(root, "chore: more")
     status, output = run_adopt(root, "--yes", "--template", str(template_repository))
     assert status == 0, output
-    assert "setup.py is gone. Correct what names it: Makefile:2 (python setup.py sdist)." in output
-    written = "src/demo_pkg/_version.py is in no checkout: the build writes it. Correct what names it:"
-    assert f"{written} Makefile:3 (grep version src/demo_pkg/_version.py)." in output
-    assert "Renew it: uv lock" in output
+    assert "Correct what names setup.py, which is gone: Makefile:2 (python setup.py sdist)." in output
+    written = "src/demo_pkg/_version.py, which is in no checkout, because the build writes it:"
+    assert f"Correct what names {written} Makefile:3 (grep version src/demo_pkg/_version.py)." in output
+    assert "Renew uv.lock, which does not fit pyproject.toml any more: uv lock" in output
     flat = " ".join(output.split())
     assert ".pre-commit-config.yaml:4 black; tox.ini:3 (flake8 --max-line-length 99 .) would look at" in flat
     assert "uv run .github/release/tool.py watch --list-known" in flat
-    assert "No notes could be read for 1.4.2: There are no release notes for 1.4.2" in output
+    assert "No notes could be read for 1.4.2: There are no release notes for 1.4.2" in flat
 
 
 def test_a_lock_file_that_fits_is_not_named(tmp_path: Path) -> None:

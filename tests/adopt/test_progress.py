@@ -54,7 +54,7 @@ def test_each_long_step_is_announced_before_it_begins(
         *("Pinning what the package builds with ...", "run"),
         *("Building it with the change, as a release does ...", "build_wheel"),
         *("Running what a release would test with: pip install -e .; make test ...", "run"),
-        *("Reading the notes of 1.4.2 as a release does ...", "run"),
+        *("Reading the notes of the newest tag as a release does ...", "run"),
     ]
 
 

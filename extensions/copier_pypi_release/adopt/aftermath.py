@@ -13,7 +13,6 @@ from copier_pypi_release.adopt.programs import try_git
 from copier_pypi_release.adopt.repository import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from copier_pypi_release.adopt.repository import Repository
@@ -52,22 +51,18 @@ WHOLE_TREE = (
 )
 
 
-def aftermath(
-    repository: Repository, root: Path, deleted: list[str], written: str, say: Callable[[str], None]
-) -> list[str]:
-    """What a person must look at.
+def aftermath(repository: Repository, root: Path, deleted: list[str], written: str) -> list[str]:
+    """What a person must correct in the change itself.
 
     Args:
         repository: What the repository says about itself.
         root: A clone in which the change is committed.
         deleted: Files that the change deletes, from the root of the repository.
         written: The file that the build writes, from the project's folder.
-        say: Tells which step begins.
     """
     return [
         *_mentions(repository, root, deleted, written),
         *locks(repository, root),
-        *_notes(repository, root, say),
     ]
 
 
@@ -126,8 +121,8 @@ def _mentions(repository: Repository, root: Path, deleted: list[str], written: s
         ]
         if places:
             more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-            gone = "is in no checkout: the build writes it" if inside == written else "is gone"
-            steps.append(f"{name} {gone}. Correct what names it: {', '.join(places[:SHOWN])}{more}.")
+            gone = "is in no checkout, because the build writes it" if inside == written else "is gone"
+            steps.append(f"Correct what names {name}, which {gone}: {', '.join(places[:SHOWN])}{more}.")
     return steps
 
 
@@ -146,7 +141,7 @@ def locks(repository: Repository, root: Path) -> list[str]:
             before, after = (_locked(text) for text in texts)
             stale = before != after
         if stale:
-            found.append(f"{name} does not fit pyproject.toml any more. Renew it: {command}")
+            found.append(f"Renew {name}, which does not fit pyproject.toml any more: {command}")
     return found
 
 
@@ -166,11 +161,10 @@ def _locked(text: str) -> list[object]:
     return [data.get("project"), data.get("dependency-groups"), tools.get("poetry"), tools.get("pdm")]
 
 
-def _notes(repository: Repository, root: Path, say: Callable[[str], None]) -> list[str]:
-    """Whether the gate's own reader finds the notes of the newest tag."""
+def unread_notes(repository: Repository, root: Path) -> str:
+    """Why the gate's own reader finds no notes of the newest tag; empty if it does or there is none."""
     if repository.tags.newest is None:
-        return []
-    say(f"Reading the notes of {repository.tags.newest} as a release does")
+        return ""
     tag = f"{repository.tags.prefix}{repository.tags.newest}"
     script = root / ".github" / "release" / "release_notes.py"
     try:
@@ -181,5 +175,5 @@ def _notes(repository: Repository, root: Path, say: Callable[[str], None]) -> li
             repository.release_notes, "commits"
         )
         problem = f"No notes could be read for {repository.tags.newest}: {said}."
-        return [f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."]
-    return []
+        return f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."
+    return ""

@@ -460,15 +460,14 @@ def add_steps(text: str, building: Building) -> str:
     return f"{head}{mark}{comment}alone.\n{own}{below}"
 
 
-def compiled_steps(wheel: Wheel, building: Building) -> list[str]:
+def compiled_wheels(wheel: Wheel, building: Building) -> str:
     """What a person should know about the wheels of a compiled package."""
     moved = (
         f" What {', '.join(building.jobs)} set for cibuildwheel is in [tool.cibuildwheel] now."
         if building.settings
         else ""
     )
-    told = (
+    return (
         f"{wheel.name} was built here and compared, compiled files by name. The release builds those of the "
         f"other platforms: read its plan in the job sdist before you approve the upload.{moved}"
     )
-    return [told]

@@ -14,7 +14,7 @@ from packaging.version import Version
 from plumbum import ProcessExecutionError  # Copier runs git with it
 from release_lib.step import ReleaseError, run
 
-from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands
+from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands, unread_notes
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers, pythons_of
 from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
 from copier_pypi_release.adopt.compiled import (
@@ -25,7 +25,7 @@ from copier_pypi_release.adopt.compiled import (
     building_jobs,
     check_plan,
     check_version_source,
-    compiled_steps,
+    compiled_wheels,
     is_compiled,
     is_native,
     move_settings,
@@ -205,6 +205,8 @@ def make_plan(
         if commands := answers["ci_commands"]:
             say(f"Running what a release would test with: {'; '.join(commands)}")
         proved = prove_commands(work.root, commands)
+        say("Reading the notes of the newest tag as a release does")
+        unread = unread_notes(repository, work.root)
         return Plan(
             repository=repository,
             answers=answers,
@@ -213,24 +215,25 @@ def make_plan(
             reasons=work.reasons,
             before_merge=[
                 *package.conversion.notes,
-                *(compiled_steps(before, building) if building else []),
                 *aftermath(
                     repository,
                     work.root,
                     [change.path for change in changes if change.after is None],
                     package.version_file,
-                    say,
                 ),
             ],
-            next_steps=next_steps(repository, choice, answers, None if kept else before.version),
+            next_steps=next_steps(
+                repository, choice, answers, None if kept else before.version, unread=bool(unread)
+            ),
             pythons_from=pythons_of(repository, before.metadata)[1],
             distribution=before.metadata["name"],
             version=str(after.version),
             compared=f"{counted(len(before.files), 'file')} and the metadata of the wheel are as before",
             differences=differences(before, after, expected=frozenset({package.version_file})),
             look=[
+                *([unread] if unread else []),
                 *look_at(repository, choice),
-                *(building.look if building else []),
+                *([compiled_wheels(before, building), *building.look] if building else []),
                 *linters(repository),
                 *proved,
             ],

@@ -5,6 +5,7 @@ The change is worked out and tested in a clone, and shown as a table and a diff;
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.syntax import Syntax
 
 from copier_pypi_release.adopt import apply
-from copier_pypi_release.adopt.next_steps import message
+from copier_pypi_release.adopt.next_steps import grouped, message
 from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import members
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.adopt.plan import Plan
 
+REVIEW = "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'."
 SHOWN = ("pyproject.toml", "setup.cfg", ".gitignore", ".gitattributes")  # whose diff is shown at any length
 
 
@@ -100,12 +102,10 @@ def run(options: argparse.Namespace) -> int:
         lines(screen, ["", "Nothing has changed."])
         return 0 if options.dry_run else 1
     apply.apply(repository.root, plan.changes)
-    lines(screen, ["", f"Done: {counted(len(plan.changes), 'file')}, nothing committed. Next steps:", ""])
-    review = (
-        "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'."
-    )
-    steps = [*plan.before_merge, review, *plan.next_steps]
-    lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(steps, 1)])
+    lines(screen, ["", f"Done: {counted(len(plan.changes), 'file')}, nothing committed. Next steps:"])
+    number = itertools.count(1)
+    for heading, steps in grouped([*plan.before_merge, REVIEW], plan.next_steps).items():
+        lines(screen, ["", heading, "", *(f"{next(number):>2}. {step}" for step in steps)])
     return 0
 
 

@@ -61,7 +61,7 @@ def convert(project: Project) -> Conversion:
         conversion.whole = True
     if (project.folder / "MANIFEST.in").is_file():
         conversion.notes.append(
-            "MANIFEST.in is not read any more: [tool.hatch.build.targets.sdist] says the same. Delete it."
+            "Delete MANIFEST.in: it is not read any more, and [tool.hatch.build.targets.sdist] says the same."
         )
     return conversion
 
