@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from adopt.fixtures import EXECUTED, PACKAGES
+from copier_pypi_release.adopt.build_pins import OWN, PIN
 from emulator.fixtures import CACHE, HERE, TOOLS, compile_cached, script_requirements, tool_requirements
 from emulator.interpreters import stand_in
 from emulator.sandbox import Sandbox
@@ -53,19 +54,22 @@ jobs:
     steps:
       - run: echo pytest
 """
+KEPT, ADDED = "setuptools-scm", "wheel==0.45.1"  # a backend that stays, and what it asks for one day
 OLDER = {"packaging>=24.1,<25"}  # Poetry's caret
 # The environment on PyPI's form, filled in long before the adoption; None: there was no trusted publisher.
 REGISTERED: dict[str, str | None] = {
     **dict.fromkeys(EXECUTED, "pypi"),
-    **dict.fromkeys(("monorepo", "no-tests")),
+    **dict.fromkeys(("monorepo", "no-tests", KEPT)),
     "several-publishers": "production",
 }
 
 
 @pytest.fixture(scope="session")
-def wheelhouse() -> Path:
+def wheelhouse(adoptions: Adoptions) -> Path:
     """What the release scripts, the packages, their CI commands and the tool install."""
-    lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements()]
+    own = (adoptions[KEPT].root / ".github/release" / OWN).read_text(encoding="utf-8")
+    build = {f"{name}=={version}" for name, version in PIN.findall(own)}
+    lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements(), build | {ADDED}]
     return fill_all(lists, CACHE / "wheelhouse", pure=["tomli>=2"])  # what builds on an old Python needs it
 
 
@@ -121,15 +125,8 @@ def register(project: Maintainer, index: IndexName, form: dict[str, str]) -> Non
     project.register_publisher(index, form["Environment name"])
 
 
-@pytest.mark.requirement("B2", "P9.2", "P8.1", "P8.2", "P1.1", "P1.3", "P3.3", "P6.2", "B1")
-@pytest.mark.parametrize("adopted", EXECUTED)
-def test_the_next_release_of_an_adopted_package(
-    adopted: str,
-    adoptions: Adoptions,
-    new_sandbox: Sandbox,
-    tmp_path: Path,
-) -> None:
-    """Adopted, committed, tagged: released through the publisher that PyPI has known all along."""
+def ready_to_release(adopted: str, adoptions: Adoptions, new_sandbox: Sandbox, tmp_path: Path) -> Maintainer:
+    """An adopted package, committed, pushed and set up, with notes of its next version."""
     made = adoptions.copy(adopted, tmp_path)
     settings = settings_of(made.root)
     version = PACKAGES[adopted].tag.removeprefix(settings["tag-prefix"])
@@ -176,6 +173,20 @@ def test_the_next_release_of_an_adopted_package(
     if before is None:
         register(project, "pypi", pypi)
     assert pypi["Environment name"] == (before or "pypi")
+    return project
+
+
+@pytest.mark.requirement("B2", "P9.2", "P8.1", "P8.2", "P1.1", "P1.3", "P3.3", "P6.2", "B1")
+@pytest.mark.parametrize("adopted", EXECUTED)
+def test_the_next_release_of_an_adopted_package(
+    adopted: str,
+    adoptions: Adoptions,
+    new_sandbox: Sandbox,
+    tmp_path: Path,
+) -> None:
+    """Adopted, committed, tagged: released through the publisher that PyPI has known all along."""
+    project = ready_to_release(adopted, adoptions, new_sandbox, tmp_path)
+    settings = settings_of(project.clone)
     project.release().approve().is_released(twice=False)
     if settings["ci-workflow"]:
         assert "CI has passed on this commit" in project.log("gate")
@@ -186,3 +197,22 @@ def test_the_next_release_of_an_adopted_package(
     if adopted == "target":
         assert "complete draft" in status(project)["next"]["state"]
         assert failing(project) == {"published-files"}  # the one from before the adoption
+
+
+@pytest.mark.requirement("B2", "P5.4", "P8.1", "R1")
+def test_a_package_that_keeps_its_backend_is_built_with_its_own_pins_alone(
+    adoptions: Adoptions, new_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A build requirement that came later has no hash: nothing is built until `pins` gives it one."""
+    project = ready_to_release(KEPT, adoptions, new_sandbox, tmp_path)
+    pyproject, own = project.clone / "pyproject.toml", project.clone / ".github/release" / OWN
+    change(pyproject, r'"setuptools_scm>=8"', f'"setuptools_scm>=8", "{ADDED}"')
+    project.commit("build: one more", ci=True)
+    project.release().approve()
+    project.stopped_at("build", ADDED)
+    pinned = dict(PIN.findall(own.read_text(encoding="utf-8")))
+    project.shell("uv run .github/release/tool.py pins")
+    assert dict(PIN.findall(own.read_text(encoding="utf-8"))) == pinned | {"wheel": ADDED.partition("==")[2]}
+    write_notes(project.clone, settings_of(project.clone), "2.0.1")
+    project.commit("build: pinned", ci=True)
+    project.release("v2.0.1").approve().is_released(twice=False)
