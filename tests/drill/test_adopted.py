@@ -10,20 +10,27 @@ verdict. Those without CI are tested by their command.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import inspect
 import re
 import tomllib
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from adopt.fixtures import EXECUTED, PACKAGES
+from adopt.fixtures import EXECUTED, SHAPES
 from copier_pypi_release.adopt.build_pins import OWN, PIN
 from emulator.fixtures import CACHE, HERE, TOOLS, compile_cached, script_requirements, tool_requirements
 from emulator.interpreters import stand_in
 from emulator.sandbox import Sandbox
 from emulator.wheelhouse import fill_all, write_wheel
+from release_lib.settings import load_settings
+from support.compiled import PLACES
 from support.rendering import git
 from support.sharing import once
 
+from drill import cibuildwheel_stand_in
 from drill.maintainer import OWNER, Maintainer
 from drill.test_commands import failing, forms, status
 
@@ -55,10 +62,12 @@ jobs:
       - run: echo pytest
 """
 KEPT, ADDED = "setuptools-scm", "wheel==0.45.1"  # a backend that stays, and what it asks for one day
+COMPILED = "setuptools-compiled"  # it builds with what KEPT builds with, and has a job that builds its wheels
+PYTHONS = ("cp311", "cp312")  # that this job says, and no musl
 OLDER = {"packaging>=24.1,<25"}  # Poetry's caret
 # The environment on PyPI's form, filled in long before the adoption; None: there was no trusted publisher.
 REGISTERED: dict[str, str | None] = {
-    **dict.fromkeys(EXECUTED, "pypi"),
+    **dict.fromkeys((*EXECUTED, COMPILED), "pypi"),
     **dict.fromkeys(("monorepo", "no-tests", KEPT)),
     "several-publishers": "production",
 }
@@ -129,10 +138,10 @@ def ready_to_release(adopted: str, adoptions: Adoptions, new_sandbox: Sandbox, t
     """An adopted package, committed, pushed and set up, with notes of its next version."""
     made = adoptions.copy(adopted, tmp_path)
     settings = settings_of(made.root)
-    version = PACKAGES[adopted].tag.removeprefix(settings["tag-prefix"])
+    version = SHAPES[adopted].tag.removeprefix(settings["tag-prefix"])
     project = Maintainer(
         new_sandbox,
-        tag=PACKAGES[adopted].tag,
+        tag=SHAPES[adopted].tag,
         tag_prefix=settings["tag-prefix"],
         environments=(settings["environments"]["testpypi"], settings["environments"]["pypi"]),
         workflow=settings["release-workflow"],
@@ -158,7 +167,8 @@ def ready_to_release(adopted: str, adoptions: Adoptions, new_sandbox: Sandbox, t
         lines = "".join(f'  "{command}",\n' for command in settings["checks"]["ci"])
         (made.root / SETTINGS).write_text(text.replace("ci = [\n", f"ci = [\n{lines}"), encoding="utf-8")
     else:
-        (made.root / ".github/workflows" / settings["ci-workflow"]).write_text(SHORT_CI, encoding="utf-8")
+        for name in load_settings(made.root / SETTINGS).ci_workflows:
+            (made.root / ".github/workflows" / name).write_text(SHORT_CI, encoding="utf-8")
     made.root.rename(project.clone)
     project.shell(
         "git remote remove origin || true",  # one shape has none
@@ -216,3 +226,41 @@ def test_a_package_that_keeps_its_backend_is_built_with_its_own_pins_alone(
     write_notes(project.clone, settings_of(project.clone), "2.0.1")
     project.commit("build: pinned", ci=True)
     project.release("v2.0.1").approve().is_released(twice=False)
+
+
+def wheel_builder(folder: Path, compiled: Path) -> Path:
+    """The stand-in for cibuildwheel, with a module that was compiled for one Python, as a distribution."""
+    with zipfile.ZipFile(compiled) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".so"))
+        module = base64.b64encode(archive.read(name)).decode()
+    plan = {
+        platform: [f"{python}-{place}" for place in places if "musl" not in place for python in PYTHONS]
+        for platform, places in PLACES.items()
+    }
+    code = inspect.getsource(cibuildwheel_stand_in)
+    for empty, filled in (
+        ("PLAN: dict[str, list[str]] = {}", f"PLAN = {plan!r}"),
+        ('MODULE = ""', f"MODULE = {module!r}"),
+        ('("cp311", "abi3")', "(python, python)"),
+        ("_native.abi3.so", "_native.so"),  # a name that every Python of one system loads
+    ):
+        assert code.count(empty) == 1
+        code = code.replace(empty, filled)
+    return write_wheel(folder, "cibuildwheel", "0+stand.in", code=code)
+
+
+@pytest.mark.requirement("B2", "B10", "S1", "P8.1", "P8.7")
+def test_an_adopted_compiled_package_is_released_with_every_wheel_that_its_job_said(
+    adoptions: Adoptions, new_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It keeps setuptools; the sdist is built with its own pins, and compiled where no wheel is taken."""
+    project = ready_to_release(COMPILED, adoptions, new_sandbox, tmp_path)
+    wheel = wheel_builder(tmp_path, adoptions[COMPILED].after)
+    new_sandbox.index("pypi").put(wheel)
+    pin = f"cibuildwheel==0+stand.in --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+    project.commit("test: a stand-in", {".github/release/wheel-tools.txt": pin}, ci=True)
+    project.release().approve().is_released(twice=False)
+    places = {name.rpartition("-")[2] for name in project.built() if name.endswith(".whl")}
+    assert len(places) == len(PLACES)
+    assert len(project.built()) == 1 + len(PLACES) * len(PYTHONS)
+    assert "\nhere\n" in project.log("wheels")  # the step that its own job has
