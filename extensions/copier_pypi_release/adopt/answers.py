@@ -135,7 +135,7 @@ def check_tests(workflow: Workflow, going: set[str]) -> None:
         raise AdoptionError(
             f"A job that publishes tests every commit, too, and its tests would be lost: {'; '.join(places)}",
             expected="an upload in a job of its own",
-            fix="move the upload into a job of its own that needs the tests, commit, run this again",
+            fix="let a job of its own that needs the tests upload, commit, run this again",
         )
 
 
@@ -252,7 +252,7 @@ def make_answers(repository: Repository, package: Package, choice: Choice) -> di
         raise AdoptionError(
             f"The project wants Python {wanted}, and none of {', '.join(SUPPORTED_PYTHONS)} is that",
             expected="a Python that is still supported",
-            fix="widen requires-python, commit, and run this again",
+            fix="widen `requires-python`, commit, run this again",
         )
     pypi = choice.kept.environment if choice.kept else ""
     testing = [p for p in choice.own if p.index == "testpypi"]

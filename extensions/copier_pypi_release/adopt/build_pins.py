@@ -69,7 +69,7 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
             raise AdoptionError(
                 f"What the project builds with cannot be pinned: {error.problem}",
                 expected="build requirements that can be installed",
-                fix="correct [build-system] requires, commit, and run this again",
+                fix="correct [build-system] requires, commit, run this again",
             ) from error
     path = folder / OWN
     path.write_text(

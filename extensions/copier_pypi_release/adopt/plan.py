@@ -55,7 +55,7 @@ from copier_pypi_release.adopt.pyproject import (
 )
 from copier_pypi_release.adopt.repository import Repository, read_text, write_text
 from copier_pypi_release.adopt.versions import only_version, read_code, without_literal
-from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare, differences
+from copier_pypi_release.adopt.wheels import OfflineError, Wheel, build_wheel, compare, differences
 from copier_pypi_release.answers_file import free_name
 from copier_pypi_release.console import counted
 from copier_pypi_release.template_source import without_login
@@ -255,7 +255,7 @@ def check_compiled(repository: Repository, before: Wheel, *, kept: bool) -> Buil
             f"{workflow.place}:{workflow.line(job)} {job} builds wheels for each platform, and the one of "
             f"this machine is for all: {before.name}",
             expected="a build that compiles on this machine too",
-            fix="install a compiler here, or switch on what is optional in the build",
+            fix="install a compiler, or switch the extension on",
         )
     return None
 
@@ -327,6 +327,8 @@ def _build_before(repository: Repository, place: Path, *, tagged: bool) -> Wheel
         _commit_and_tag(clone, _next_tag(repository)[0])
     try:
         return build_wheel(clone / repository.folder, place / "built-before")
+    except OfflineError:
+        raise
     except ReleaseError as error:
         if tagged:
             cause = error.problem.removeprefix("The build failed: ")
@@ -334,12 +336,12 @@ def _build_before(repository: Repository, place: Path, *, tagged: bool) -> Wheel
                 f"The project does not build at the tag {_next_tag(repository)[0]}, with the version from "
                 f"{repository.version_from}: {cause}",
                 expected="a build that works at a tag as the newest ones are",
-                fix="make `uv build` work at such a tag, commit, run this again; or adopt --convert",
+                fix="make `uv build` work there, commit, run this again; or adopt --convert",
             ) from error
         raise AdoptionError(
             f"The project does not build as it is: {error.problem.removeprefix('The build failed: ')}",
             expected="a build that works, to compare the converted one with",
-            fix="make `uv build` work, commit, and run this again",
+            fix="make `uv build` work, commit, run this again",
         ) from error
 
 
@@ -423,7 +425,7 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
             raise AdoptionError(
                 f"{version_file} has code of its own, and the build would write over it",
                 expected="a file that states the version and nothing else",
-                fix=f"rename {version_file}, commit, and run this again",
+                fix=f"rename {version_file}, commit, run this again",
             )
         current.unlink()
         work.reasons[str(PurePosixPath(work.repository.folder) / version_file)] = (
@@ -506,7 +508,7 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         raise AdoptionError(
             "The repository has a RELEASING.md, and the page about releases gets that name",
             expected="a free name, because the template keeps that page up to date",
-            fix="git mv RELEASING.md docs/ (or delete it), commit, and run this again",
+            fix="git mv RELEASING.md MAINTAINING.md, commit, run this again",
         )
     cliff = work.root / "cliff.toml"
     own = cliff.read_bytes() if cliff.is_file() else None
@@ -602,7 +604,7 @@ def _build_after(
         raise AdoptionError(
             f"{work.repository.version_from} makes version {after.version} of the tag {tag}",
             expected=f"{version}, because the tag is the version of a release",
-            fix=f"let its settings read tags like {tag}, commit, run this again; or adopt --convert",
+            fix=f"let it read {tag}, commit, run this again; or adopt --convert",
         )
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file
@@ -627,7 +629,7 @@ def _build_after(
         raise AdoptionError(
             f"The {how}package would not be the same: {'; '.join(lost[:5])}{more}",
             expected="a wheel and an sdist with all that those before have, and nothing of the release's",
-            fix=f"{fix}, commit, and run this again",
+            fix=f"{fix}, commit, run this again",
         )
     return after
 

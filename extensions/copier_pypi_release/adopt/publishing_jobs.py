@@ -305,7 +305,7 @@ def check_side_steps(workflow: Workflow, going: Iterable[str], publishing: set[s
         raise AdoptionError(
             f"Beside the upload something else is done, and would be lost: {'; '.join(lost)}",
             expected="jobs that build, test and publish, and nothing more",
-            fix="move them into a job of their own that does not need the upload, commit, run this again",
+            fix="move them to a job that does not need the upload, commit, run this again",
         )
 
 
@@ -400,7 +400,7 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
             raise AdoptionError(
                 f"The job {job!r} in {workflow.file} publishes, and {dependants[0]!r} needs it",
                 expected="a publishing job that can be taken out",
-                fix=f"take {job!r} out of the `needs` of {dependants[0]!r}, commit, and run this again",
+                fix=f"take {job!r} out of the `needs` of {dependants[0]!r}, commit, run this again",
             )
         text = _cut(parse(workflow.path, text), "jobs", job)
     meant = {key: value for key, value in workflow.data.items() if key != "jobs"}
@@ -410,7 +410,7 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
         raise AdoptionError(
             f"The job {min(doomed)!r} cannot be cut out of .github/workflows/{workflow.file} safely",
             expected="a workflow in block style",
-            fix=f"delete that job from {workflow.file} by hand, commit, and run this again",
+            fix=f"delete that job from {workflow.file} by hand, commit, run this again",
         )
     publishes = any(job.job not in doomed for job in workflow.judged)
     return left.text if publishes else _without_identity(left)

@@ -135,7 +135,7 @@ def check_template(address: str) -> None:
         raise AdoptionError(
             f"The address of the template has a password: {without_login(address)}",
             expected="an address that can be committed, because updates read it",
-            fix="let a credential helper of git's know the password, and give the address without it",
+            fix="give it without, and leave the password to a credential helper of git's",
         )
 
 
