@@ -7,7 +7,9 @@ import importlib
 import importlib.metadata
 import io
 import shlex
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from release_lib.step import ReleaseError, unexpected
@@ -88,9 +90,19 @@ def installed_version() -> str:
 
 
 def stop(error: ReleaseError) -> int:
-    """Print the four lines of an error, and return the status that goes with them."""
+    """Print the four lines of an error, and return the status that goes with them.
+
+    A terminal gets sentences wrapped between words; a fix stays a line of its own, to be copied.
+    """
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
+    wrapper = textwrap.TextWrapper(
+        width or 1, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
     for line in error.lines:
-        print(printable(line.replace("\n", " ")), file=sys.stderr)
+        shown = printable(line.replace("\n", " "))
+        if width and not line.startswith("Fix: "):
+            shown = wrapper.fill(shown)
+        print(shown, file=sys.stderr)
     return 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -77,6 +78,16 @@ def waiting(to: Console) -> Iterator[Callable[[str], None]]:
         return
     with to.status("") as shown:
         yield lambda text: shown.update(Text(printable(text)))
+
+
+@contextlib.contextmanager
+def progress(to: Console) -> Iterator[Callable[[str], None]]:
+    """What says which step begins: on a terminal in a line that changes, else in lines on standard error."""
+    if to.is_terminal:
+        with waiting(to) as say:
+            yield lambda text: say(f"{text} ...")
+    else:
+        yield lambda text: print(printable(f"{text} ..."), file=sys.stderr, flush=True)
 
 
 def lines(to: Console, texts: Iterable[str], style: str = "") -> None:

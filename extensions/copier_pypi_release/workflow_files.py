@@ -91,6 +91,15 @@ class PublishingJob:
         """Where it is."""
         return f"{FOLDER}/{self.file}:{self.line}"
 
+    @property
+    def name(self) -> str:
+        """As a person names it alone: FILE:JOB."""
+        return f"{self.file}:{self.job}"
+
+    def named_in(self, names: Collection[str]) -> bool:
+        """Whether names, each FILE or FILE:JOB, have it or its file."""
+        return self.file in names or self.name in names
+
 
 @dataclass(frozen=True)
 class Script:
@@ -289,14 +298,14 @@ class Workflow:
 
     def publishing_jobs(self) -> list[PublishingJob]:
         """Every job that uploads to an index without any doubt; once for each index."""
-        return [job for job in self._judged if job.certain]
+        return [job for job in self.judged if job.certain]
 
     def doubtful_jobs(self) -> list[PublishingJob]:
         """Every job that could upload to an index, and nobody but a person can say whether it does."""
-        return [] if self.ours else [job for job in self._judged if not job.certain]
+        return [] if self.ours else [job for job in self.judged if not job.certain]
 
     @functools.cached_property
-    def _judged(self) -> list[PublishingJob]:
+    def judged(self) -> list[PublishingJob]:
         """Every job that uploads to an index or could; once for each index."""
         found = []
         wide = (

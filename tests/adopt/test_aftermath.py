@@ -38,14 +38,14 @@ def test_what_was_broken_or_made_stale_is_named(tmp_path: Path, template_reposit
     commit_all(root, "chore: more")
     status, output = run_adopt(root, "--yes", "--template", str(template_repository))
     assert status == 0, output
-    assert "setup.py is gone. Correct what names it: Makefile:2 (python setup.py sdist)." in output
-    written = "src/demo_pkg/_version.py is in no checkout: the build writes it. Correct what names it:"
-    assert f"{written} Makefile:3 (grep version src/demo_pkg/_version.py)." in output
-    assert "Renew it: uv lock" in output
+    assert "Correct what names setup.py, which is gone: Makefile:2 (python setup.py sdist)." in output
+    written = "src/demo_pkg/_version.py, which is in no checkout, because the build writes it:"
+    assert f"Correct what names {written} Makefile:3 (grep version src/demo_pkg/_version.py)." in output
+    assert "Renew uv.lock, which does not fit pyproject.toml any more: uv lock" in output
     flat = " ".join(output.split())
     assert ".pre-commit-config.yaml:4 black; tox.ini:3 (flake8 --max-line-length 99 .) would look at" in flat
     assert "uv run .github/release/tool.py watch --list-known" in flat
-    assert "No notes could be read for 1.4.2: There are no release notes for 1.4.2" in output
+    assert "No notes could be read for 1.4.2: There are no release notes for 1.4.2" in flat
 
 
 def test_what_reads_a_version_that_was_text_is_named(tmp_path: Path, template_repository: Path) -> None:
@@ -90,10 +90,11 @@ filename = "CHANGELOG.md"
     commit_all(root, "chore: more")
     status, output = run_adopt(root, "--yes", "--template", str(template_repository))
     assert status == 0, output
-    told = "The version is no text in demo_pkg/__init__.py any more. Correct what reads it: "
+    told = "Correct what reads the version in demo_pkg/__init__.py, where it is no text any more: "
     assert f"{told}.bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])." in output
     assert "from ._version import __version__" in (root / "demo_pkg/meta.py").read_text(encoding="utf-8")
-    assert "The text of demo_pkg/data/VERSION would go on to say 1.4.2, whatever is released." in output
+    stale = "Take from importlib.metadata.version('demo-pkg') what demo_pkg/data/VERSION states"
+    assert f"{stale}: as text it would go on to be 1.4.2, whatever is released." in output
     assert "No notes could be read" not in output
 
 

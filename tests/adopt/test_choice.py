@@ -43,6 +43,8 @@ WORKFLOWS = ".github/workflows"
 
 
 def choice_of(root: Path, folder: str = "", **options: Any) -> Choice:  # noqa: ANN401  (passed on)
+    if isinstance(one := options.get("publisher"), str):
+        options["publisher"] = [one]
     return choose_publisher(read_repository(root / folder), **options)
 
 

@@ -29,7 +29,7 @@ def refused(root: Path, template: Path, *options: str) -> str:
     assert status == 1
     assert tree_of(root) == before
     assert not (root / ".git").exists() or git(root, "status", "--porcelain") == state
-    lines = output.rstrip("\n").split("\n")
+    lines = [line for line in output.rstrip("\n").split("\n") if not line.endswith(" ...")]  # what was begun
     assert len(lines) == 4, output
     assert [line.split(":")[0] for line in lines[1:]] == ["Expected", "Fix", "See"]
     return lines[0]

@@ -72,7 +72,7 @@ def test_a_tag_that_no_index_would_spell_so_is_named(tmp_path: Path) -> None:
     root = repository(tmp_path / "demo-pkg", {**common(), "pyproject.toml": PROJECT}, tags=("2026.07.22",))
     found = read_repository(root)
     names = ("repository_owner", "repository_name", "testpypi_environment", "pypi_environment")
-    steps = next_steps(found, choose_publisher(found), dict.fromkeys(names, "x"), None)
+    steps = next_steps(found, choose_publisher(found), dict.fromkeys(names, "x"), None, unread=False)
     assert "Spell tags as the index spells versions: 2026.7.22, where the newest tag is 2026.07.22." in steps
 
 

@@ -211,7 +211,8 @@ def test_it_is_converted_on_demand(tmp_path: Path, template_repository: Path) ->
 def test_pins_renews_what_the_package_builds_with(tmp_path: Path) -> None:
     path = tmp_path / ".github/release/build-constraints-own.txt"
     old = f"# Mine, from:\n# - flit_core>=3\nflit-core==3.9.0 \\\n    --hash=sha256:{'0' * 64}\n"
-    write(tmp_path, {path.relative_to(tmp_path).as_posix(): old})
+    table = "[build-system]\nrequires = ['flit_core>=3']\n"
+    write(tmp_path, {path.relative_to(tmp_path).as_posix(): old, "pyproject.toml": table})
     (line,) = renew(tmp_path)
     assert line.startswith("flit-core: 3.9.0 -> ")
     text = path.read_text()
@@ -220,3 +221,15 @@ def test_pins_renews_what_the_package_builds_with(tmp_path: Path) -> None:
     assert "0" * 64 not in text
     assert renew(tmp_path) == set()
     assert path.read_text() == text
+
+
+def test_pins_follows_what_the_package_asks_for_by_now(tmp_path: Path) -> None:
+    """What its backend was found to ask for besides stays pinned."""
+    own = "demo/.github/release/build-constraints-own.txt"
+    old = f"# Mine, from:\n# - Flit.Core>=3\n# - wheel\nflit-core==3.9.0 \\\n    --hash=sha256:{'0' * 64}\n"
+    table = "[build-system]\nrequires = ['flit_core>=3.11', 'tomli_w']\n"
+    write(tmp_path, {own: old, "demo/packages/a/pyproject.toml": table})
+    assert {line.partition(":")[0] for line in renew(tmp_path / "demo", "packages/a")} >= {"tomli-w", "wheel"}
+    text = (tmp_path / own).read_text()
+    assert text.startswith("# Mine, from:\n# - flit_core>=3.11\n# - wheel\n# - tomli_w\nflit-core==")
+    assert ("tomli-w==" in text, "wheel==" in text) == (True, True)

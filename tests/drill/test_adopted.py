@@ -10,19 +10,27 @@ verdict. Those without CI are tested by their command.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import inspect
 import re
 import tomllib
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from adopt.fixtures import EXECUTED, PACKAGES
+from adopt.fixtures import EXECUTED, SHAPES
+from copier_pypi_release.adopt.build_pins import OWN, PIN
 from emulator.fixtures import CACHE, HERE, TOOLS, compile_cached, script_requirements, tool_requirements
 from emulator.interpreters import stand_in
 from emulator.sandbox import Sandbox
 from emulator.wheelhouse import fill_all, write_wheel
+from release_lib.settings import load_settings
+from support.compiled import PLACES
 from support.rendering import git
 from support.sharing import once
 
+from drill import cibuildwheel_stand_in
 from drill.maintainer import OWNER, Maintainer
 from drill.test_commands import failing, forms, status
 
@@ -53,19 +61,24 @@ jobs:
     steps:
       - run: echo pytest
 """
+KEPT, ADDED = "setuptools-scm", "wheel==0.45.1"  # a backend that stays, and what it asks for one day
+COMPILED = "setuptools-compiled"  # it builds with what KEPT builds with, and has a job that builds its wheels
+PYTHONS = ("cp311", "cp312")  # that this job says, and no musl
 OLDER = {"packaging>=24.1,<25"}  # Poetry's caret
 # The environment on PyPI's form, filled in long before the adoption; None: there was no trusted publisher.
 REGISTERED: dict[str, str | None] = {
-    **dict.fromkeys(EXECUTED, "pypi"),
-    **dict.fromkeys(("monorepo", "no-tests")),
+    **dict.fromkeys((*EXECUTED, COMPILED), "pypi"),
+    **dict.fromkeys(("monorepo", "no-tests", KEPT)),
     "several-publishers": "production",
 }
 
 
 @pytest.fixture(scope="session")
-def wheelhouse() -> Path:
+def wheelhouse(adoptions: Adoptions) -> Path:
     """What the release scripts, the packages, their CI commands and the tool install."""
-    lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements()]
+    own = (adoptions[KEPT].root / ".github/release" / OWN).read_text(encoding="utf-8")
+    build = {f"{name}=={version}" for name, version in PIN.findall(own)}
+    lists = [script_requirements() | set(TOOLS) | NEEDED, OLDER, tool_requirements(), build | {ADDED}]
     return fill_all(lists, CACHE / "wheelhouse", pure=["tomli>=2"])  # what builds on an old Python needs it
 
 
@@ -121,21 +134,14 @@ def register(project: Maintainer, index: IndexName, form: dict[str, str]) -> Non
     project.register_publisher(index, form["Environment name"])
 
 
-@pytest.mark.requirement("B2", "P9.2", "P8.1", "P8.2", "P1.1", "P1.3", "P3.3", "P6.2", "B1")
-@pytest.mark.parametrize("adopted", EXECUTED)
-def test_the_next_release_of_an_adopted_package(
-    adopted: str,
-    adoptions: Adoptions,
-    new_sandbox: Sandbox,
-    tmp_path: Path,
-) -> None:
-    """Adopted, committed, tagged: released through the publisher that PyPI has known all along."""
+def ready_to_release(adopted: str, adoptions: Adoptions, new_sandbox: Sandbox, tmp_path: Path) -> Maintainer:
+    """An adopted package, committed, pushed and set up, with notes of its next version."""
     made = adoptions.copy(adopted, tmp_path)
     settings = settings_of(made.root)
-    version = PACKAGES[adopted].tag.removeprefix(settings["tag-prefix"])
+    version = SHAPES[adopted].tag.removeprefix(settings["tag-prefix"])
     project = Maintainer(
         new_sandbox,
-        tag=PACKAGES[adopted].tag,
+        tag=SHAPES[adopted].tag,
         tag_prefix=settings["tag-prefix"],
         environments=(settings["environments"]["testpypi"], settings["environments"]["pypi"]),
         workflow=settings["release-workflow"],
@@ -161,7 +167,8 @@ def test_the_next_release_of_an_adopted_package(
         lines = "".join(f'  "{command}",\n' for command in settings["checks"]["ci"])
         (made.root / SETTINGS).write_text(text.replace("ci = [\n", f"ci = [\n{lines}"), encoding="utf-8")
     else:
-        (made.root / ".github/workflows" / settings["ci-workflow"]).write_text(SHORT_CI, encoding="utf-8")
+        for name in load_settings(made.root / SETTINGS).ci_workflows:
+            (made.root / ".github/workflows" / name).write_text(SHORT_CI, encoding="utf-8")
     made.root.rename(project.clone)
     project.shell(
         "git remote remove origin || true",  # one shape has none
@@ -176,6 +183,20 @@ def test_the_next_release_of_an_adopted_package(
     if before is None:
         register(project, "pypi", pypi)
     assert pypi["Environment name"] == (before or "pypi")
+    return project
+
+
+@pytest.mark.requirement("B2", "P9.2", "P8.1", "P8.2", "P1.1", "P1.3", "P3.3", "P6.2", "B1")
+@pytest.mark.parametrize("adopted", EXECUTED)
+def test_the_next_release_of_an_adopted_package(
+    adopted: str,
+    adoptions: Adoptions,
+    new_sandbox: Sandbox,
+    tmp_path: Path,
+) -> None:
+    """Adopted, committed, tagged: released through the publisher that PyPI has known all along."""
+    project = ready_to_release(adopted, adoptions, new_sandbox, tmp_path)
+    settings = settings_of(project.clone)
     project.release().approve().is_released(twice=False)
     if settings["ci-workflow"]:
         assert "CI has passed on this commit" in project.log("gate")
@@ -186,3 +207,60 @@ def test_the_next_release_of_an_adopted_package(
     if adopted == "target":
         assert "complete draft" in status(project)["next"]["state"]
         assert failing(project) == {"published-files"}  # the one from before the adoption
+
+
+@pytest.mark.requirement("B2", "P5.4", "P8.1", "R1")
+def test_a_package_that_keeps_its_backend_is_built_with_its_own_pins_alone(
+    adoptions: Adoptions, new_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A build requirement that came later has no hash: nothing is built until `pins` gives it one."""
+    project = ready_to_release(KEPT, adoptions, new_sandbox, tmp_path)
+    pyproject, own = project.clone / "pyproject.toml", project.clone / ".github/release" / OWN
+    change(pyproject, r'"setuptools_scm>=8"', f'"setuptools_scm>=8", "{ADDED}"')
+    project.commit("build: one more", ci=True)
+    project.release().approve()
+    project.stopped_at("build", ADDED)
+    pinned = dict(PIN.findall(own.read_text(encoding="utf-8")))
+    project.shell("uv run .github/release/tool.py pins")
+    assert dict(PIN.findall(own.read_text(encoding="utf-8"))) == pinned | {"wheel": ADDED.partition("==")[2]}
+    write_notes(project.clone, settings_of(project.clone), "2.0.1")
+    project.commit("build: pinned", ci=True)
+    project.release("v2.0.1").approve().is_released(twice=False)
+
+
+def wheel_builder(folder: Path, compiled: Path) -> Path:
+    """The stand-in for cibuildwheel, with a module that was compiled for one Python, as a distribution."""
+    with zipfile.ZipFile(compiled) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".so"))
+        module = base64.b64encode(archive.read(name)).decode()
+    plan = {
+        platform: [f"{python}-{place}" for place in places if "musl" not in place for python in PYTHONS]
+        for platform, places in PLACES.items()
+    }
+    code = inspect.getsource(cibuildwheel_stand_in)
+    for empty, filled in (
+        ("PLAN: dict[str, list[str]] = {}", f"PLAN = {plan!r}"),
+        ('MODULE = ""', f"MODULE = {module!r}"),
+        ('("cp311", "abi3")', "(python, python)"),
+        ("_native.abi3.so", "_native.so"),  # a name that every Python of one system loads
+    ):
+        assert code.count(empty) == 1
+        code = code.replace(empty, filled)
+    return write_wheel(folder, "cibuildwheel", "0+stand.in", code=code)
+
+
+@pytest.mark.requirement("B2", "B10", "S1", "P8.1", "P8.7")
+def test_an_adopted_compiled_package_is_released_with_every_wheel_that_its_job_said(
+    adoptions: Adoptions, new_sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """It keeps setuptools; the sdist is built with its own pins, and compiled where no wheel is taken."""
+    project = ready_to_release(COMPILED, adoptions, new_sandbox, tmp_path)
+    wheel = wheel_builder(tmp_path, adoptions[COMPILED].after)
+    new_sandbox.index("pypi").put(wheel)
+    pin = f"cibuildwheel==0+stand.in --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+    project.commit("test: a stand-in", {".github/release/wheel-tools.txt": pin}, ci=True)
+    project.release().approve().is_released(twice=False)
+    places = {name.rpartition("-")[2] for name in project.built() if name.endswith(".whl")}
+    assert len(places) == len(PLACES)
+    assert len(project.built()) == 1 + len(PLACES) * len(PYTHONS)
+    assert "\nhere\n" in project.log("wheels")  # the step that its own job has

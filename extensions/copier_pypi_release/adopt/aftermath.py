@@ -55,7 +55,7 @@ WHOLE_TREE = (
 def aftermath(
     repository: Repository, root: Path, deleted: list[str], rewritten: list[str], written: str
 ) -> list[str]:
-    """What a person must look at.
+    """What a person must correct in the change itself.
 
     Args:
         repository: What the repository says about itself.
@@ -68,7 +68,6 @@ def aftermath(
         *_mentions(repository, root, deleted, written),
         *_readers(repository, root, rewritten),
         *locks(repository, root),
-        *_notes(repository, root),
     ]
 
 
@@ -116,8 +115,8 @@ def _mentions(repository: Repository, root: Path, deleted: list[str], written: s
         # A workflow is called by its path, and started by the name of its file.
         name = path.rpartition("/")[2] if path.startswith(".github/") else inside
         if places := _places(repository, root, name):
-            gone = "is in no checkout: the build writes it" if inside == written else "is gone"
-            steps.append(f"{name} {gone}. Correct what names it: {_listed(places)}.")
+            gone = "is in no checkout, because the build writes it" if inside == written else "is gone"
+            steps.append(f"Correct what names {name}, which {gone}: {_listed(places)}.")
     return steps
 
 
@@ -128,7 +127,7 @@ def _readers(repository: Repository, root: Path, rewritten: list[str]) -> list[s
         name = path.removeprefix(f"{repository.folder}/")
         if places := [one for one in _places(repository, root, name) if "version" in one.lower()]:
             steps.append(
-                f"The version is no text in {name} any more. Correct what reads it: {_listed(places)}."
+                f"Correct what reads the version in {name}, where it is no text any more: {_listed(places)}."
             )
     return steps
 
@@ -165,7 +164,7 @@ def locks(repository: Repository, root: Path) -> list[str]:
             before, after = (_locked(text) for text in texts)
             stale = before != after
         if stale:
-            found.append(f"{name} does not fit pyproject.toml any more. Renew it: {command}")
+            found.append(f"Renew {name}, which does not fit pyproject.toml any more: {command}")
     return found
 
 
@@ -185,10 +184,10 @@ def _locked(text: str) -> list[object]:
     return [data.get("project"), data.get("dependency-groups"), tools.get("poetry"), tools.get("pdm")]
 
 
-def _notes(repository: Repository, root: Path) -> list[str]:
-    """Whether the gate's own reader finds the notes of the newest tag."""
+def unread_notes(repository: Repository, root: Path) -> str:
+    """Why the gate's own reader finds no notes of the newest tag; empty if it does or there is none."""
     if repository.tags.newest is None:
-        return []
+        return ""
     tag = f"{repository.tags.prefix}{repository.tags.newest}"
     script = root / ".github" / "release" / "release_notes.py"
     project = root / repository.folder
@@ -205,7 +204,7 @@ def _notes(repository: Repository, root: Path) -> list[str]:
             repository.release_notes, "commits"
         )
         problem = f"No notes could be read for {repository.tags.newest}: {said}."
-        return [f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."]
+        return f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."
     finally:
         git(root, "checkout", "--quiet", ".")
-    return []
+    return ""

@@ -15,6 +15,7 @@ from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import (
     check_side_steps,
     going_jobs,
+    how_to_decide,
     members,
     own_jobs,
     shown_step,
@@ -40,7 +41,7 @@ class Choice:
         disarmed: All others.
         own: Every job that publishes this package now.
         left: The jobs that publish, or could, and stay: of other packages, or because a person said so.
-        kept_files: The workflows that a person has said do not publish this package.
+        kept_files: The workflows, or jobs, that a person has said do not publish this package.
         going: The jobs that go, by file: those that publish, and those that are of use to nothing else.
     """
 
@@ -53,54 +54,65 @@ class Choice:
     going: dict[str, set[str]] = field(default_factory=dict)
 
 
-def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence[str] = ()) -> Choice:
+def choose_publisher(
+    repository: Repository, publisher: Sequence[str] = (), keep: Sequence[str] = ()
+) -> Choice:
     """Choose the publisher that is replaced in place, so that the index's registration keeps matching.
+
+    What a person says of a job, as FILE:JOB, is stronger than what is said of its file.
 
     Args:
         repository: What the repository says about itself.
-        publisher: The workflow that publishes this package, as a person says.
-        keep: Workflows that do not, as a person says.
+        publisher: The workflows, or jobs, that publish this package, as a person says.
+        keep: Those that do not, as a person says.
 
     Raises:
         AdoptionError: Something else would be lost with the publisher, or nobody can tell what publishes.
     """
     workflows = {workflow.file: workflow for workflow in repository.workflows}
-    named = file_name(publisher)
-    kept_files = {file_name(file) for file in keep}
-    check_files(workflows, {named, *kept_files} - {""})
-    kept_files |= repository.kept_workflows - {named}
-    said_so = tuple(sorted(kept_files & set(workflows)))
-    doubtful = [job for w in repository.workflows for job in w.doubtful_jobs() if job.file not in kept_files]
-    sure = [job for job in repository.publishers if job.file not in kept_files]
-    said = [job for job in (*sure, *doubtful) if job.file == named]
-    if named and not said:
+    named, kept = set(map(file_name, publisher)), set(map(file_name, keep))
+    check_names(workflows, sorted(named | kept))
+    kept |= repository.kept_workflows - named
+    said_so = tuple(sorted(name for name in kept if name.partition(":")[0] in workflows))
+
+    def stays(job: PublishingJob) -> bool:
+        return job.name in kept or (job.file in kept and job.name not in named)
+
+    every = (*repository.publishers, *all_doubts(repository))
+    protected = {name for name in kept if ":" in name} | {job.name for job in every if stays(job)}
+    doubtful = [job for job in all_doubts(repository) if not stays(job)]
+    sure = [job for job in repository.publishers if not stays(job)]
+    said = [job for job in (*sure, *doubtful) if job.named_in(named)]
+    if idle := sorted(name for name in named if not any(job.named_in({name}) for job in said)):
         raise AdoptionError(
-            f"No job of {FOLDER}/{named} uploads anything, or could",
-            expected="the file of a job that holds an identity or a secret of an index, or uploads",
+            f"No job of {FOLDER}/{idle[0]} uploads anything, or could"
+            if ":" not in idle[0]
+            else f"{idle[0]} uploads nothing, and could not",
+            expected="a job that holds an identity or a secret of an index, or uploads",
             fix="adopt --dry-run without --publisher shows what was found",
         )
     rest = own_jobs(
-        workflows, (j for j in sure if j.file != named), members(repository.root, repository.folder)
+        workflows, (j for j in sure if j not in said), members(repository.root, repository.folder)
     )
     own = (*said, *rest)
-    replaced = best_of(workflows, own, repository.publishers)
+    replaced = best_of(workflows, own, repository.publishers, protected)
     publishing = {job.job for job in own if replaced and job.file == replaced.file}
     goes = {replaced.file} if replaced else set()
-    check_doubts([job for job in doubtful if job.file not in {*goes, named}])
+    check_doubts([job for job in doubtful if job.file not in goes and job not in said], workflows)
     cut = called_jobs(workflows, [job for job in own if job.file not in goes])
     going: dict[str, set[str]] = {}
     for file in dict.fromkeys(job.file for job in cut):
         jobs = {job.job for job in cut if job.file == file}
-        going[file] = going_jobs(workflows[file], jobs)
+        going[file] = going_jobs(
+            workflows[file], jobs, {key for key in workflows[file].jobs if f"{file}:{key}" in protected}
+        )
         check_side_steps(workflows[file], going[file], jobs)
     if replaced and not replaced.ours:
         going[replaced.file] = set(workflows[replaced.file].jobs)
         check_side_steps(workflows[replaced.file], going[replaced.file], publishing)
     for file, jobs in going.items():
         check_tests(workflows[file], jobs)
-    left = tuple(
-        j for j in (*repository.publishers, *all_doubts(repository)) if j not in own and j.file not in goes
-    )
+    left = tuple(job for job in every if job not in own and job.file not in goes)
     if replaced is None:
         free = next(n for n in ("release.yml", "release-pypi.yml", "pypi-release.yml") if n not in workflows)
         return Choice(free, None, tuple(cut), own, left, said_so, going)
@@ -124,7 +136,7 @@ def check_tests(workflow: Workflow, going: set[str]) -> None:
         raise AdoptionError(
             f"A job that publishes tests every commit, too, and its tests would be lost: {'; '.join(places)}",
             expected="an upload in a job of its own",
-            fix="move the upload into a job of its own that needs the tests, commit, run this again",
+            fix="let a job of its own that needs the tests upload, commit, run this again",
         )
 
 
@@ -138,44 +150,55 @@ def file_name(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
 
 
-def check_files(workflows: Mapping[str, Workflow], files: set[str]) -> None:
-    """Check that the workflows that a person names are there.
+def check_names(workflows: Mapping[str, Workflow], names: Sequence[str]) -> None:
+    """Check that the workflows and jobs that a person names are there.
 
     Raises:
         AdoptionError: One is not.
     """
-    if unknown := sorted(files - set(workflows)):
-        raise AdoptionError(
-            f"There is no workflow {unknown[0]}",
-            expected=f"one of {', '.join(sorted(workflows)) or 'none: the repository has no workflow'}",
-            fix=f"ls {FOLDER} shows their names",
-        )
+    for name in names:
+        file, _, job = name.partition(":")
+        if file not in workflows:
+            raise AdoptionError(
+                f"There is no workflow {file}",
+                expected=f"one of {', '.join(sorted(workflows)) or 'none: the repository has no workflow'}",
+                fix=f"ls {FOLDER} shows their names",
+            )
+        if job and job not in workflows[file].jobs:
+            raise AdoptionError(
+                f"{file} has no job {job}",
+                expected=f"one of {', '.join(f'{file}:{key}' for key in workflows[file].jobs)}",
+                fix=f"name one of them, or {file} for all",
+            )
 
 
-def check_doubts(doubtful: list[PublishingJob]) -> None:
+def check_doubts(doubtful: list[PublishingJob], workflows: Mapping[str, Workflow]) -> None:
     """Check that no job is left that could publish.
 
     Raises:
         AdoptionError: One is, and only a person can say what it does.
     """
     if doubtful:
-        file = doubtful[0].file
         raise AdoptionError(
             "Only a person can say whether this publishes: "
             + "; ".join(f"{job.place} {job.job} {job.how}" for job in doubtful),
-            expected="a decision about each file, because a second publisher that stays bypasses every check",
-            fix=f"adopt --keep {file} if it does not publish this package, --publisher {file} if it does",
+            expected="a decision about each, because a second publisher that stays bypasses every check",
+            fix=how_to_decide(doubtful, workflows),
         )
 
 
 def best_of(
-    workflows: Mapping[str, Workflow], own: Sequence[PublishingJob], every: Sequence[PublishingJob]
+    workflows: Mapping[str, Workflow],
+    own: Sequence[PublishingJob],
+    every: Sequence[PublishingJob],
+    protected: set[str],
 ) -> PublishingJob | None:
     """The publisher whose file the release takes over; None if each has something else that must stay."""
     files = {}
     for file in dict.fromkeys(job.file for job in own):
         workflow, jobs = workflows[file], {job.job for job in own if job.file == file}
         others = {job.job for job in every if job.file == file} - jobs
+        others |= {key for key in workflow.jobs if f"{file}:{key}" in protected}
         if workflow.only_releases and not others and (workflow.ours or not side_jobs(workflow, jobs)):
             files[file] = workflow
     return max(
@@ -236,7 +259,7 @@ def make_answers(repository: Repository, package: Package, choice: Choice) -> di
         raise AdoptionError(
             f"The project wants Python {wanted}, and none of {', '.join(SUPPORTED_PYTHONS)} is that",
             expected="a Python that is still supported",
-            fix="widen requires-python, commit, and run this again",
+            fix="widen `requires-python`, commit, run this again",
         )
     pypi = choice.kept.environment if choice.kept else ""
     testing = [p for p in choice.own if p.index == "testpypi"]

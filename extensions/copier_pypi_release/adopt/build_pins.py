@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
             raise AdoptionError(
                 f"What the project builds with cannot be pinned: {error.problem}",
                 expected="build requirements that can be installed",
-                fix="correct [build-system] requires, commit, and run this again",
+                fix="correct [build-system] requires, commit, run this again",
             ) from error
     path = folder / OWN
     path.write_text(
@@ -81,8 +82,14 @@ def pin_build(folder: Path, requires: Sequence[str]) -> Path:
     return path
 
 
-def renew(root: Path) -> set[str]:
+def renew(root: Path, folder: str = "") -> set[str]:
     """Resolve anew what a package builds with, where it has pins of its own for that.
+
+    What [build-system] asks for by now counts, and what its backend was found to ask for besides.
+
+    Args:
+        root: Root of the repository.
+        folder: The project's folder in it.
 
     Returns:
         A line for each pin that has changed.
@@ -92,15 +99,41 @@ def renew(root: Path) -> set[str]:
         return set()
     said = path.read_bytes()
     before = dict(PIN.findall(said.decode()))
-    pin_build(path.parent, WANTED.findall(said.decode()))
+    wanted = {named(line): line for line in WANTED.findall(said.decode())}
+    wanted |= {named(line): line for line in build_requires(root / folder / "pyproject.toml")}
+    pin_build(path.parent, [*wanted.values()])
     after = dict(PIN.findall(path.read_text(encoding="utf-8")))
-    head = "".join(line for line in said.decode().splitlines(keepends=True) if line.startswith("#"))
+    comments = [line for line in said.decode().splitlines(keepends=True) if line.startswith("#")]
+    head = "".join(line for line in comments if not WANTED.match(line))
+    head += "".join(f"# - {line}\n" for line in wanted.values())
     blocks = "".join(block[0] for block in BLOCK.finditer(path.read_text(encoding="utf-8")))
     path.write_bytes(
         said if before == after else f"{head}{blocks}".encode()
     )  # its comments are the package's
     changed = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     return {f"{name}: {before.get(name, 'none')} -> {after.get(name, 'none')}" for name in changed}
+
+
+def named(line: str) -> str:
+    """The name that a requirement is of; the line itself where it is none."""
+    try:
+        return canonicalize_name(Requirement(line).name)
+    except InvalidRequirement:
+        return line
+
+
+def build_requires(path: Path) -> list[str]:
+    """The build requirements in a pyproject.toml; the usual ones where it says none."""
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError as error:
+        raise AdoptionError(
+            f"{path.name} is not TOML: {error}",
+            expected="a file that every build tool can read",
+            fix=f"correct {path.name} at that place, and run this again",
+        ) from error
+    requires = said.get("build-system", {}).get("requires")
+    return [str(line) for line in (USUAL if requires is None else requires)]
 
 
 def uv_program() -> str:

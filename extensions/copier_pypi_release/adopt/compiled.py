@@ -99,7 +99,7 @@ class Building:
 
 def refusal(problem: str, *, expected: str, fix: str) -> AdoptionError:
     """A refusal of a compiled package."""
-    return AdoptionError(f"Compiled: {problem}", expected=expected, fix=f"{fix}, commit, and run this again")
+    return AdoptionError(f"Compiled: {problem}", expected=expected, fix=f"{fix}, commit, run this again")
 
 
 def is_native(name: str) -> bool:
@@ -149,7 +149,7 @@ def read_building(repository: Repository) -> Building:
             f"{repository.backend} builds it, and no job here makes its wheels with cibuildwheel",
             expected="a job with cibuildwheel that keeps them with actions/upload-artifact, or one of "
             f"{', '.join(SERVED)} as the backend",
-            fix="add such a job (https://cibuildwheel.pypa.io/en/stable/setup/)",
+            fix="add such a job (https://cibuildwheel.pypa.io)",
         )
     settings: dict[tuple[str, ...], object] = {}
     table = table_of(repository.pyproject)
@@ -173,7 +173,7 @@ def read_building(repository: Repository) -> Building:
                     raise refusal(
                         f"{place} sets {'.'.join(path)} to {value!r}, and another job to {settings[path]!r}",
                         expected="one setting for all wheels, as [tool.cibuildwheel] has it",
-                        fix="write it into [tool.cibuildwheel] or its overrides, and take it out of the jobs",
+                        fix="say it once, in [tool.cibuildwheel]",
                     )
         texts |= dict.fromkeys(other_steps(workflow, job, steps))
         if later := later_steps(workflow, job, steps):
@@ -250,7 +250,7 @@ def check_call(place: str, step: Mapping[str, Any], folder: str) -> None:
         raise refusal(
             f"{place} calls cibuildwheel with {strange[0]} = {given[strange[0]]}",
             expected="all wheels of this project, with settings in [tool.cibuildwheel] or in CIBW_ variables",
-            fix="move what it says to [tool.cibuildwheel] in pyproject.toml",
+            fix="move what it says to [tool.cibuildwheel]",
         )
 
 
@@ -280,7 +280,7 @@ def check_platforms(place: str, job: Mapping[str, Any], variables: Mapping[str, 
         raise refusal(
             f"{place} runs on {unknown[0]}, and no platform is known for that",
             expected="runners of GitHub's, like ubuntu-24.04, named in runs-on or in the matrix",
-            fix="name the runners",
+            fix="name runners like ubuntu-24.04 in the job",
         )
     for system in sorted({platform.partition("-")[0] for platform in platforms.values()}):
         text = variables.get(f"CIBW_ARCHS_{system.upper()}", variables.get("CIBW_ARCHS", "auto"))
@@ -289,7 +289,7 @@ def check_platforms(place: str, job: Mapping[str, Any], variables: Mapping[str, 
             raise refusal(
                 f"{place} builds for {system} {', '.join(lost)}, and a release has no runner for that",
                 expected=f"{', '.join(ARCHITECTURES[system])}, each on a runner of its own",
-                fix="take it out of the job, if users there may compile the sdist",
+                fix="take it out of the job, if the sdist does for it",
             )
 
 
@@ -343,7 +343,7 @@ def settings_of(place: str, variables: Mapping[str, str]) -> dict[tuple[str, ...
             raise refusal(
                 f"{place} sets {name} to {value}, which only a run knows",
                 expected="a setting that [tool.cibuildwheel] can have, for the plan and for every runner",
-                fix=f"write {name} into [tool.cibuildwheel] or its overrides, and take it out of the job",
+                fix="move it to [tool.cibuildwheel] or its overrides",
             )
         words = name.removeprefix("CIBW_").lower().split("_")
         system = words.pop() if words[-1] in ARCHITECTURES else ""
@@ -430,7 +430,7 @@ def check_plan(root: Path, project: Path) -> None:
             raise refusal(
                 f"cibuildwheel plans no wheel for {system} {', '.join(lost)}",
                 expected="at least one Python for each platform of a release",
-                fix="correct `build` and `skip` of [tool.cibuildwheel], or requires-python",
+                fix="correct its `build` and `skip`, or requires-python",
             )
 
 
@@ -460,15 +460,14 @@ def add_steps(text: str, building: Building) -> str:
     return f"{head}{mark}{comment}alone.\n{own}{below}"
 
 
-def compiled_steps(wheel: Wheel, building: Building) -> list[str]:
+def compiled_wheels(wheel: Wheel, building: Building) -> str:
     """What a person should know about the wheels of a compiled package."""
     moved = (
         f" What {', '.join(building.jobs)} set for cibuildwheel is in [tool.cibuildwheel] now."
         if building.settings
         else ""
     )
-    told = (
+    return (
         f"{wheel.name} was built here and compared, compiled files by name. The release builds those of the "
         f"other platforms: read its plan in the job sdist before you approve the upload.{moved}"
     )
-    return [told]

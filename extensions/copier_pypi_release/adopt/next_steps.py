@@ -24,7 +24,12 @@ LATER = "After the first release, "
 
 
 def next_steps(
-    repository: Repository, choice: Choice, answers: dict[str, Any], version: Version | None
+    repository: Repository,
+    choice: Choice,
+    answers: dict[str, Any],
+    version: Version | None,
+    *,
+    unread: bool,
 ) -> list[str]:
     """What a person must still do, in order, each with its reason and its command.
 
@@ -33,6 +38,7 @@ def next_steps(
         choice: Which publishing job was replaced.
         answers: The answers for the template.
         version: The version that the project had written down.
+        unread: Whether no notes of the newest tag could be read.
     """
     secrets = sorted({s for job in choice.own for s in job.secrets if s != "GITHUB_TOKEN"})
     slug = f"{answers['repository_owner']}/{answers['repository_name']}"
@@ -40,7 +46,7 @@ def next_steps(
         "Create the environments and tag rules before any tag: RELEASING.md, 'Before the first release'.",
         *_trusted_publishers(bool(choice.own), choice, answers),
     ]
-    steps += [*_first_release(repository, version), *_ci(repository)]
+    steps += [*_first_release(repository, version, unread=unread), *_ci(repository)]
     if secrets:
         commands = " && ".join(f"gh secret delete {name} --repo {slug}" for name in secrets)
         steps.append(f"{LATER}revoke the token on the index and delete it here: {commands}.")
@@ -62,7 +68,7 @@ def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]
     )
     kept = choice.kept
     if kept and kept.trusted and kept.environment:
-        return [first, f"Nothing to do on PyPI: its publisher ({values}, environment {pypi}) keeps matching."]
+        return [first, f"Leave PyPI's publisher as it is ({values}, environment {pypi}): it keeps matching."]
     if kept and kept.trusted:
         why = "while it is empty, any job of the repository can publish"
         return [first, f"On PyPI, fill in the environment {pypi} in the publisher: {why}."]
@@ -71,7 +77,7 @@ def _trusted_publishers(published: bool, choice: Choice, answers: dict[str, Any]
     return [first, f"Register the publisher on PyPI ({why}): {values}, environment {pypi}."]
 
 
-def _first_release(repository: Repository, version: Version | None) -> list[str]:
+def _first_release(repository: Repository, version: Version | None, *, unread: bool) -> list[str]:
     """What the next release needs."""
     steps = []
     name, tags = repository.changelog or "CHANGELOG.md", repository.tags
@@ -85,10 +91,17 @@ def _first_release(repository: Repository, version: Version | None) -> list[str]
             f"Give the next release {how} in {name}; nothing waits there below 'Unreleased', "
             "and without notes none starts."
         )
+    elif unread:
+        how = {
+            "changelog": f"Head the notes of the next release in {name} with its version",
+            "towncrier": "Add a fragment for the next release",
+            "git-cliff": "Write a commit `feat: ...` or `fix: ...` for the next release",
+        }[repository.release_notes]
+        steps.append(f"{how}, as 'Release notes' in RELEASING.md says: those of {tags.newest} are not read.")
     if tags.off_branch:
         steps.append(
-            f"The check that a tag is on {repository.default_branch} is off, for the sake of "
-            f"{', '.join(tags.off_branch)}. To switch it on: "
+            f"Switch on the check that a tag is on {repository.default_branch}, if it is to be there "
+            f"({', '.join(tags.off_branch)} are not): "
             f"{_update(repository)} --data release_branches={repository.default_branch}"
         )
     spelled = f"{tags.prefix}{tags.newest}"
@@ -99,7 +112,7 @@ def _first_release(repository: Repository, version: Version | None) -> list[str]
     version = version and Version(version.public)  # a tag has no local part
     if version and not version.is_devrelease and (tags.newest is None or tags.newest < version):
         steps.append(
-            f"The version was {version}, and no tag says so: the next tag must be higher "
+            f"Give the next tag a higher version than {version}, which the package had and no tag says "
             f"({tags.prefix}X with X > {version})."
         )
     return steps
@@ -111,9 +124,8 @@ def _ci(repository: Repository) -> list[str]:
     steps = []
     if not gate.files and not gate.commands:
         steps.append(
-            "Nothing was found that tests this package, and nothing is released untested. Say what does "
-            f"before the first tag: {_update(repository)} --data 'ci_commands=[\"COMMAND\"]' "
-            "(or --data ci_workflow=FILE)"
+            "Say what tests this package, because nothing was found and nothing is released untested: "
+            f"{_update(repository)} --data 'ci_commands=[\"COMMAND\"]' (or --data ci_workflow=FILE)"
         )
     return steps
 
@@ -151,6 +163,16 @@ def followers(repository: Repository, choice: Choice) -> list[str]:
     return found
 
 
+def grouped(before: Sequence[str], after: Sequence[str]) -> dict[str, list[str]]:
+    """Steps below the headings that say when they are due; no heading without a step."""
+    groups = {
+        "Before the merge:": list(before),
+        "After the merge, before the first tag:": [step for step in after if not step.startswith(LATER)],
+        "After the first release:": [step.removeprefix(LATER) for step in after if step.startswith(LATER)],
+    }
+    return {heading: [f"{s[0].upper()}{s[1:]}" for s in steps] for heading, steps in groups.items() if steps}
+
+
 def message(title: str, changed: Mapping[str, str], before: Sequence[str], after: Sequence[str]) -> list[str]:
     """The lines of a text for the commit and for the pull request.
 
@@ -160,13 +182,6 @@ def message(title: str, changed: Mapping[str, str], before: Sequence[str], after
         before: What a person must do before it is merged.
         after: What a person must do afterwards.
     """
-    lists = {
-        "Before the merge:": before,
-        "After the merge, before the first tag:": [step for step in after if not step.startswith(LATER)],
-        "After the first release:": [
-            f"{step[len(LATER)].upper()}{step[len(LATER) + 1 :]}" for step in after if step.startswith(LATER)
-        ],
-    }
     return [
         "build: release by tag",
         "",
@@ -175,8 +190,7 @@ def message(title: str, changed: Mapping[str, str], before: Sequence[str], after
         *(f"- {path}: {why}" for path, why in changed.items()),
         *(
             line
-            for heading, steps in lists.items()
-            if steps
+            for heading, steps in grouped(before, after).items()
             for line in ("", heading, "", *(f"- [ ] {step}" for step in steps))
         ),
     ]

@@ -77,7 +77,7 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
         raise AdoptionError(
             f"The wheel installs files outside its packages: {', '.join(odd[:5])}",
             expected="files inside the packages only",
-            fix="move these files into the package, commit, and run this again",
+            fix="move these files into the package, commit, run this again",
         )
     imports = import_name(wheel)
     where = _source_root(imports, set(tracked), wheel, conversion.version_file)
@@ -90,7 +90,7 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
         raise AdoptionError(
             f"{says} wheel has files that are not in the repository: {', '.join(missing[:5])}",
             expected=f"files below {where or 'the project'}/ that are tracked by git",
-            fix="commit these files, or `exclude` from the wheel what is generated; then run this again",
+            fix="commit these files, or `exclude` what is generated; run this again",
         )
     packages = [f"{prefix}{name}" for name in tops]
     sources = [f"{prefix}{name}" for name in written]
@@ -225,7 +225,7 @@ def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Pypr
         raise AdoptionError(
             "The description of the package is no file of the repository",
             expected="one file, such as README.md, whose text is the description",
-            fix="let the description be one file as it is, commit, and run this again",
+            fix="let the description be one file as it is, commit, run this again",
         )
     return None
 
@@ -251,7 +251,7 @@ def import_name(wheel: Wheel, *, kept: bool = False) -> str:
         raise AdoptionError(
             f"The wheel has no package: only {', '.join(modules[:5]) or 'nothing'}",
             expected="a package (a folder with __init__.py), which the generated _version.py goes into",
-            fix="make NAME.py into NAME/__init__.py, commit, and run this again",
+            fix="make NAME.py into NAME/__init__.py, commit, run this again",
         )
     wanted = canonicalize_name(wheel.metadata["name"]).replace("-", "")
     sizes = {root: sum(name.startswith(root + "/") for name in wheel.files) for root in roots}

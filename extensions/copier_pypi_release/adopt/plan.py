@@ -14,7 +14,7 @@ from packaging.version import Version
 from plumbum import ProcessExecutionError  # Copier runs git with it
 from release_lib.step import ReleaseError, run
 
-from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands
+from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands, unread_notes
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers, pythons_of
 from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
 from copier_pypi_release.adopt.compiled import (
@@ -25,7 +25,7 @@ from copier_pypi_release.adopt.compiled import (
     building_jobs,
     check_plan,
     check_version_source,
-    compiled_steps,
+    compiled_wheels,
     is_compiled,
     is_native,
     move_settings,
@@ -55,14 +55,14 @@ from copier_pypi_release.adopt.pyproject import (
 )
 from copier_pypi_release.adopt.repository import Repository, read_text, write_text
 from copier_pypi_release.adopt.versions import only_version, read_code, without_literal
-from copier_pypi_release.adopt.wheels import Wheel, build_wheel, compare, differences
+from copier_pypi_release.adopt.wheels import OfflineError, Wheel, build_wheel, compare, differences
 from copier_pypi_release.answers_file import free_name
 from copier_pypi_release.console import counted
 from copier_pypi_release.template_source import without_login
 from copier_pypi_release.workflow_files import pattern_of_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from copier_pypi_release.template_source import Source
 
@@ -138,6 +138,7 @@ class _Work:
     repository: Repository
     root: Path
     kept: bool
+    say: Callable[[str], None]
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -150,9 +151,10 @@ def make_plan(
     source: Source,
     *,
     issues: bool,
-    publisher: str = "",
+    publisher: Sequence[str] = (),
     keep: Sequence[str] = (),
     convert: bool = False,
+    say: Callable[[str], None],
 ) -> Plan:
     """Work out the change, build the package before and after it, and compare.
 
@@ -160,9 +162,10 @@ def make_plan(
         repository: What the repository says about itself.
         source: The template.
         issues: Whether issues may be opened about releases and the template.
-        publisher: The workflow that publishes this package, as a person says.
-        keep: Workflows that do not, as a person says.
+        publisher: The workflows, or jobs, that publish this package, as a person says.
+        keep: Those that do not, as a person says.
         convert: Whether a backend that takes the version from tags is converted too.
+        say: Tells which step begins.
 
     Raises:
         AdoptionError: Something would be lost, or cannot be kept; the sentence says what.
@@ -171,11 +174,13 @@ def make_plan(
     with tempfile.TemporaryDirectory(prefix="adopt-") as folder, _quiet():
         place = Path(folder)
         kept = bool(repository.version_from) and not convert
-        work = _Work(repository, _clone(repository.root, place / "after"), kept)
+        say("Cloning the repository")
+        work = _Work(repository, _clone(repository.root, place / "after"), kept, say)
         if repository.backend in BACKENDS:  # what cannot be adopted is not built
             check_version_source(repository, kept=kept)
         elif not kept:
             converter_for(repository.backend)
+        say("Building the package as it is")
         before = _build_before(repository, place, tagged=kept)
         building = check_compiled(repository, before, kept=kept)
         package = read_package(repository, work.project, before, kept=kept)
@@ -194,9 +199,15 @@ def make_plan(
         _render(work, answers, source)
         if building:
             _keep_building(work, building, answers)
+            say("Asking cibuildwheel for the wheels of every platform")
             check_plan(work.root, work.project)
         after = _build_after(work, package, before, edited, answers)
         changes, diff = _changes(work)
+        if commands := answers["ci_commands"]:
+            say(f"Running what a release would test with: {'; '.join(commands)}")
+        proved = prove_commands(work.root, commands)
+        say("Reading the notes of the newest tag as a release does")
+        unread = unread_notes(repository, work.root)
         return Plan(
             repository=repository,
             answers=answers,
@@ -205,7 +216,6 @@ def make_plan(
             reasons=work.reasons,
             before_merge=[
                 *package.conversion.notes,
-                *(compiled_steps(before, building) if building else []),
                 *([] if kept else stale_versions(before, after)),
                 *aftermath(
                     repository,
@@ -215,27 +225,32 @@ def make_plan(
                     package.version_file,
                 ),
             ],
-            next_steps=next_steps(repository, choice, answers, None if kept else before.version),
+            next_steps=next_steps(
+                repository, choice, answers, None if kept else before.version, unread=bool(unread)
+            ),
             pythons_from=pythons_of(repository, before.metadata)[1],
             distribution=before.metadata["name"],
             version=str(after.version),
             compared=f"{counted(len(before.files), 'file')} and the metadata of the wheel are as before",
             differences=differences(before, after, expected=frozenset({package.version_file})),
             look=[
+                *([unread] if unread else []),
                 *look_at(repository, choice),
-                *(building.look if building else []),
+                *([compiled_wheels(before, building), *building.look] if building else []),
                 *linters(repository),
-                *prove_commands(work.root, answers["ci_commands"]),
+                *proved,
             ],
         )
 
 
 def stale_versions(before: Wheel, after: Wheel) -> list[str]:
     """What goes on to state the version of today, as text, in whatever is released."""
-    stale = [name for name in before.stated if after.files.get(name) == before.files[name]]
+    stale = ", ".join(name for name in before.stated if after.files.get(name) == before.files[name])
     instead = f"importlib.metadata.version({before.metadata['name']!r})"
-    told = f"would go on to say {before.metadata['version']}, whatever is released. Take it from {instead}."
-    return [f"The text of {', '.join(stale)} {told}"] if stale else []
+    today = f"{before.metadata['version']}, whatever is released"
+    return (
+        [f"Take from {instead} what {stale} states: as text it would go on to be {today}."] if stale else []
+    )
 
 
 def check_compiled(repository: Repository, before: Wheel, *, kept: bool) -> Building | None:
@@ -253,7 +268,7 @@ def check_compiled(repository: Repository, before: Wheel, *, kept: bool) -> Buil
             f"{workflow.place}:{workflow.line(job)} {job} builds wheels for each platform, and the one of "
             f"this machine is for all: {before.name}",
             expected="a build that compiles on this machine too",
-            fix="install a compiler here, or switch on what is optional in the build",
+            fix="install a compiler, or switch the extension on",
         )
     return None
 
@@ -325,6 +340,8 @@ def _build_before(repository: Repository, place: Path, *, tagged: bool) -> Wheel
         _commit_and_tag(clone, _next_tag(repository)[0])
     try:
         return build_wheel(clone / repository.folder, place / "built-before")
+    except OfflineError:
+        raise
     except ReleaseError as error:
         if tagged:
             cause = error.problem.removeprefix("The build failed: ")
@@ -332,12 +349,12 @@ def _build_before(repository: Repository, place: Path, *, tagged: bool) -> Wheel
                 f"The project does not build at the tag {_next_tag(repository)[0]}, with the version from "
                 f"{repository.version_from}: {cause}",
                 expected="a build that works at a tag as the newest ones are",
-                fix="make `uv build` work at such a tag, commit, run this again; or adopt --convert",
+                fix="make `uv build` work there, commit, run this again; or adopt --convert",
             ) from error
         raise AdoptionError(
             f"The project does not build as it is: {error.problem.removeprefix('The build failed: ')}",
             expected="a build that works, to compare the converted one with",
-            fix="make `uv build` work, commit, and run this again",
+            fix="make `uv build` work, commit, run this again",
         ) from error
 
 
@@ -421,7 +438,7 @@ def _import_version(work: _Work, package: Package) -> frozenset[str]:
             raise AdoptionError(
                 f"{version_file} has code of its own, and the build would write over it",
                 expected="a file that states the version and nothing else",
-                fix=f"rename {version_file}, commit, and run this again",
+                fix=f"rename {version_file}, commit, run this again",
             )
         current.unlink()
         work.reasons[str(PurePosixPath(work.repository.folder) / version_file)] = (
@@ -504,7 +521,7 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         raise AdoptionError(
             "The repository has a RELEASING.md, and the page about releases gets that name",
             expected="a free name, because the template keeps that page up to date",
-            fix="git mv RELEASING.md docs/ (or delete it), commit, and run this again",
+            fix="git mv RELEASING.md MAINTAINING.md, commit, run this again",
         )
     cliff = work.root / "cliff.toml"
     own = cliff.read_bytes() if cliff.is_file() else None
@@ -557,9 +574,11 @@ def _build_pinned(work: _Work, tag: str) -> Wheel:
     # The file that a release takes; the template goes on to pin hatchling for its own sake, and nothing else.
     constraints = min((work.root / ".github" / "release").glob("build-constraints*.txt"))
     if (work.repository.backend != "hatchling" and work.kept) or not covers(constraints, requires):
+        work.say("Pinning what the package builds with")
         constraints = pin_build(constraints.parent, requires)
     _commit_and_tag(work.root, tag)
     while True:
+        work.say("Building it with the change, as a release does")
         try:
             return build_wheel(work.project, work.root.parent / "built-after", constraints=constraints)
         except AdoptionError as error:  # a backend may ask for more than [build-system] says
@@ -567,6 +586,7 @@ def _build_pinned(work: _Work, tag: str) -> Wheel:
             if not more:
                 raise
             requires += more
+            work.say(f"Pinning {', '.join(more)}, which its backend asks for")
             constraints = pin_build(constraints.parent, requires)
             _commit_and_tag(work.root, tag, again=True)
 
@@ -597,7 +617,7 @@ def _build_after(
         raise AdoptionError(
             f"{work.repository.version_from} makes version {after.version} of the tag {tag}",
             expected=f"{version}, because the tag is the version of a release",
-            fix=f"let its settings read tags like {tag}, commit, run this again; or adopt --convert",
+            fix=f"let it read {tag}, commit, run this again; or adopt --convert",
         )
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file
@@ -622,7 +642,7 @@ def _build_after(
         raise AdoptionError(
             f"The {how}package would not be the same: {'; '.join(lost[:5])}{more}",
             expected="a wheel and an sdist with all that those before have, and nothing of the release's",
-            fix=f"{fix}, commit, and run this again",
+            fix=f"{fix}, commit, run this again",
         )
     return after
 

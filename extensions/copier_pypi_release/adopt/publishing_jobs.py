@@ -14,7 +14,7 @@ from copier_pypi_release.uploads import commands_of, elsewhere, read
 from copier_pypi_release.workflow_files import FOLDER, parse, plain, publishes_release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from copier_pypi_release.workflow_files import PublishingJob, Workflow
@@ -160,14 +160,23 @@ def own_jobs(
         elif not found or packages[0] in found:
             unclear.append(job)
     if unclear:
-        file = unclear[0].file
         raise AdoptionError(
             f"Of the {counted(len(packages), 'package')} here, these jobs do not say which one they publish: "
             + "; ".join(f"{job.place} {job.job}" for job in unclear),
             expected=f"a folder, a tag prefix or a name of {packages[0].name} in the workflow",
-            fix=f"adopt --keep {file} if it publishes another package, --publisher {file} if only this one",
+            fix=how_to_decide(unclear, workflows),
         )
     return tuple(own)
+
+
+def how_to_decide(jobs: Iterable[PublishingJob], workflows: Mapping[str, Workflow]) -> str:
+    """The options by which a person decides about jobs: by file, or by job where a file has several."""
+    names = []
+    for job in jobs:
+        every = {one.job for one in workflows[job.file].judged}
+        names.append(job.file if len(every) == 1 else job.name)
+    options = " ".join(f"--keep {name}" for name in dict.fromkeys(names))
+    return f"adopt {options} (--publisher for what publishes this package)"
 
 
 # ---- Beside an upload -------------------------------------------------------------------------------
@@ -233,9 +242,11 @@ def release_jobs(workflow: Workflow, publishing: set[str]) -> set[str]:
     return found - needed
 
 
-def going_jobs(workflow: Workflow, publishing: set[str]) -> set[str]:
+def going_jobs(workflow: Workflow, publishing: set[str], protected: set[str]) -> set[str]:
     """The jobs that go with some publishing ones: all of them where nothing of the file's own stays."""
-    jobs = publishing | release_jobs(workflow, publishing)
+    jobs = publishing | (release_jobs(workflow, publishing) - protected)
+    if protected:
+        return jobs
     alone = workflow.only_releases or set(workflow.triggers) <= {"workflow_call", "workflow_dispatch"}
     return set(workflow.jobs) if alone and not side_jobs(workflow, publishing) else jobs
 
@@ -300,7 +311,7 @@ def check_side_steps(workflow: Workflow, going: Iterable[str], publishing: set[s
         raise AdoptionError(
             f"Beside the upload something else is done, and would be lost: {'; '.join(lost)}",
             expected="jobs that build, test and publish, and nothing more",
-            fix="move them into a job of their own that does not need the upload, commit, run this again",
+            fix="move them to a job that does not need the upload, commit, run this again",
         )
 
 
@@ -404,7 +415,7 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
             raise AdoptionError(
                 f"The job {job!r} in {workflow.file} publishes, and {dependants[0]!r} needs it",
                 expected="a publishing job that can be taken out",
-                fix=f"take {job!r} out of the `needs` of {dependants[0]!r}, commit, and run this again",
+                fix=f"take {job!r} out of the `needs` of {dependants[0]!r}, commit, run this again",
             )
         text = _cut(parse(workflow.path, text), "jobs", job)
     meant = {key: value for key, value in workflow.data.items() if key != "jobs"}
@@ -414,9 +425,10 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
         raise AdoptionError(
             f"The job {min(doomed)!r} cannot be cut out of .github/workflows/{workflow.file} safely",
             expected="a workflow in block style",
-            fix=f"delete that job from {workflow.file} by hand, commit, and run this again",
+            fix=f"delete that job from {workflow.file} by hand, commit, run this again",
         )
-    return _without_identity(left)
+    publishes = any(job.job not in doomed for job in workflow.judged)
+    return left.text if publishes else _without_identity(left)
 
 
 def _cut(workflow: Workflow, table: str, key: str) -> str:

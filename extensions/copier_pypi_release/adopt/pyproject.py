@@ -302,7 +302,7 @@ def _unsafe(path: Path) -> AdoptionError:
     return AdoptionError(
         f"pyproject.toml is written in a way that cannot be edited safely (at {_dotted(path)})",
         expected="tables with a header of their own, such as [tool.hatch.version]",
-        fix=f"give the table of {_dotted(path)} a header of its own, commit, and run this again",
+        fix=f"give the table of {_dotted(path)} a header of its own, commit, run this again",
     )
 
 

@@ -106,7 +106,7 @@ class Repository:
 
     @property
     def kept_workflows(self) -> set[str]:
-        """The workflows that somebody said do not publish this package, at an earlier adoption."""
+        """The workflows, or jobs, that somebody said do not publish this package, at an earlier adoption."""
         return set(str(self.answers.values.get("kept_workflows", "")).split()) if self.answers else set()
 
     @property
@@ -195,7 +195,7 @@ def read_toml(path: Path) -> str:
         raise AdoptionError(
             f"{path.name} is not UTF-8: {error}",
             expected="text in UTF-8, as TOML must be",
-            fix=f"save {path.name} as UTF-8, commit, and run this again",
+            fix=f"save {path.name} as UTF-8, commit, run this again",
         ) from error
 
 
@@ -211,7 +211,7 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         raise AdoptionError(
             f"{name} is not TOML: {error}",
             expected="a file that every build tool can read",
-            fix=f"correct {name} at that place, commit, and run this again",
+            fix=f"correct {name} at that place, commit, run this again",
         ) from error
 
 
@@ -276,7 +276,7 @@ def check_links(root: Path, folder: str) -> None:
             raise AdoptionError(
                 f"{link} is a symbolic link, and adoption writes there",
                 expected="a file or folder of the repository itself, so that nothing else is written to",
-                fix=f"put what {link} points to in its place, commit, and run this again",
+                fix=f"put what {link} points to in its place, commit, run this again",
             )
 
 
@@ -401,7 +401,7 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
         raise AdoptionError(
             f"The configuration of towncrier is not TOML: {error}",
             expected="a file that towncrier reads, because it says where the notes are",
-            fix="correct it, commit, and run this again",
+            fix="correct towncrier.toml or pyproject.toml, commit, run this again",
         ) from error
     joined = "" if towncrier is None else str(towncrier.get("filename", "NEWS.rst"))
     if joined and "{" not in joined:  # with a place for the version, each has a file of its own

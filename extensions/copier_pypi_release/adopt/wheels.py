@@ -21,6 +21,7 @@ from packaging.version import Version
 from release_lib.distributions import BROKEN, metadata_name, sha256_of
 from release_lib.step import ReleaseError, run
 
+from copier_pypi_release.adopt.build_pins import build_requires, named
 from copier_pypi_release.adopt.programs import AdoptionError, try_git
 from copier_pypi_release.adopt.versions import states
 from copier_pypi_release.console import counted
@@ -54,6 +55,14 @@ FIELDS = {
     *("classifier", "project-url", "home-page", "download-url", "keywords", "license", "license-expression"),
     *("author", "author-email", "maintainer", "maintainer-email"),
 }
+# What programs say that ask the network and get no answer.
+OFFLINE = re.compile(
+    r"\b(?:URLError|gaierror|ConnectionError|ConnectError|ConnectTimeout|ReadTimeout|MaxRetryError|NewConnectionError)\b"
+)
+# Build requirements that fetch nothing themselves.
+BACKENDS = re.compile(
+    r"(?:setuptools|wheel|hatchling|hatch|flit|poetry|pdm|uv|scikit-build|meson|versioningit|versioneer|pbr)(?:-.*)?"
+)
 CAUSES = 5  # lines of a failed build's output that a message has
 Markers = Any  # the parsed tree of packaging.markers
 
@@ -136,7 +145,7 @@ def read_wheel(path: Path, commit: str = "") -> Wheel:
         raise AdoptionError(
             f"The wheel {path.name} cannot be read: {error}",
             expected="a wheel with metadata that an index accepts",
-            fix="read what `uvx twine check` says about it, correct the project, commit, and run this again",
+            fix="correct what `uvx twine check` says about it, commit, run this again",
         ) from error
 
 
@@ -157,14 +166,33 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
     try:
         run(uv.find_uv_bin(), "build", "--no-config", *how, "--out-dir", out, project, cwd=project)
     except ReleaseError as error:
+        cause = _cause(error.problem)
+        if unanswered := [line for line in cause.split(" | ") if OFFLINE.search(line)]:
+            raise offline(unanswered[-1], project) from error
         raise AdoptionError(
-            f"The build failed: {_cause(error.problem)}",
+            f"The build failed: {cause}",
             expected="a package that builds",
-            fix="correct what is named there (`uv build` shows all of it), commit, and run this again",
+            fix="correct what `uv build` says in full, commit, run this again",
         ) from error
     wheel = read_wheel(next(out.glob("*.whl")), try_git(project, "rev-parse", "HEAD") or "")
     sizes, metadata = read_sdist(next(out.glob("*.tar.gz")))
     return replace(wheel, sdist=sizes, source_metadata=metadata)
+
+
+class OfflineError(AdoptionError):
+    """A build wants something that is in no file of the repository, and that nothing gives it here."""
+
+
+def offline(cause: str, project: Path) -> OfflineError:
+    """The refusal of a build that asks the network, with what it runs besides its backend."""
+    requires = build_requires(project / "pyproject.toml")
+    others = [line for line in requires if not BACKENDS.fullmatch(named(line))]
+    return OfflineError(
+        f"The build fetches something and gets no answer: {cause}"
+        + (f"; it runs {', '.join(others)}, too" if others else ""),
+        expected="a build of the repository's files and [build-system] requires, and of nothing else",
+        fix="commit what it fetches (a licence, say), or run this where it gets an answer",
+    )
 
 
 def read_sdist(path: Path) -> tuple[dict[str, int], RawMetadata]:

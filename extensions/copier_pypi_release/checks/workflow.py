@@ -56,7 +56,8 @@ def other_publishers(context: Context) -> str:
     """Nothing but the release workflow uploads to an index."""
     kept = set(context.settings.kept_workflows) if context.settings else set()
     ours = {w.file for w in context.releases}
-    armed = [w.place for w in context.workflows if w.file not in ours | kept and w.publishing_jobs()]
+    others = [w for w in context.workflows if w.file not in ours]
+    armed = [w.place for w in others if any(not job.named_in(kept) for job in w.publishing_jobs())]
     for name in ELSEWHERE:
         path = context.root / name
         if path.is_file() and upload_command(path.read_text(encoding="utf-8", errors="replace")):
@@ -67,8 +68,8 @@ def other_publishers(context: Context) -> str:
         [f"{name} uploads too" for name in armed],
         fix=f"`git rm {' '.join(armed)}`, or take the upload out",
     )
-    others = [w for w in context.workflows if w.file not in kept]
-    doubtful = [f"{job.place} {job.how}" for w in others for job in w.doubtful_jobs()]
+    doubts = [job for w in context.workflows for job in w.doubtful_jobs() if not job.named_in(kept)]
+    doubtful = [f"{job.place} {job.how}" for job in doubts]
     unknown = f"; unknown: {', '.join(doubtful)}" if doubtful else ""
     stays = f"; kept by adoption: {', '.join(sorted(kept))}" if kept else ""
     return f"none but {', '.join(sorted(ours)) or 'a person'}{stays}{unknown}"

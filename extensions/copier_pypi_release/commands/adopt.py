@@ -5,6 +5,7 @@ The change is worked out and tested in a clone, and shown as a table and a diff;
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING
 from rich.syntax import Syntax
 
 from copier_pypi_release.adopt import apply
-from copier_pypi_release.adopt.next_steps import message
+from copier_pypi_release.adopt.next_steps import grouped, message
 from copier_pypi_release.adopt.plan import Change, make_plan
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.repository import Repository, locate, read_repository
-from copier_pypi_release.console import console, counted, lines, paragraph, printable, table
+from copier_pypi_release.console import console, counted, lines, paragraph, printable, progress, table
 from copier_pypi_release.template_source import find_source, without_login
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.adopt.plan import Plan
 
+REVIEW = "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'."
 SHOWN = ("pyproject.toml", "setup.cfg", ".gitignore", ".gitattributes")  # whose diff is shown at any length
 
 
@@ -46,16 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--publisher",
-        metavar="FILE",
-        default="",
-        help="workflow that publishes this package, where it is not certain",
+        metavar="FILE[:JOB]",
+        action="append",
+        default=[],
+        help="workflow, or job of one, that publishes this package, where it is not certain",
     )
     parser.add_argument(
         "--keep",
-        metavar="FILE",
+        metavar="FILE[:JOB]",
         action="append",
         default=[],
-        help="workflow that stays as it is: it does not publish this package (may be given more than once)",
+        help="one that stays as it is: it does not publish this package (both may be given more than once)",
     )
     parser.add_argument(
         "--convert",
@@ -83,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if not (options.yes or options.dry_run):
         check_terminal()
-    with screen.status("Building the package before and after the change"):
+    with progress(screen) as say:
         plan = make_plan(
             repository,
             find_source(options.template),
@@ -91,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
             publisher=options.publisher,
             keep=options.keep,
             convert=options.convert,
+            say=say,
         )
     show(plan, screen)
     lines(screen, ["", *text_to_paste(plan)])
@@ -98,12 +102,10 @@ def run(options: argparse.Namespace) -> int:
         lines(screen, ["", "Nothing has changed."])
         return 0 if options.dry_run else 1
     apply.apply(repository.root, plan.changes)
-    lines(screen, ["", f"Done: {counted(len(plan.changes), 'file')}, nothing committed. Next steps:", ""])
-    review = (
-        "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'."
-    )
-    steps = [*plan.before_merge, review, *plan.next_steps]
-    lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(steps, 1)])
+    lines(screen, ["", f"Done: {counted(len(plan.changes), 'file')}, nothing committed. Next steps:"])
+    number = itertools.count(1)
+    for heading, steps in grouped([*plan.before_merge, REVIEW], plan.next_steps).items():
+        lines(screen, ["", heading, "", *(f"{next(number):>2}. {step}" for step in steps)])
     return 0
 
 
@@ -133,7 +135,7 @@ def check_template(address: str) -> None:
         raise AdoptionError(
             f"The address of the template has a password: {without_login(address)}",
             expected="an address that can be committed, because updates read it",
-            fix="let a credential helper of git's know the password, and give the address without it",
+            fix="give it without, and leave the password to a credential helper of git's",
         )
 
 
@@ -181,7 +183,8 @@ def is_adopted(repository: Repository, *, convert: bool = False) -> bool:
     file = repository.answers.values.get("release_workflow", "release.yml")
     only_ours = any(job.ours and job.file == file for job in repository.publishers)
     if len(members(repository.root, repository.folder)) == 1:
-        others = (job for job in repository.publishers if job.file not in repository.kept_workflows)
+        kept = repository.kept_workflows
+        others = (job for job in repository.publishers if not job.named_in(kept))
         only_ours = only_ours and all(job.ours for job in others)
     converted = repository.backend == "hatchling" and "describe_command" in repository.pyproject
     return only_ours and (converted if convert else bool(repository.version_from))

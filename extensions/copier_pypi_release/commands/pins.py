@@ -101,7 +101,7 @@ def renew_pins(root: Path) -> list[str]:
         rewrite(path, renewed_checksum, (CHECKSUM,))
     rewrite(answers.path, renewed_together, (STORED_UV,))
     rewrite(answers.path, renewed_answer, (ANSWER,))
-    return sorted(changed | renew(root))
+    return sorted(changed | renew(root, str(answers.values.get("project_folder", ""))))
 
 
 def rewrite(path: Path, renewed: Callable[[re.Match[str]], str], patterns: Iterable[re.Pattern[str]]) -> None:

@@ -13,7 +13,6 @@ import datetime as dt
 import json
 import os
 import re
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from release_lib.distributions import read_checksums, write_checksums
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
-from copier_pypi_release.console import console, lines, marked, paragraph, printable, table
+from copier_pypi_release.console import console, lines, marked, paragraph, printable, progress, table
 from copier_pypi_release.next_version import Suggestion
 from copier_pypi_release.notes import headings
 from copier_pypi_release.repository import find_root, find_settings
@@ -38,7 +37,7 @@ from copier_pypi_release.workflow_files import load_release
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from packaging.version import Version
@@ -255,19 +254,6 @@ def rehearse(rehearsal: Rehearsal, say: Callable[[str], None]) -> list[Row]:
         return rows + list(pool.map(carry_out, then))
 
 
-@contextlib.contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """What says where a rehearsal is: one line that changes on a terminal, else a line for each step."""
-    to = console()
-    if quiet:
-        yield lambda _: None
-    elif to.is_terminal:
-        with to.status("") as status:
-            yield lambda text: status.update(f"{text} ...")
-    else:
-        yield lambda text: print(f"{text} ...", file=sys.stderr, flush=True)
-
-
 def show(to: Console, rehearsal: Rehearsal, rows: list[Row], seconds: float) -> None:
     """Print the notes and the table."""
     settings = rehearsal.settings
@@ -335,7 +321,8 @@ def run(options: argparse.Namespace) -> int:
     changed = git("-C", root, "status", "--porcelain").splitlines()
     with workbench(root, settings, current_branch(root)) as bench, contextlib.ExitStack() as stack:
         rehearsal = Rehearsal(bench, root, settings, options)
-        rows = rehearse(rehearsal, stack.enter_context(progress(quiet=options.json)))
+        say = (lambda _: None) if options.json else stack.enter_context(progress(console()))
+        rows = rehearse(rehearsal, say)
         stack.close()
         if options.json:
             print(as_json(rehearsal, rows))

@@ -37,6 +37,6 @@ def converter_for(backend: str) -> Callable[[Project], Conversion]:
         return CONVERTERS[backend]
     raise AdoptionError(
         f"The build backend {backend} is not one that this tool can convert",
-        expected=f"one of {', '.join(CONVERTERS)}",
-        fix="move the project to one of these first; compiled parts need a backend of their own",
+        expected=f"one of {', '.join(CONVERTERS)}; for compiled parts, a backend of their own",
+        fix="move the project to one of these, commit, run this again",
     )

@@ -80,11 +80,11 @@ def static_keys(project: Project, allowed: set[str]) -> list[str]:
         raise AdoptionError(
             f"pyproject.toml leaves {', '.join(odd)} to its build backend ([project] dynamic)",
             expected="fields that are written in pyproject.toml; how the backend finds them would be lost",
-            fix=f"write {', '.join(odd)} into [project], take it out of dynamic, commit, and run this again",
+            fix=f"write {', '.join(odd)} into [project], not into dynamic, commit, run this again",
         )
     return dynamic
 
 
 def refuse(what: str, *, expected: str, fix: str) -> AdoptionError:
     """A refusal to convert."""
-    return AdoptionError(what, expected=expected, fix=f"{fix}, commit, and run this again")
+    return AdoptionError(what, expected=expected, fix=f"{fix}, commit, run this again")

@@ -27,7 +27,7 @@ def convert(project: Project) -> Conversion:
         raise refuse(
             f"The version comes from the source {source!r} ([tool.hatch.version])",
             expected=f"a version from git tags (vcs, {', '.join(FROM_TAGS)}) or from a file",
-            fix="remove [tool.hatch.version] and write the version into [project]",
+            fix="write the version into [project] instead",
         )
     if source in FROM_TAGS:
         conversion.settings["build-system", "requires"] = [

@@ -55,7 +55,7 @@ def convert(project: Project) -> Conversion:
         # Poetry installs no package whose version it does not know.
         conversion.settings[("tool", "poetry", "package-mode")] = False
         conversion.notes.append(
-            "Poetry goes on to install its dependency groups, and no longer the package itself: wherever "
-            "`poetry install` runs (CI, contributors), let `poetry run pip install --editable .` follow."
+            "Let `poetry run pip install --editable .` follow `poetry install` wherever that runs (CI, "
+            "contributors): Poetry goes on to install dependency groups, and no longer the package itself."
         )
     return conversion

@@ -37,7 +37,7 @@ def convert(project: Project) -> Conversion:
         raise refuse(
             "The version comes from versioneer, whose files live inside the package",
             expected="a version from setuptools_scm, or a plain one",
-            fix="remove versioneer (its versioneer.py, _version.py and configuration)",
+            fix="remove versioneer and what it has written",
         )
     script, config = project.folder / "setup.py", project.folder / "setup.cfg"
     if script.is_file():
@@ -61,7 +61,7 @@ def convert(project: Project) -> Conversion:
         conversion.whole = True
     if (project.folder / "MANIFEST.in").is_file():
         conversion.notes.append(
-            "MANIFEST.in is not read any more: [tool.hatch.build.targets.sdist] says the same. Delete it."
+            "Delete MANIFEST.in: it is not read any more, and [tool.hatch.build.targets.sdist] says the same."
         )
     return conversion
 
@@ -159,7 +159,7 @@ def _argument(keyword: ast.keyword, names: dict[str, object]) -> object:
         raise refuse(
             f"setup.py computes {name} (line {keyword.value.lineno})",
             expected="a value that is written out, because a copy of today's would be wrong tomorrow",
-            fix=f"write {name} out in setup.py or move it to pyproject.toml",
+            fix=f"write {name} out in setup.py or pyproject.toml",
         )
     return None if value is Ellipsis else value
 
@@ -218,7 +218,7 @@ def check_config(text: str) -> None:
                 raise refuse(
                     f"setup.cfg has {key} = {value.strip()!r} in [{section}], for setuptools alone",
                     expected="values that are written out",
-                    fix=f"write {key} out in setup.cfg or move it to pyproject.toml",
+                    fix=f"write {key} out in setup.cfg or pyproject.toml",
                 )
 
 
