@@ -12,6 +12,7 @@ import pty
 import re
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,14 +32,13 @@ from pypi_simple import ProjectPage
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from rich.console import Console
-from support.rendering import git
+from support.rendering import commit_all, git
 
 from commands.local_github import Bench, ready_bench
 from commands.test_status import STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from copier_pypi_release.release_state import ReleaseState
 
@@ -354,6 +354,111 @@ def test_a_project_that_takes_no_files_stops_it(
     problem, _, _, see = stops(ready, capsys)
     assert problem == f"demo-pkg is {status} on TestPyPI: spam"
     assert see.endswith("/manage/projects/")
+
+
+# ---- What git keeps elsewhere ---------------------------------------------------------------------------
+
+LFS = """#!/usr/bin/env python3
+# Git LFS as far as a checkout needs it: files by their hash, in one store.
+import hashlib, pathlib, subprocess, sys
+
+def git(*words):
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
+
+store = pathlib.Path(git("config", "lfs.storage") or git("rev-parse", "--absolute-git-dir") + "/lfs")
+if sys.argv[1] == "install":
+    for name in ("clean", "smudge"):
+        git("config", sys.argv[2], f"filter.lfs.{name}", f"git-lfs {name} -- %f")
+else:
+    data = sys.stdin.buffer.read()
+    if sys.argv[1] == "clean" and not data.startswith(b"version"):
+        name = hashlib.sha256(data).hexdigest()
+        store.mkdir(exist_ok=True)
+        (store / name).write_bytes(data)
+        text = f"version https://git-lfs.github.com/spec/v1\\noid sha256:{name}\\nsize {len(data)}\\n"
+        data = text.encode()
+    elif sys.argv[1] == "smudge" and (file := store / data.split()[3][7:].decode()).exists():
+        data = file.read_bytes()
+    sys.stdout.buffer.write(data)
+"""
+INSIDE = "src/demo_pkg/zones"
+
+
+def keep_elsewhere(ready: Bench, kind: str, folder: Path) -> None:
+    """Let the package have a file whose contents are in a submodule, or in Git LFS, installed for a person."""
+    path = ready.clone / INSIDE
+    if kind == "submodules: recursive":
+        outside = folder / "outside"
+        git(folder, "init", "--quiet", str(outside))
+        (outside / "data").write_text("Europe", encoding="utf-8")
+        commit_all(outside)
+        allowed = ("-c", "protocol.file.allow=always")
+        git(ready.clone, *allowed, "submodule", "--quiet", "add", str(outside), INSIDE)
+    else:
+        program = folder / "bin/git-lfs"
+        program.parent.mkdir()
+        program.write_text(LFS, encoding="utf-8")
+        program.chmod(0o755)
+        ready.patch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        own = folder / "gitconfig"
+        own.write_bytes(Path(os.environ["GIT_CONFIG_GLOBAL"]).read_bytes())
+        ready.patch.setenv("GIT_CONFIG_GLOBAL", str(own))
+        git(ready.clone, "lfs", "install", "--global")
+        (ready.clone / ".gitattributes").write_text(f"{INSIDE} filter=lfs\n", encoding="utf-8")
+        path.write_text("Europe", encoding="utf-8")
+    push(ready, "feat: zones")
+
+
+def push(ready: Bench, message: str) -> None:
+    """Commit everything, and bring it to GitHub, where CI passes."""
+    commit_all(ready.clone, message)
+    git(ready.clone, "push", "--quiet", "origin", "main")
+    ready.github.ci_ends()
+
+
+@pytest.mark.requirement("B8", "P3.8", "P3.11", "R9")
+@pytest.mark.parametrize(
+    ("kind", "named", "fetch"),
+    [
+        ("submodules: recursive", f"{INSIDE} (submodule)", "git submodule update --init --recursive"),
+        ("lfs: true", f"{INSIDE} (git-lfs, git-crypt or git-fat)", "git lfs install && git lfs pull"),
+    ],
+)
+def test_contents_that_git_keeps_elsewhere_are_there_as_in_the_release(  # noqa: PLR0917  (fixtures)
+    ready: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str, named: str, fetch: str
+) -> None:
+    """Not fetched by the workflow, fetched, and fetched but not in this clone; `rehearse` says the same."""
+    keep_elsewhere(ready, kind, tmp_path)
+    lacking = f"This checkout lacks the contents of 1 path(s): {named}"
+    problem, _, fix, _ = stops(ready, capsys)
+    assert (problem, fix.partition(" at ")[0]) == (lacking, "Fix: `submodules: recursive` or `lfs: true`")
+    workflow = ".github/workflows/release.yml"
+    ready.edit(workflow, "          path: source\n", f"          path: source\n          {kind}\n")
+    push(ready, "ci: fetch it")
+    assert planned(ready, capsys)["version"] == "0.1.0"
+    if kind == "lfs: true":
+        shutil.rmtree(ready.clone / ".git/lfs")
+    else:
+        git(ready.clone, "submodule", "--quiet", "deinit", "--force", INSIDE)
+    problem, _, fix, _ = stops(ready, capsys)
+    assert (problem, fix) == (lacking, f"Fix: {fetch}, then run this again")
+    done = ready.run("rehearse", capsys=capsys)
+    assert (done.status, done.error_lines[-4], done.error_lines[-2]) == (1, problem, fix)
+
+
+@pytest.mark.requirement("B8", "P3.11")
+def test_a_partial_clone_is_released_from(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Contents of earlier commits are not in it; what is needed of them is fetched."""
+    for text in ("Asia", "Europe"):
+        (ready.clone / INSIDE).write_text(text, encoding="utf-8")
+        push(ready, "feat: zones")
+    git(ready.github.bare, "config", "uploadpack.allowFilter", "true")
+    partial = ready.clone.with_name("partial")
+    address = ready.github.bare.as_uri()
+    git(partial.parent, "clone", "--quiet", "--filter=blob:none", address, str(partial))
+    assert "?" in git(partial, "rev-list", "--objects", "--all", "--missing=print")
+    ready.clone = partial
+    assert planned(ready, capsys)["version"] == "0.1.0"
 
 
 def fixed(ready: Bench, branch: str) -> None:

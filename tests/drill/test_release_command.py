@@ -184,6 +184,34 @@ def test_killed_before_its_tag_is_pushed(ready: Maintainer) -> None:
     assert ready.served("pypi") == {}
 
 
+@pytest.mark.requirement("B8", "P2.1", "P5.5", "P8.4", "R1", "R11")
+def test_a_post_release_whose_upload_is_cut_off(released: Maintainer) -> None:
+    """The draft of the last time first; then the runbook's row is shown, its command run, and it goes on."""
+    released.type_release("y")
+    section = "## 0.1.0.post1\n\n### Fixes\n\n- Its metadata.\n"
+    released.commit("fix: its metadata", {CHANGELOG: f"# Changelog\n\n## Unreleased\n\n{section}"})
+    released.tag = "v0.1.0.post1"
+    released.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
+    said = released.type_release("y", "y", "y", arguments="--post", check=False)  # the plan, both reviews
+    command = f"gh run rerun {released.run['id']} --failed"
+    for part in (
+        "v0.1.0.post1 stopped at publish-pypi; complete on TestPyPI, partial on PyPI.",
+        "lacks demo_pkg-0.1.0.post1.tar.gz",
+        f"  {command}",
+        "See: .github/release/RECOVERY.md#publish-pypi",
+        f"There is nobody to answer: Run it now: {command}?",
+    ):
+        assert part in said, said
+    released.sandbox.clear_faults()
+    said = released.type_release("y", "y", "y", arguments="--post")
+    stages = [line.split()[1] for line in said.splitlines() if line.startswith("  passed")]
+    assert stages[-3:] == ["publish-pypi", "verify-pypi", "github-release"]
+    released.is_released(twice=False)
+    drafts = [release["draft"] for release in released.sandbox.github.releases(released.repository)]
+    assert drafts == [False, False]
+    assert len(released.runs()) == 1
+
+
 @pytest.mark.requirement("B8", "P2.1")
 def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
     """The notes go into a pull request; after its merge the same command tags and goes on."""
