@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -83,6 +84,15 @@ def lines(to: Console, texts: Iterable[str], style: str = "") -> None:
     """Print lines that stay whole, to be copied."""
     for text in texts:
         to.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def indented(to: Console, text: str) -> None:
+    """Print a text of several lines, two columns in; long lines are wrapped between words."""
+    for line in printable(text).splitlines():
+        begin = " " * (2 + len(line) - len(line.lstrip()))
+        options = {"initial_indent": begin, "subsequent_indent": f"{begin}  "}
+        wrapped = textwrap.wrap(line.strip(), to.width, break_long_words=False, break_on_hyphens=False, **options)
+        lines(to, wrapped or [""])
 
 
 def paragraph(to: Console, text: str, style: str = "") -> None:

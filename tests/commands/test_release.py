@@ -18,29 +18,33 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tomlkit
 from copier_pypi_release import github
+from copier_pypi_release.commands import status
 from copier_pypi_release.commands.release import check_rights, go_on
+from copier_pypi_release.console import console
 from copier_pypi_release.recovery import next_step
 from copier_pypi_release.release.ci import check_ci, start_ci
 from copier_pypi_release.release.commit import bring_commit, is_merged
 from copier_pypi_release.release.desk import Desk, agrees
-from copier_pypi_release.release.following import Followed
-from copier_pypi_release.release.plan import Plan
-from copier_pypi_release.release.publish import edited, is_latest
-from copier_pypi_release.workflow_files import load_release
+from copier_pypi_release.release.following import Followed, Review, show_review
+from copier_pypi_release.release.plan import Plan, show_plan
+from copier_pypi_release.release.publish import edited, finish, is_latest
+from copier_pypi_release.workflow_files import STAGES, load_release
 from packaging.version import Version
 from pypi_simple import ProjectPage
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from rich.console import Console
+from support.compiled import FILES
 from support.rendering import commit_all, git
 
 from commands.local_github import Bench, ready_bench
-from commands.test_status import STATES
+from commands.test_status import BUILT, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from copier_pypi_release.release_state import ReleaseState
+    from copier_pypi_release.workflow_files import Workflow
 
 COMMIT = "a" * 40
 RED = ["failure", "cancelled", "timed_out"]
@@ -385,7 +389,7 @@ INSIDE = "src/demo_pkg/zones"
 
 
 def keep_elsewhere(ready: Bench, kind: str, folder: Path) -> None:
-    """Let the package have a file whose contents are in a submodule, or in Git LFS, installed for a person."""
+    """Let the package have a file whose contents are in a submodule, or in Git LFS."""
     path = ready.clone / INSIDE
     if kind == "submodules: recursive":
         outside = folder / "outside"
@@ -551,29 +555,86 @@ def test_the_same_command_goes_on_with_what_it_has_begun(
     assert goes_on_with("--post") == "v0.1.0.post1"
 
 
+class Followable(NobodyReviews):
+    """A GitHub whose run of the release has passed every job, the tests in three combinations."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        super().__init__()
+        self.workflow = workflow
+
+    def get_all(self, path: str, *_: str, **__: object) -> list[dict[str, Any]]:
+        """The jobs of the run; it keeps no artifact, and there is no release."""
+        if not path.endswith("/jobs"):
+            return []
+        jobs = {key: str(job.get("name", key)).split("${{")[0] for key, job in self.workflow.jobs.items()}
+        times = {"started_at": "2026-11-22T00:00:00Z", "completed_at": "2026-11-22T01:00:00Z"}
+        facts = {"id": 1, "conclusion": "success", "status": "completed", **times}
+        return [{**facts, "name": jobs[key]} for key in ("gate", "build", *["test"] * 3, *STAGES[3:])]
+
+
+LONG_NOTES = f"### Features\n\n- {'A long line of notes. ' * 6}\n  - {'And one below. ' * 9}"
+
+
+def every_part(ready: Bench, to: Console) -> None:
+    """Print the plan, the stages, the review, each stop of the table, and the end, with long texts in them."""
+    settings, workflow = ready.settings, load_release(ready.clone, ready.settings)
+    at = dataclasses.replace(desk(Followable(workflow), settings, ready.clone), to=to)
+    words = "Tag rules: everybody who may push can move one: " + "refs/tags/v[0-9]*, " * 5
+    branch = "release/" + "-".join(["series"] * 9)
+    why = "one of its sections is Features, and that is a minor version; " * 2
+    show_plan(at, Plan(Version("1.2.3"), why, branch, LONG_NOTES, True, 3, False, (words, words)))
+    run = STATES[-1][1].runs[0]
+    Followed(at.github, workflow, "v1.2.3", to)._print(run)
+    people = ", ".join(f"a-maintainer-{number}" for number in range(9))
+    for built in (BUILT, FILES):
+        ready.patch.setattr("copier_pypi_release.release.following.find_built", lambda *_, b=built: b)
+        ready.patch.setattr("copier_pypi_release.release.following.notes_of", lambda *_: LONG_NOTES)
+        show_review(at.github, Review(7, "pypi", 1, people, mine=True), run, to)
+    for _, known, anchor, *_ in STATES:
+        step = next_step(known, settings, "main")
+        if anchor:
+            status.show(known, step, at.github, settings)
+        else:
+            finish(at, known, step)
+
+
+# What is to be copied stays whole: an address, a command, the lines of an error, a file with its hash.
+WHOLE = re.compile(r"https?://|^  (?:\| |git |gh |uv )|SHA-256 [0-9a-f]{64}$")
+RULE = re.compile(r" ?─+ ?")
+
+
 @pytest.mark.requirement("B8", "P8.5")
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("where", ["a terminal", "a file"])
 def test_its_output_fits(ready: Bench, capsys: pytest.CaptureFixture[str], where: str, width: int) -> None:
-    """The plan in the width of the terminal, in 80 columns without one; colour on it alone."""
-    ready.edit(
-        "CHANGELOG.md", "- The first release.", f"- The first release.\n- {'A long line of notes. ' * 3}"
-    )
-    git(ready.clone, "commit", "--quiet", "--all", "--message", "docs: notes")
-    git(ready.clone, "push", "--quiet", "origin", "main")
-    ready.github.ci_ends(None)
+    """Every part in the width of the terminal, in 80 columns without one; colour on it alone."""
     with ready.patch.context() as here:
         here.setenv("COLUMNS", str(width))
         here.setenv("TERM", "xterm-256color")
         if where == "a terminal":
             here.setenv("FORCE_COLOR", "1")
-        shown = ready.run("release", "--dry-run", capsys=capsys).printed
+        capsys.readouterr()
+        every_part(ready, console())
+    shown = capsys.readouterr().out
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
-    longest = max(len(line) for line in text.splitlines())
-    assert longest <= (width if where == "a terminal" else 80), text
     assert (text != shown) == (where == "a terminal")
-    assert "Tag       v0.1.0, annotated, pushed alone" in text
-    assert "CI        has to pass on that commit" in text
+    fits = width if where == "a terminal" else 80
+    assert [line for line in text.splitlines() if len(line.rstrip()) > fits and not WHOLE.search(line)] == []
+    parts = [[line.rstrip() for line in part.splitlines()] for part in re.split(r"\n *(?=\n)", text)]
+    tables = [(n, part) for part in parts for n, line in enumerate(part) if RULE.fullmatch(line)]
+    assert len(tables) == len(STATES)
+    for rule, table in tables:  # no row is longer than the rule below its head
+        assert max(map(len, table)) == len(table[rule]), table
+    words = " ".join(text.split())
+    for part in (
+        "Tag v1.2.3, annotated, pushed alone",
+        "CI has to pass on that commit",
+        "passed test 3600 s 3 of 3 combinations",
+        "25 files; wheels: linux-aarch64 3,",
+        LONG_NOTES.split(" - ")[0].split("\n")[-2].strip(),
+        "To announce: demo-pkg 1.2.3 is on PyPI:",
+    ):
+        assert part in words
 
 
 # ---- After the tag ----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from release_lib.distributions import read_checksums, write_checksums
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
-from copier_pypi_release.console import console, lines, marked, paragraph, printable, table
+from copier_pypi_release.console import console, indented, lines, marked, paragraph, table
 from copier_pypi_release.next_version import Suggestion
 from copier_pypi_release.notes import headings
 from copier_pypi_release.repository import find_root, find_settings
@@ -274,7 +274,7 @@ def show(to: Console, rehearsal: Rehearsal, rows: list[Row], seconds: float) -> 
     version = f" {rehearsal.chosen.version}" if rehearsal.chosen else ""
     if rehearsal.notes:
         lines(to, [f"Notes of{version}", ""], style="bold")
-        lines(to, [f"  {line}".rstrip() for line in printable(rehearsal.notes).splitlines()])
+        indented(to, rehearsal.notes)
         lines(to, [""])
     shown = table(f"Rehearsal of {settings.distribution}{version}", "Step", "", "Seconds", "Found")
     for row in rows:

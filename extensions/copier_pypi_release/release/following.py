@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from release_lib.step import ReleaseError
 
-from copier_pypi_release.console import counted, lines, paragraph, printable, waiting
+from copier_pypi_release.console import counted, indented, lines, paragraph, waiting
 from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
@@ -173,7 +173,8 @@ def show_review(github: GitHub, review: Review, run: Run, to: Console) -> None:
     else:
         lines(to, (line for n, sha256 in built.items() for line in (f"  {n}", f"    SHA-256 {sha256}")))
     if notes := notes_of(github, review.run):
-        lines(to, ["Its notes:", *(f"  {line}".rstrip() for line in printable(notes).splitlines())])
+        lines(to, ["Its notes:"])
+        indented(to, notes)
 
 
 def notes_of(github: GitHub, run: int) -> str:

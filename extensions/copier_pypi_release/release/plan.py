@@ -14,7 +14,7 @@ from copier_pypi_release.checks import Finding, Result, examine, indexes, projec
 from copier_pypi_release.checks import github as github_checks
 from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import rehearse
-from copier_pypi_release.console import lines, printable, table
+from copier_pypi_release.console import indented, lines, table
 from copier_pypi_release.distributions_shown import shortened
 from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
@@ -216,4 +216,5 @@ def signs(desk: Desk) -> bool:
 def show_notes(desk: Desk, notes: str) -> None:
     """Print notes as users will see them."""
     lines(desk.to, ["Notes", ""], style="bold")
-    lines(desk.to, [*(f"  {line}".rstrip() for line in printable(notes).splitlines()), ""])
+    indented(desk.to, notes)
+    lines(desk.to, [""])
