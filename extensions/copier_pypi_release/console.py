@@ -91,7 +91,9 @@ def indented(to: Console, text: str) -> None:
     for line in printable(text).splitlines():
         begin = " " * (2 + len(line) - len(line.lstrip()))
         options = {"initial_indent": begin, "subsequent_indent": f"{begin}  "}
-        wrapped = textwrap.wrap(line.strip(), to.width, break_long_words=False, break_on_hyphens=False, **options)
+        wrapped = textwrap.wrap(
+            line.strip(), to.width, break_long_words=False, break_on_hyphens=False, **options
+        )
         lines(to, wrapped or [""])
 
 

@@ -28,6 +28,7 @@ from copier_pypi_release.release.desk import Desk, agrees
 from copier_pypi_release.release.following import Followed, Review, show_review
 from copier_pypi_release.release.plan import Plan, show_plan
 from copier_pypi_release.release.publish import edited, finish, is_latest
+from copier_pypi_release.release.sizes import MIB
 from copier_pypi_release.workflow_files import STAGES, load_release
 from packaging.version import Version
 from pypi_simple import ProjectPage
@@ -186,12 +187,12 @@ def test_nothing_goes_on_before_the_commit_is_on_the_branch(default_package: Pat
     at = desk(Releases("v9.9.9"), settings, clone)
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "fix: ahead")
     ahead = git(clone, "rev-parse", "HEAD").strip()
-    plan = Plan(Version("0.2.0"), "", "main", "", False, 1, True, ())
+    plan = Plan(Version("0.2.0"), "", "main", "", False, 1, True, "", ())
     assert not is_merged(at, plan, ahead)
     git(origin, "pull", "--quiet", str(clone), "main")
     git(clone, "fetch", "--quiet")
     assert is_merged(at, plan, ahead)
-    rolls = Plan(Version("0.2.0"), "", "main", "", True, 0, True, ())
+    rolls = Plan(Version("0.2.0"), "", "main", "", True, 0, True, "", ())
     changelog = origin / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
     changelog.write_text(text.replace("## Unreleased", "## Unreleased\n\n- New."), encoding="utf-8")
@@ -228,7 +229,7 @@ class Dispatched(Ci):
         self.runs["ci"] = [ci_run(event="workflow_dispatch")]
 
 
-PLAN = Plan(Version("0.2.0"), "", "main", "", False, 0, False, ())
+PLAN = Plan(Version("0.2.0"), "", "main", "", False, 0, False, "", ())
 
 
 @pytest.mark.requirement("B8", "R2")
@@ -358,6 +359,54 @@ def test_a_project_that_takes_no_files_stops_it(
     problem, _, _, see = stops(ready, capsys)
     assert problem == f"demo-pkg is {status} on TestPyPI: spam"
     assert see.endswith("/manage/projects/")
+
+
+def served(ready: Bench, **files: float | None) -> None:
+    """Let both indexes serve wheels of these versions, with their sizes in MiB."""
+    known = [
+        {
+            "filename": f"demo_pkg-{version.replace('_', '.')}-py3-none-any.whl",
+            "url": "x",
+            "hashes": {},
+            **({} if size is None else {"size": int(size * MIB)}),
+        }
+        for version, size in files.items()
+    ]
+    meta = {"meta": {"api-version": "1.1"}, "name": "demo-pkg", "versions": [], "files": known}
+    page = ProjectPage.from_json_data(meta)
+    ready.patch.setattr("copier_pypi_release.release.plan.project_page", lambda *_: page)
+
+
+@pytest.mark.requirement("B8", "P5.7", "R9")
+def test_limits_of_the_indexes_are_told_before_the_build(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By what the indexes have, and by the last release: unknown, estimated, almost used up, used up."""
+
+    def plan() -> tuple[str, list[str]]:
+        found = planned(ready, capsys)
+        return found["size"], [said for said in found["warnings"] if "MiB" in said or "KiB" in said]
+
+    limits = "the indexes take 100 MiB a file and 10,240 of a project"
+    assert plan() == (f"known after the build; {limits}", [])
+    served(ready, **{"0_0_9": None})  # an index without sizes
+    assert plan() == (f"known after the build; {limits}", [])
+    served(ready, **{"0_0_10": 0.05, "0_0_9": 90})
+    estimate = "0.0.10 is a good estimate: 1 file, 51 KiB. TestPyPI has 90.0 MiB of the project"
+    assert plan() == (f"known after the build; {estimate}; {limits}", [])
+    settings = ".github/release/settings.toml"
+    ready.edit(settings, "patience = 1800", "patience = 1800\nproject-limit = 192")
+    push(ready, "ci: a limit")
+    served(ready, **{"0_0_9": 90, "0_0_10": 96})
+    full = "has 186.0 MiB of the project, and takes 192; a release like 0.0.10 has 96.0 MiB"
+    large = "demo_pkg-0.0.10-py3-none-any.whl on {} has 96.0 MiB; a file of this version may have 100"
+    titles = ("TestPyPI", "PyPI")
+    assert plan()[1] == [said for title in titles for said in (f"{title} {full}", large.format(title))]
+    served(ready, **{"0_0_9": 90, "0_0_10": 103})
+    problem, _, fix, see = stops(ready, capsys)
+    assert problem == "TestPyPI has 193.0 MiB of the project, and takes 192"
+    assert fix.endswith("set project-limit in .github/release/settings.toml")
+    assert see.endswith("/help/#project-size-limit")
 
 
 # ---- What git keeps elsewhere ---------------------------------------------------------------------------
@@ -582,7 +631,7 @@ def every_part(ready: Bench, to: Console) -> None:
     words = "Tag rules: everybody who may push can move one: " + "refs/tags/v[0-9]*, " * 5
     branch = "release/" + "-".join(["series"] * 9)
     why = "one of its sections is Features, and that is a minor version; " * 2
-    show_plan(at, Plan(Version("1.2.3"), why, branch, LONG_NOTES, True, 3, False, (words, words)))
+    show_plan(at, Plan(Version("1.2.3"), why, branch, LONG_NOTES, True, 3, False, words, (words, words)))
     run = STATES[-1][1].runs[0]
     Followed(at.github, workflow, "v1.2.3", to)._print(run)
     people = ", ".join(f"a-maintainer-{number}" for number in range(9))
@@ -754,7 +803,7 @@ def clones(default_package: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 def by_pull_request(clone: Path, pulls: Pulls) -> str:
     """Bring the commit of a clone to a branch that takes pull requests alone."""
-    plan = Plan(Version("0.2.0"), "", "main", "- Notes.", False, 1, True, ())
+    plan = Plan(Version("0.2.0"), "", "main", "- Notes.", False, 1, True, "", ())
     return bring_commit(desk(pulls, load_settings(clone / ".github/release/settings.toml"), clone), plan)
 
 

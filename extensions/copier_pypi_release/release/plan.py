@@ -19,12 +19,14 @@ from copier_pypi_release.distributions_shown import shortened
 from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
 from copier_pypi_release.release.desk import AGAIN, SEE, Desk
+from copier_pypi_release.release.sizes import estimate, near_limits
 from copier_pypi_release.workbench import current_branch, workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from packaging.version import Version
+    from pypi_simple import ProjectPage
 
     from copier_pypi_release.github import GitHub
 
@@ -51,6 +53,7 @@ class Plan:
         rolls: Whether the notes have to be committed.
         ahead: Commits that are not pushed.
         by_pull_request: Whether the branch takes nothing else.
+        size: What is known of the size of its files, and what the indexes take.
         warnings: What is not as it should be, and stops no release.
     """
 
@@ -61,6 +64,7 @@ class Plan:
     rolls: bool
     ahead: int
     by_pull_request: bool
+    size: str
     warnings: tuple[str, ...]
 
 
@@ -78,14 +82,15 @@ def make_plan(desk: Desk) -> Plan:
         notes = bench.prepare(chosen.version, today)
         bench.gate(desk.settings.tag(chosen.version))
         rolls = git("rev-parse", "HEAD", cwd=bench.source) != desk.git("rev-parse", "HEAD")
-    check_indexes(desk, chosen.version)
-    warnings = check_set_up(desk)
+    pages = check_indexes(desk, chosen.version)
+    warnings = (*near_limits(pages, desk.settings), *check_set_up(desk))
     ahead = int(desk.git("rev-list", "--count", f"refs/remotes/origin/{branch}..HEAD"))
     if not ahead and desk.settings.ci_workflows:
         head = desk.git("rev-parse", "HEAD")
         check_ci(desk.github, desk.settings.ci_workflows, head)  # red: the notes cannot cure it
     by_pull_request = bool(rolls or ahead) and takes_pull_requests_only(desk.github, branch)
-    return Plan(chosen.version, chosen.why, branch, notes, rolls, ahead, by_pull_request, warnings)
+    size = estimate(pages, desk.settings)
+    return Plan(chosen.version, chosen.why, branch, notes, rolls, ahead, by_pull_request, size, warnings)
 
 
 def check_clone(desk: Desk) -> str:
@@ -134,10 +139,11 @@ def catch_up(desk: Desk, branch: str) -> None:
     lines(desk.to, [f"{branch} was brought to the newest commit, {behind} further"])
 
 
-def check_indexes(desk: Desk, version: Version) -> None:
-    """Check that both indexes take files of the project, and neither has one of the version."""
-    for index in INDEXES.values():
-        page = project_page(index, desk.settings.distribution)
+def check_indexes(desk: Desk, version: Version) -> dict[str, ProjectPage | None]:
+    """Check that both indexes take files of the project, and neither has one of the version; what they have."""
+    pages = {key: project_page(index, desk.settings.distribution) for key, index in INDEXES.items()}
+    for key, page in pages.items():
+        index = INDEXES[key]
         refuse_closed(index, page, desk.settings.distribution)
         if files := files_in(page, version):
             raise ReleaseError(
@@ -146,6 +152,7 @@ def check_indexes(desk: Desk, version: Version) -> None:
                 fix=f"{AGAIN} with another version",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",
             )
+    return pages
 
 
 def check_set_up(desk: Desk) -> tuple[str, ...]:
@@ -201,6 +208,7 @@ def described(desk: Desk, plan: Plan) -> Iterator[tuple[str, str]]:
     if desk.settings.ci_workflows:
         yield "CI", "has to pass on that commit"
     yield "Tag", f"{tag}, annotated{', signed' if signs(desk) else ''}, pushed alone"
+    yield "Size", plan.size
     yield "Run", f"{desk.settings.release_workflow}: TestPyPI, then PyPI, then the draft"
     for warning in plan.warnings:
         yield "Warning", warning
