@@ -89,12 +89,10 @@ def lines(to: Console, texts: Iterable[str], style: str = "") -> None:
 def indented(to: Console, text: str) -> None:
     """Print a text of several lines, two columns in; long lines are wrapped between words."""
     for line in printable(text).splitlines():
-        begin = " " * (2 + len(line) - len(line.lstrip()))
-        options = {"initial_indent": begin, "subsequent_indent": f"{begin}  "}
-        wrapped = textwrap.wrap(
-            line.strip(), to.width, break_long_words=False, break_on_hyphens=False, **options
-        )
-        lines(to, wrapped or [""])
+        wrapper = textwrap.TextWrapper(to.width, break_long_words=False, break_on_hyphens=False)
+        wrapper.initial_indent = " " * (2 + len(line) - len(line.lstrip()))
+        wrapper.subsequent_indent = f"{wrapper.initial_indent}  "
+        lines(to, wrapper.wrap(line.strip()) or [""])
 
 
 def paragraph(to: Console, text: str, style: str = "") -> None:

@@ -625,7 +625,7 @@ LONG_NOTES = f"### Features\n\n- {'A long line of notes. ' * 6}\n  - {'And one b
 
 
 def every_part(ready: Bench, to: Console) -> None:
-    """Print the plan, the stages, the review, each stop of the table, and the end, with long texts in them."""
+    """Print the plan, the stages, the review, each stop of the table, and the end, with long texts."""
     settings, workflow = ready.settings, load_release(ready.clone, ready.settings)
     at = dataclasses.replace(desk(Followable(workflow), settings, ready.clone), to=to)
     words = "Tag rules: everybody who may push can move one: " + "refs/tags/v[0-9]*, " * 5
@@ -633,7 +633,8 @@ def every_part(ready: Bench, to: Console) -> None:
     why = "one of its sections is Features, and that is a minor version; " * 2
     show_plan(at, Plan(Version("1.2.3"), why, branch, LONG_NOTES, True, 3, False, words, (words, words)))
     run = STATES[-1][1].runs[0]
-    Followed(at.github, workflow, "v1.2.3", to)._print(run)
+    ready.patch.setattr("copier_pypi_release.release.following.find_runs", lambda *_: [run])
+    assert Followed(at.github, workflow, "v1.2.3", to).until_it_needs_somebody() == run
     people = ", ".join(f"a-maintainer-{number}" for number in range(9))
     for built in (BUILT, FILES):
         ready.patch.setattr("copier_pypi_release.release.following.find_built", lambda *_, b=built: b)
@@ -680,7 +681,7 @@ def test_its_output_fits(ready: Bench, capsys: pytest.CaptureFixture[str], where
         "CI has to pass on that commit",
         "passed test 3600 s 3 of 3 combinations",
         "25 files; wheels: linux-aarch64 3,",
-        LONG_NOTES.split(" - ")[0].split("\n")[-2].strip(),
+        LONG_NOTES.splitlines()[2].strip(),
         "To announce: demo-pkg 1.2.3 is on PyPI:",
     ):
         assert part in words

@@ -140,7 +140,7 @@ def catch_up(desk: Desk, branch: str) -> None:
 
 
 def check_indexes(desk: Desk, version: Version) -> dict[str, ProjectPage | None]:
-    """Check that both indexes take files of the project, and neither has one of the version; what they have."""
+    """What both indexes have of the project; they take its files, and neither has one of the version."""
     pages = {key: project_page(index, desk.settings.distribution) for key, index in INDEXES.items()}
     for key, page in pages.items():
         index = INDEXES[key]

@@ -1,7 +1,7 @@
-"""How much of a project's limits is used before a release; the sizes of the new files are known after the build.
+"""How much of the indexes' limits a project has used up before a release.
 
-The gate judges the built files. Here the last release stands for them, so that a full project is seen before
-anything is pushed.
+The release judges the files that it has built. Before that, those of the last release stand for them, so
+that a full project is seen before anything is pushed.
 """
 
 from __future__ import annotations
@@ -49,11 +49,9 @@ def estimate(pages: Mapping[str, ProjectPage | None], settings: Settings) -> str
         return f"known after the build; the indexes take {takes}"
     key = max(known, key=lambda key: total(known[key].packages))
     version, files = last_release(known[key])
-    return (
-        f"known after the build; {version} is a good estimate: {counted(len(files), 'file')}, "
-        f"{in_words(total(files))}. {INDEXES[key].title} has {in_words(total(known[key].packages))} of the project; "
-        f"the indexes take {takes}"
-    )
+    last = f"{version} is a good estimate: {counted(len(files), 'file')}, {in_words(total(files))}"
+    has = f"{INDEXES[key].title} has {in_words(total(known[key].packages))} of the project"
+    return f"known after the build; {last}. {has}; the indexes take {takes}"
 
 
 def near_limits(pages: Mapping[str, ProjectPage | None], settings: Settings) -> Iterator[str]:
@@ -80,7 +78,5 @@ def near_limits(pages: Mapping[str, ProjectPage | None], settings: Settings) -> 
             yield f"{has}; a release like {version} has {in_words(total(files))}"
         for package in files:
             if (package.size or 0) > NEAR * settings.file_limit * MIB:
-                yield (
-                    f"{package.filename} on {title} has {in_words(package.size or 0)}; a file of this version may "
-                    f"have {settings.file_limit:,}"
-                )
+                large = f"{package.filename} on {title} has {in_words(package.size or 0)}"
+                yield f"{large}; a file of this version may have {settings.file_limit:,}"
