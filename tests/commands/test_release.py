@@ -21,11 +21,11 @@ from copier_pypi_release import github
 from copier_pypi_release.commands import status
 from copier_pypi_release.commands.release import check_rights, go_on
 from copier_pypi_release.console import console
-from copier_pypi_release.recovery import next_step
+from copier_pypi_release.recovery import NextStep, next_step
 from copier_pypi_release.release.ci import check_ci, start_ci
 from copier_pypi_release.release.commit import bring_commit, is_merged
 from copier_pypi_release.release.desk import Desk, agrees
-from copier_pypi_release.release.following import Followed, Review, show_review
+from copier_pypi_release.release.following import Followed, Review, run_commands, show_review
 from copier_pypi_release.release.plan import Plan, show_plan
 from copier_pypi_release.release.publish import edited, finish, is_latest
 from copier_pypi_release.release.sizes import MIB
@@ -407,6 +407,193 @@ def test_limits_of_the_indexes_are_told_before_the_build(
     assert problem == "TestPyPI has 193.0 MiB of the project, and takes 192"
     assert fix.endswith("set project-limit in .github/release/settings.toml")
     assert see.endswith("/help/#project-size-limit")
+
+
+# ---- A maintainer in a hurry ------------------------------------------------------------------------------
+
+
+def second_machine(ready: Bench) -> Path:
+    """Another clone of the repository."""
+    other = ready.clone.with_name("other")
+    git(other.parent, "clone", "--quiet", str(ready.github.bare), str(other))
+    return other
+
+
+def meanwhile(ready: Bench, *commands: str) -> None:
+    """Let git do something while the plan is shown and asked about."""
+
+    def answer(*_: str) -> bool:
+        for command in commands:
+            git(second, *command.split())
+        return True
+
+    second = second_machine(ready)
+    ready.patch.setattr("copier_pypi_release.commands.release.agrees", answer)
+
+
+def follows_nothing(ready: Bench) -> list[str]:
+    """End `release` after the tag; the tags that it would have followed."""
+    seen: list[str] = []
+
+    def end(_: Desk, tag: str) -> int:
+        seen.append(tag)
+        return 0
+
+    ready.patch.setattr("copier_pypi_release.commands.release.go_on", end)
+    return seen
+
+
+@pytest.mark.requirement("B8", "P2.1", "R1", "R9")
+def test_two_machines_release_at_once(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whose tag is there first counts; the other clone takes it over, and both follow one run."""
+    meanwhile(ready, "tag --message=theirs v0.1.0", "push --quiet origin v0.1.0")
+    seen = follows_nothing(ready)
+    done = ready.run("release", capsys=capsys)
+    assert (done.status, seen) == (0, ["v0.1.0"]), done.errors
+    assert "Somebody else has pushed v0.1.0 meanwhile, on " in done.printed
+    tags = [git(place, "rev-parse", "refs/tags/v0.1.0") for place in (ready.clone, ready.github.bare)]
+    assert tags[0] == tags[1]
+
+
+@pytest.mark.requirement("B8", "R1", "R9")
+def test_a_branch_that_moved_while_it_asked_is_not_overwritten(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of this clone is pushed, and nothing of it has changed; the same command plans again."""
+    notes = "# Changelog\n\n## Unreleased\n\n### Fixes\n\n- It starts again.\n"
+    (ready.clone / "CHANGELOG.md").write_text(notes, encoding="utf-8")
+    push(ready, "fix: it starts again")
+    meanwhile(ready, "commit --quiet --allow-empty --message=theirs", "push --quiet origin")
+    before = git(ready.clone, "for-each-ref", "refs/heads", "refs/tags")
+    done = ready.run("release", capsys=capsys)
+    assert done.error_lines[-4] == "Somebody else has pushed to main since the plan was made"
+    assert done.error_lines[-2].startswith("Fix: uv run .github/release/tool.py release")
+    assert git(ready.clone, "for-each-ref", "refs/heads", "refs/tags") == before
+    assert git(ready.clone, "worktree", "list").count("\n") == 0
+    ready.github.ci_ends()
+    git(ready.clone, "pull", "--quiet", "origin", "main")
+    assert planned(ready, capsys)["rolls"]
+
+
+@pytest.mark.requirement("B8", "R1", "R9")
+@pytest.mark.parametrize("why", ["no right", "offline"])
+def test_a_push_that_github_does_not_take_says_what_to_do(
+    ready: Bench, capsys: pytest.CaptureFixture[str], why: str
+) -> None:
+    """The tag stays in this clone; the same command offers to push it."""
+    if why == "offline":
+        meanwhile(ready, f"-C {ready.clone} remote set-url --push origin /nowhere")
+    else:
+        path = ready.github.bare / "hooks/update"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\necho GH013: only maintainers >&2\nexit 1\n", encoding="utf-8")
+        path.chmod(0o755)
+        meanwhile(ready)
+    done = ready.run("release", capsys=capsys)
+    problem, _, fix, _ = done.error_lines[-4:]
+    assert problem.startswith("GitHub did not take the push of v0.1.0: "), done.errors
+    assert ("GH013: only maintainers" in problem) == (why == "no right")
+    assert fix.endswith("then uv run .github/release/tool.py release")
+    assert git(ready.clone, "tag") == "v0.1.0"
+    assert git(ready.github.bare, "tag") == ""
+    done = ready.run("release", capsys=capsys)
+    assert "Run it now: git push origin v0.1.0? [y/N] " in done.errors
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_a_tag_that_moves_elsewhere_does_not_stop_a_release(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As "nightly" does; this clone keeps its own. Without a remote it says what to look at."""
+    other = second_machine(ready)
+    git(ready.clone, "tag", "nightly")
+    git(other, "tag", "--message=theirs", "nightly")
+    git(other, "push", "--quiet", "origin", "nightly")
+    mine = git(ready.clone, "rev-parse", "nightly")
+    assert planned(ready, capsys)["version"] == "0.1.0"
+    assert git(ready.clone, "rev-parse", "nightly") == mine
+    git(ready.clone, "remote", "set-url", "origin", "/nowhere")
+    problem, _, fix, _ = stops(ready, capsys)
+    assert problem.startswith("git cannot fetch from origin: ")
+    assert fix.startswith("Fix: git remote -v")
+
+
+@pytest.mark.requirement("B8", "P2.1", "R9")
+def test_what_the_last_release_has_left_is_in_the_plan(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A draft, and a tag that was never pushed, with what to do about each."""
+    git(ready.clone, "tag", "v0.0.8")
+    git(ready.clone, "push", "--quiet", "origin", "v0.0.8")
+    ready.github.client.send("POST", "releases", {"tag_name": "v0.0.8", "draft": True})
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "fix: more")
+    git(ready.clone, "tag", "v0.0.9")
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "fix: and more")
+    draft, tag = planned(ready, capsys)["warnings"][:2]
+    again = "uv run .github/release/tool.py release 0.0.8"
+    assert draft == f"The GitHub Release of v0.0.8 is a draft still; {again} goes on with it"
+    how = "git push origin v0.0.9, or git tag --delete v0.0.9"
+    assert tag == f"v0.0.9 is in this clone only, and its version counts as taken; {how}"
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_a_fork_and_a_branch_of_its_own_are_not_released(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(ready.clone, "switch", "--quiet", "--create", "feature")
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "feat: mine")
+    git(ready.clone, "push", "--quiet", "--set-upstream", "origin", "feature")
+    problem, expected, *_ = stops(ready, capsys)
+    assert problem == "The tagged commit is on feature, not on a release branch"
+    assert expected == "Expected: a commit of main that is pushed"
+    git(ready.clone, "remote", "set-url", "origin", "https://github.com/somebody/demo-pkg.git")
+    problem, *_ = stops(ready, capsys)
+    assert problem == "This clone belongs to somebody/demo-pkg, but settings.toml names demo-pkg/demo-pkg"
+
+
+@pytest.mark.requirement("B8", "R9")
+@pytest.mark.parametrize("where", ["the plan", "CI", "the run"])
+def test_an_interrupt_ends_in_a_sentence(
+    ready: Bench, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    """Before the yes nothing has changed; after it the same command goes on."""
+    places = {"the plan": "agrees", "CI": "wait_for_ci", "the run": "go_on"}
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    ready.patch.setattr(f"copier_pypi_release.commands.release.{places[where]}", interrupt)
+    done = ready.run("release", *([] if where == "the plan" else ["--yes"]), capsys=capsys)
+    assert done.status == 130
+    again = "What was done stays; uv run .github/release/tool.py release 0.1.0 goes on."
+    assert done.errors.strip() == f"Interrupted. {'Nothing was changed.' if where == 'the plan' else again}"
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_a_program_that_is_missing_is_named(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """gh, of a command of the runbook; an editor is not needed."""
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    at = desk(Releases("v1"), settings, default_package)
+    monkeypatch.setenv("PATH", str(only(tmp_path / "bin", "git")))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    step = NextStep("stopped", "build", ("gh run rerun 7 --failed",))
+    with pytest.raises(ReleaseError, match="The program gh is not installed") as stopped:
+        run_commands(at, "v0.1.0", step)
+    assert stopped.value.fix == "install gh, then uv run .github/release/tool.py release 0.1.0"
+    monkeypatch.setenv("TERM", "dumb")
+    for editor in ("no-such-editor --wait", None):
+        monkeypatch.setenv("GIT_EDITOR", editor) if editor else monkeypatch.delenv("GIT_EDITOR")
+        with terminal(monkeypatch):
+            assert edited(at, "- Notes.") == "- Notes."
+
+
+@pytest.mark.requirement("B8")
+def test_one_version_is_asked_for(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("0.2.0", "--post"), ("--pre", "rc", "--post"), ("0.2.0", "--pre", "rc")):
+        done = ready.run("release", "--dry-run", *arguments, capsys=capsys)
+        assert (done.status, "not allowed with" in done.errors) == (2, True)
 
 
 # ---- What git keeps elsewhere ---------------------------------------------------------------------------

@@ -313,11 +313,12 @@ def as_json(rehearsal: Rehearsal, rows: list[Row]) -> str:
 
 def add_version_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose a version."""
-    parser.add_argument("version", nargs="?", default="", help="default: the next one, by its notes")
-    parser.add_argument(
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("version", nargs="?", default="", help="default: the next one, by its notes")
+    one.add_argument(
         "--pre", choices=("a", "b", "rc"), default="", help="the next alpha, beta, or release candidate"
     )
-    parser.add_argument("--post", action="store_true", help="a post-release: only the packaging is fixed")
+    one.add_argument("--post", action="store_true", help="a post-release: only the packaging is fixed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import io
 import shlex
+import shutil
 import subprocess
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -200,7 +201,15 @@ def run_commands(desk: Desk, tag: str, step: NextStep) -> bool:
     for command in step.commands:
         if not agrees(f"Run it now: {command}?", f"{command}, then {desk.again(tag)}"):
             return False
-        done = subprocess.run(shlex.split(command), cwd=desk.root, check=False)
+        words = shlex.split(command)
+        if shutil.which(words[0]) is None:
+            raise ReleaseError(
+                f"The program {words[0]} is not installed",
+                expected=f"{words[0]} on PATH, which runs: {command}",
+                fix=f"install {words[0]}, then {desk.again(tag)}",
+                see=step.see,
+            )
+        done = subprocess.run(words, cwd=desk.root, check=False)
         if done.returncode:
             raise ReleaseError(
                 f"`{command}` ended with status {done.returncode}",

@@ -20,7 +20,7 @@ from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
 from copier_pypi_release.release.desk import AGAIN, SEE, Desk
 from copier_pypi_release.release.sizes import estimate, near_limits
-from copier_pypi_release.workbench import current_branch, workbench
+from copier_pypi_release.workbench import current_branch, history_of, workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ def make_plan(desk: Desk) -> Plan:
         bench.gate(desk.settings.tag(chosen.version))
         rolls = git("rev-parse", "HEAD", cwd=bench.source) != desk.git("rev-parse", "HEAD")
     pages = check_indexes(desk, chosen.version)
-    warnings = (*near_limits(pages, desk.settings), *check_set_up(desk))
+    warnings = (*left_over(desk), *near_limits(pages, desk.settings), *check_set_up(desk))
     ahead = int(desk.git("rev-list", "--count", f"refs/remotes/origin/{branch}..HEAD"))
     if not ahead and desk.settings.ci_workflows:
         head = desk.git("rev-parse", "HEAD")
@@ -137,6 +137,20 @@ def catch_up(desk: Desk, branch: str) -> None:
         )
     desk.git("merge", "--quiet", "--ff-only", remote)
     lines(desk.to, [f"{branch} was brought to the newest commit, {behind} further"])
+
+
+def left_over(desk: Desk) -> Iterator[str]:
+    """What earlier releases have left: drafts, and the newest tag if it was never pushed."""
+    for release in desk.github.get_all("releases"):
+        version = desk.settings.tagged_version(release["tag_name"])
+        if release["draft"] and version:
+            how = f"{AGAIN} {version} goes on with it"
+            yield f"The GitHub Release of {release['tag_name']} is a draft still; {how}"
+    merged = history_of(desk.root, desk.settings).merged
+    newest = desk.settings.tag(max(merged)) if merged else ""
+    if newest and not desk.git("ls-remote", "origin", f"refs/tags/{newest}"):
+        how = f"git push origin {newest}, or git tag --delete {newest}"
+        yield f"{newest} is in this clone only, and its version counts as taken; {how}"
 
 
 def check_indexes(desk: Desk, version: Version) -> dict[str, ProjectPage | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from release_lib.index import INDEXES
+from release_lib.step import ReleaseError
 
 from copier_pypi_release.commands import status
 from copier_pypi_release.console import lines
@@ -54,11 +56,17 @@ def edited(desk: Desk, notes: str) -> str:
     """The notes after a person has edited them; as they are where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return notes
-    editor = desk.git("var", "GIT_EDITOR")
+    try:
+        editor = shlex.split(desk.git("var", "GIT_EDITOR"))
+    except ReleaseError:  # none is set, and this terminal has none by default
+        editor = []
+    if not editor or shutil.which(editor[0]) is None:
+        lines(desk.to, ["There is no editor (git config core.editor); the notes stay as they are."])
+        return notes
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
         path = Path(folder) / "release-notes.md"
         path.write_text(notes, encoding="utf-8")
-        if subprocess.run([*shlex.split(editor), str(path)], check=False).returncode:
+        if subprocess.run([*editor, str(path)], check=False).returncode:
             return notes
         return path.read_text(encoding="utf-8").rstrip("\n") or notes
 
