@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from release_lib.settings import untag
 from release_lib.step import FOREIGN, ReleaseError, git, run
 
 from copier_pypi_release import contents
@@ -174,7 +175,8 @@ class Workbench:
         try:
             self.script("check_commit.py", tag)
         except ReleaseError as error:
-            fix = contents.fix_here(error.problem, self.source, self._fetched) or error.fix
+            fix = error.fix.removeprefix(f"{untag(tag)}, then ")  # nobody has that tag yet
+            fix = contents.fix_here(error.problem, self.source, self._fetched) or fix
             raise ReleaseError(error.problem, expected=error.expected, fix=fix, see=error.see) from error
         return git("rev-parse", "HEAD", cwd=self.source)
 

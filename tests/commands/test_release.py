@@ -32,6 +32,7 @@ from copier_pypi_release.release.sizes import MIB
 from copier_pypi_release.workflow_files import STAGES, load_release
 from packaging.version import Version
 from pypi_simple import ProjectPage
+from release_lib.index import INDEXES, Index
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from rich.console import Console
@@ -587,6 +588,27 @@ def test_a_program_that_is_missing_is_named(
         monkeypatch.setenv("GIT_EDITOR", editor) if editor else monkeypatch.delenv("GIT_EDITOR")
         with terminal(monkeypatch):
             assert edited(at, "- Notes.") == "- Notes."
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_an_index_that_does_not_answer_stops_it(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is known of the version there, so nothing is pushed; the same command asks again."""
+    ready.patch.setattr("release_lib.index.time", type("Clock", (), {"sleep": staticmethod(lambda _: None)}))
+    ready.patch.setitem(INDEXES, "pypi", Index("PyPI", "http://127.0.0.1:9/simple/"))
+    problem, _, fix, _ = stops(ready, capsys)
+    assert problem.startswith("PyPI did not answer 5 times: ")
+    assert fix.startswith("Fix: see whether the index is up, then run this again (")
+
+
+@pytest.mark.requirement("B8", "P3.8", "R9")
+def test_a_commit_that_has_a_version_is_not_released_again(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the gate says it; no tag is to be taken away, because there is none yet."""
+    git(ready.clone, "tag", "v0.0.9")
+    problem, _, fix, _ = stops(ready, capsys, "0.1.0")
+    assert problem.endswith("has more than one version tag: v0.1.0 and v0.0.9")
+    assert fix == "Fix: git commit --allow-empty -m 'Release v0.1.0', push, and tag that commit"
 
 
 @pytest.mark.requirement("B8")
