@@ -28,7 +28,7 @@ from copier_pypi_release.release.desk import Desk, agrees
 from copier_pypi_release.release.following import Followed, Review, run_commands, show_review
 from copier_pypi_release.release.plan import Plan, show_plan
 from copier_pypi_release.release.publish import edited, finish, is_latest
-from copier_pypi_release.release.sizes import MIB
+from copier_pypi_release.release.sizes import MIB, estimate, near_limits
 from copier_pypi_release.workflow_files import STAGES, load_release
 from packaging.version import Version
 from pypi_simple import ProjectPage
@@ -362,8 +362,8 @@ def test_a_project_that_takes_no_files_stops_it(
     assert see.endswith("/manage/projects/")
 
 
-def served(ready: Bench, **files: float | None) -> None:
-    """Let both indexes serve wheels of these versions, with their sizes in MiB."""
+def serves(**files: float | None) -> ProjectPage:
+    """What an index says of a project with wheels of these versions, and their sizes in MiB."""
     known = [
         {
             "filename": f"demo_pkg-{version.replace('_', '.')}-py3-none-any.whl",
@@ -374,38 +374,58 @@ def served(ready: Bench, **files: float | None) -> None:
         for version, size in files.items()
     ]
     meta = {"meta": {"api-version": "1.1"}, "name": "demo-pkg", "versions": [], "files": known}
-    page = ProjectPage.from_json_data(meta)
-    ready.patch.setattr("copier_pypi_release.release.plan.project_page", lambda *_: page)
+    return ProjectPage.from_json_data(meta)
+
+
+@pytest.mark.requirement("B8", "P5.7")
+@pytest.mark.parametrize(
+    ("page", "size", "near"),
+    [
+        (None, "known after the build; the indexes take", []),
+        (serves(**{"0_0_9": None}), "known after the build; the indexes take", []),  # it does not say sizes
+        (
+            serves(**{"0_0_10": 0.05, "0_0_9": 9}),
+            "known after the build; 0.0.10 is a good estimate: 1 file, 51 KiB. PyPI has 9.0 MiB of",
+            [],
+        ),
+        (
+            serves(**{"0_0_9": 90, "0_0_10": 96}),
+            "known after the build; 0.0.10 is a good estimate: 1 file, 96.0 MiB. PyPI has 186.0 MiB",
+            [
+                "PyPI has 186.0 MiB of the project, and takes 192; a release like 0.0.10 has 96.0 MiB",
+                "demo_pkg-0.0.10-py3-none-any.whl on PyPI has 96.0 MiB; a file of this version may have 100",
+            ],
+        ),
+    ],
+)
+def test_limits_of_the_indexes_are_told_before_the_build(
+    default_package: Path, page: ProjectPage | None, size: str, near: list[str]
+) -> None:
+    """By what they have, and by the last release: unknown, estimated, almost used up."""
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    settings = dataclasses.replace(settings, project_limit=192)
+    pages = {"testpypi": None, "pypi": page}
+    assert estimate(pages, settings).startswith(size)
+    assert estimate(pages, settings).endswith("the indexes take 100 MiB a file and 192 of a project")
+    assert list(near_limits(pages, settings)) == near
 
 
 @pytest.mark.requirement("B8", "P5.7", "R9")
-def test_limits_of_the_indexes_are_told_before_the_build(
+def test_a_full_project_is_in_the_plan_and_stops_it_when_nothing_fits(
     ready: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By what the indexes have, and by the last release: unknown, estimated, almost used up, used up."""
+    def with_used(size: float) -> None:
+        page = serves(**{"0_0_9": size})
+        ready.patch.setattr("copier_pypi_release.release.plan.project_page", lambda *_: page)
 
-    def plan() -> tuple[str, list[str]]:
-        found = planned(ready, capsys)
-        return found["size"], [said for said in found["warnings"] if "MiB" in said or "KiB" in said]
-
-    limits = "the indexes take 100 MiB a file and 10,240 of a project"
-    assert plan() == (f"known after the build; {limits}", [])
-    served(ready, **{"0_0_9": None})  # an index without sizes
-    assert plan() == (f"known after the build; {limits}", [])
-    served(ready, **{"0_0_10": 0.05, "0_0_9": 90})
-    estimate = "0.0.10 is a good estimate: 1 file, 51 KiB. TestPyPI has 90.0 MiB of the project"
-    assert plan() == (f"known after the build; {estimate}; {limits}", [])
-    settings = ".github/release/settings.toml"
-    ready.edit(settings, "patience = 1800", "patience = 1800\nproject-limit = 192")
-    push(ready, "ci: a limit")
-    served(ready, **{"0_0_9": 90, "0_0_10": 96})
-    full = "has 186.0 MiB of the project, and takes 192; a release like 0.0.10 has 96.0 MiB"
-    large = "demo_pkg-0.0.10-py3-none-any.whl on {} has 96.0 MiB; a file of this version may have 100"
-    titles = ("TestPyPI", "PyPI")
-    assert plan()[1] == [said for title in titles for said in (f"{title} {full}", large.format(title))]
-    served(ready, **{"0_0_9": 90, "0_0_10": 103})
+    with_used(9000)
+    plan = planned(ready, capsys)
+    full = "has 9,000.0 MiB of the project, and takes 10,240; a release like 0.0.9 has 9,000.0 MiB"
+    assert {f"TestPyPI {full}", f"PyPI {full}"} <= set(plan["warnings"])
+    assert "TestPyPI has 9,000.0 MiB of the project" in plan["size"]
+    with_used(10241)
     problem, _, fix, see = stops(ready, capsys)
-    assert problem == "TestPyPI has 193.0 MiB of the project, and takes 192"
+    assert problem == "TestPyPI has 10,241.0 MiB of the project, and takes 10,240"
     assert fix.endswith("set project-limit in .github/release/settings.toml")
     assert see.endswith("/help/#project-size-limit")
 
@@ -600,7 +620,7 @@ def test_an_index_that_does_not_answer_stops_it(ready: Bench, capsys: pytest.Cap
     assert fix.startswith("Fix: see whether the index is up, then run this again (")
 
 
-@pytest.mark.requirement("B8", "P3.8", "R9")
+@pytest.mark.requirement("B8", "P3.7", "R9")
 def test_a_commit_that_has_a_version_is_not_released_again(
     ready: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -681,7 +701,7 @@ def push(ready: Bench, message: str) -> None:
     ready.github.ci_ends()
 
 
-@pytest.mark.requirement("B8", "P3.8", "P3.11", "R9")
+@pytest.mark.requirement("B8", "P3.11", "R9")
 @pytest.mark.parametrize(
     ("kind", "named", "fetch"),
     [
@@ -834,21 +854,22 @@ class Followable(NobodyReviews):
 LONG_NOTES = f"### Features\n\n- {'A long line of notes. ' * 6}\n  - {'And one below. ' * 9}"
 
 
-def every_part(ready: Bench, to: Console) -> None:
+def every_part(package: Path, patch: pytest.MonkeyPatch, to: Console) -> None:
     """Print the plan, the stages, the review, each stop of the table, and the end, with long texts."""
-    settings, workflow = ready.settings, load_release(ready.clone, ready.settings)
-    at = dataclasses.replace(desk(Followable(workflow), settings, ready.clone), to=to)
+    settings = load_settings(package / ".github/release/settings.toml")
+    workflow = load_release(package, settings)
+    at = dataclasses.replace(desk(Followable(workflow), settings, package), to=to)
     words = "Tag rules: everybody who may push can move one: " + "refs/tags/v[0-9]*, " * 5
     branch = "release/" + "-".join(["series"] * 9)
     why = "one of its sections is Features, and that is a minor version; " * 2
     show_plan(at, Plan(Version("1.2.3"), why, branch, LONG_NOTES, True, 3, False, words, (words, words)))
     run = STATES[-1][1].runs[0]
-    ready.patch.setattr("copier_pypi_release.release.following.find_runs", lambda *_: [run])
+    patch.setattr("copier_pypi_release.release.following.find_runs", lambda *_: [run])
     assert Followed(at.github, workflow, "v1.2.3", to).until_it_needs_somebody() == run
     people = ", ".join(f"a-maintainer-{number}" for number in range(9))
     for built in (BUILT, FILES):
-        ready.patch.setattr("copier_pypi_release.release.following.find_built", lambda *_, b=built: b)
-        ready.patch.setattr("copier_pypi_release.release.following.notes_of", lambda *_: LONG_NOTES)
+        patch.setattr("copier_pypi_release.release.following.find_built", lambda *_, b=built: b)
+        patch.setattr("copier_pypi_release.release.following.notes_of", lambda *_: LONG_NOTES)
         show_review(at.github, Review(7, "pypi", 1, people, mine=True), run, to)
     for _, known, anchor, *_ in STATES:
         step = next_step(known, settings, "main")
@@ -866,15 +887,19 @@ RULE = re.compile(r" ?─+ ?")
 @pytest.mark.requirement("B8", "P8.5")
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("where", ["a terminal", "a file"])
-def test_its_output_fits(ready: Bench, capsys: pytest.CaptureFixture[str], where: str, width: int) -> None:
+def test_its_output_fits(
+    default_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+    width: int,
+) -> None:
     """Every part in the width of the terminal, in 80 columns without one; colour on it alone."""
-    with ready.patch.context() as here:
-        here.setenv("COLUMNS", str(width))
-        here.setenv("TERM", "xterm-256color")
-        if where == "a terminal":
-            here.setenv("FORCE_COLOR", "1")
-        capsys.readouterr()
-        every_part(ready, console())
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if where == "a terminal":
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    every_part(default_package, monkeypatch, console())
     shown = capsys.readouterr().out
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
     assert (text != shown) == (where == "a terminal")
@@ -923,6 +948,12 @@ def test_each_state_is_met_as_by_the_runbook(
     status = go_on(at, known.tag.name)
     shown = capsys.readouterr()
     assert status == (0 if not anchor else 1)
+    machine = dataclasses.replace(
+        at, options=argparse.Namespace(yes=False, json=True), to=Console(stderr=True)
+    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert go_on(machine, known.tag.name) == status
+    assert json.loads(capsys.readouterr().out)["next"]["anchor"] == anchor
     draft = bool(known.release and known.release["draft"])
     if anchor == "steps" and draft:
         assert f"Publish the GitHub Release of {known.tag.name}" in shown.err

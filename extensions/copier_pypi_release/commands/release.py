@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="carry the plan out without asking; a review and publishing still ask",
     )
     parser.add_argument(
-        "--json", action="store_true", help="print plan or end for machines; all else goes to stderr"
+        "--json", action="store_true", help="print plan, stop or end for machines; all else goes to stderr"
     )
 
 
@@ -196,9 +196,12 @@ def go_on(desk: Desk, tag: str) -> int:
         state, step = desk.state(tag)
         draft = state.release is not None and state.release["draft"] and not state.missing_assets
         if draft and state.runs and state.runs[0].conclusion == "success" and step.anchor == "steps":
-            return publish(desk, state)
+            return publish(desk, state, step)
         if not step.anchor:
             return finish(desk, state, step)
+        if desk.options.json:  # a machine decides for itself
+            print(status.as_json(state, step))
+            return 1
         status.show(state, step, desk.github, desk.settings)
         if not run_commands(desk, tag, step):
             return 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from copier_pypi_release.release_state import ReleaseState
 
 
-def publish(desk: Desk, state: ReleaseState) -> int:
+def publish(desk: Desk, state: ReleaseState, step: NextStep) -> int:
     """Let somebody edit the notes of the draft, and publish it on a yes."""
     release: dict[str, Any] = dict(state.release or {})
     path = f"releases/{release['id']}"
@@ -39,6 +39,8 @@ def publish(desk: Desk, state: ReleaseState) -> int:
         lines(
             desk.to, [f"It stays a draft: {release.get('html_url', '')}", f"  {desk.again(state.tag.name)}"]
         )
+        if desk.options.json:
+            print(status.as_json(state, step))
         return 1
     body = {"draft": False, "make_latest": "true" if latest else "false"}
     desk.github.send("PATCH", path, body)
