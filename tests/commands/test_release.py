@@ -578,16 +578,21 @@ def test_an_interrupt_ends_in_a_sentence(
     ready: Bench, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
     """Before the yes nothing has changed; after it the same command goes on."""
-    places = {"the plan": "agrees", "CI": "wait_for_ci", "the run": "go_on"}
+    places = {"CI": "wait_for_ci", "the run": "go_on"}
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object) -> str:
         raise KeyboardInterrupt
 
-    ready.patch.setattr(f"copier_pypi_release.commands.release.{places[where]}", interrupt)
+    if where == "the plan":
+        ready.patch.setattr(sys, "stdin", type("Keyboard", (), {"readline": interrupt})())
+    else:
+        ready.patch.setattr(f"copier_pypi_release.commands.release.{places[where]}", interrupt)
     done = ready.run("release", *([] if where == "the plan" else ["--yes"]), capsys=capsys)
     assert done.status == 130
     again = "What was done stays; uv run .github/release/tool.py release 0.1.0 goes on."
-    assert done.errors.strip() == f"Interrupted. {'Nothing was changed.' if where == 'the plan' else again}"
+    asked = "Release 0.1.0? [y/N] " if where == "the plan" else ""
+    left = "Nothing was changed." if where == "the plan" else again
+    assert done.errors == f"{asked}\nInterrupted. {left}\n"
 
 
 @pytest.mark.requirement("B8", "R9")
