@@ -424,15 +424,8 @@ def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: S
 @pytest.mark.parametrize(
     "kind",
     [
-        *(
-            "submodule",
-            "submodule, initialised",
-            "git-lfs",
-            "git-lfs before 1.0",
-            "git-crypt",
-            "git-fat",
-            "git-annex",
-        ),
+        *("submodule", "submodule, initialised", "git-lfs", "git-lfs before 1.0"),
+        *("git-crypt", "git-fat", "git-annex"),
         *("git-annex link", "sparse", "assumed", "link as text"),
     ],
 )
@@ -442,9 +435,7 @@ def test_contents_that_git_keeps_elsewhere_are_named(
     path = repository.folder / "zones"
     if kind.startswith("submodule"):
         path.mkdir()
-        if (
-            kind != "submodule"
-        ):  # by `git submodule init`, and not fetched: --recurse-submodules leaves it out
+        if kind != "submodule":  # and not fetched: --recurse-submodules leaves it out
             (repository.folder / ".gitmodules").write_text('[submodule "zones"]\npath = zones\nurl = x\n')
             repository.git("add", ".gitmodules")
             repository.git("config", "submodule.zones.url", "x")
