@@ -464,7 +464,9 @@ def test_whatever_a_workflow_says_is_read_by_adopt_and_doctor(tmp_path: Path) ->
         except ReleaseError:
             continue
         publishing = {job.job for job in (*workflow.publishing_jobs(), *workflow.doubtful_jobs())}
-        publishing_jobs.side_steps(workflow, publishing_jobs.going_jobs(workflow, publishing), publishing)
+        publishing_jobs.side_steps(
+            workflow, publishing_jobs.going_jobs(workflow, publishing, set()), publishing
+        )
         publishing_jobs.release_makers(workflow, ())
         publishing_jobs.find_bots([workflow])
         ci.find_ci([workflow], "main", [package, Member("other", "other")])

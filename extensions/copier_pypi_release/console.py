@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -94,6 +95,15 @@ def lines(to: Console, texts: Iterable[str], style: str = "") -> None:
     """Print lines that stay whole, to be copied."""
     for text in texts:
         to.print(Text(printable(text), style=style), soft_wrap=True)
+
+
+def indented(to: Console, text: str) -> None:
+    """Print a text of several lines, two columns in; long lines are wrapped between words."""
+    for line in printable(text).splitlines():
+        wrapper = textwrap.TextWrapper(to.width, break_long_words=False, break_on_hyphens=False)
+        wrapper.initial_indent = " " * (2 + len(line) - len(line.lstrip()))
+        wrapper.subsequent_indent = f"{wrapper.initial_indent}  "
+        lines(to, wrapper.wrap(line.strip()) or [""])
 
 
 def paragraph(to: Console, text: str, style: str = "") -> None:

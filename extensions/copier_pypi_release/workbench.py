@@ -11,10 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from release_lib.settings import untag
 from release_lib.step import FOREIGN, ReleaseError, git, run
 
+from copier_pypi_release import contents
 from copier_pypi_release.next_version import History, Suggestion, suggest
 from copier_pypi_release.notes import NoNotesError, headings, newest_section, nothing_to_release, roll
+from copier_pypi_release.workflow_files import load_release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +70,8 @@ class Workbench:
         # Where they always are: uv has an environment for each place of a script.
         self._scripts, self._temporary = root / SCRIPTS, folder / "tmp"
         self._temporary.mkdir()
-        git("clone", "--quiet", "--no-checkout", root, self.source)
+        self._fetched = contents.fetched_by(load_release(root, settings))
+        contents.clone(root, self.source)
         git(
             "fetch",
             "--quiet",
@@ -77,7 +81,7 @@ class Workbench:
             cwd=self.source,
         )
         head = git("-C", root, "rev-parse", "--verify", f"{commit}^{{commit}}")
-        git("checkout", "--quiet", "--detach", head, cwd=self.source)
+        contents.check_out(head, self.source, root, self._fetched)
         self._branch = branch
         self._start = head
         self.project = self.source / settings.folder
@@ -168,7 +172,12 @@ class Workbench:
         if not git("tag", "--list", tag, cwd=self.source):
             git(*UNSIGNED, "tag", "--annotate", tag, "--message", tag, cwd=self.source)
         self.script("check_tag.py", tag)
-        self.script("check_commit.py", tag)
+        try:
+            self.script("check_commit.py", tag)
+        except ReleaseError as error:
+            fix = error.fix.removeprefix(f"{untag(tag)}, then ")  # nobody has that tag yet
+            fix = contents.fix_here(error.problem, self.source, self._fetched) or fix
+            raise ReleaseError(error.problem, expected=error.expected, fix=fix, see=error.see) from error
         return git("rev-parse", "HEAD", cwd=self.source)
 
 

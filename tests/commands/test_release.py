@@ -10,37 +10,44 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import tomlkit
 from copier_pypi_release import github
+from copier_pypi_release.commands import status
 from copier_pypi_release.commands.release import check_rights, go_on
-from copier_pypi_release.recovery import next_step
+from copier_pypi_release.console import console
+from copier_pypi_release.recovery import NextStep, next_step
 from copier_pypi_release.release.ci import check_ci, start_ci
 from copier_pypi_release.release.commit import bring_commit, is_merged
 from copier_pypi_release.release.desk import Desk, agrees
-from copier_pypi_release.release.following import Followed
-from copier_pypi_release.release.plan import Plan
-from copier_pypi_release.release.publish import edited, is_latest
-from copier_pypi_release.workflow_files import load_release
+from copier_pypi_release.release.following import Followed, Review, run_commands, show_review
+from copier_pypi_release.release.plan import Plan, show_plan
+from copier_pypi_release.release.publish import edited, finish, is_latest
+from copier_pypi_release.release.sizes import MIB, estimate, near_limits
+from copier_pypi_release.workflow_files import STAGES, load_release
 from packaging.version import Version
 from pypi_simple import ProjectPage
+from release_lib.index import INDEXES, Index
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from rich.console import Console
-from support.rendering import git
+from support.compiled import FILES
+from support.rendering import commit_all, git
 
 from commands.local_github import Bench, ready_bench
-from commands.test_status import STATES
+from commands.test_status import BUILT, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from copier_pypi_release.release_state import ReleaseState
+    from copier_pypi_release.workflow_files import Workflow
 
 COMMIT = "a" * 40
 RED = ["failure", "cancelled", "timed_out"]
@@ -182,12 +189,12 @@ def test_nothing_goes_on_before_the_commit_is_on_the_branch(default_package: Pat
     at = desk(Releases("v9.9.9"), settings, clone)
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "fix: ahead")
     ahead = git(clone, "rev-parse", "HEAD").strip()
-    plan = Plan(Version("0.2.0"), "", "main", "", False, 1, True, ())
+    plan = Plan(Version("0.2.0"), "", "main", "", False, 1, True, "", ())
     assert not is_merged(at, plan, ahead)
     git(origin, "pull", "--quiet", str(clone), "main")
     git(clone, "fetch", "--quiet")
     assert is_merged(at, plan, ahead)
-    rolls = Plan(Version("0.2.0"), "", "main", "", True, 0, True, ())
+    rolls = Plan(Version("0.2.0"), "", "main", "", True, 0, True, "", ())
     changelog = origin / "CHANGELOG.md"
     text = changelog.read_text(encoding="utf-8")
     changelog.write_text(text.replace("## Unreleased", "## Unreleased\n\n- New."), encoding="utf-8")
@@ -224,7 +231,7 @@ class Dispatched(Ci):
         self.runs["ci"] = [ci_run(event="workflow_dispatch")]
 
 
-PLAN = Plan(Version("0.2.0"), "", "main", "", False, 0, False, ())
+PLAN = Plan(Version("0.2.0"), "", "main", "", False, 0, False, "", ())
 
 
 @pytest.mark.requirement("B8", "R2")
@@ -356,6 +363,393 @@ def test_a_project_that_takes_no_files_stops_it(
     assert see.endswith("/manage/projects/")
 
 
+def serves(**files: float | None) -> ProjectPage:
+    """What an index says of a project with wheels of these versions, and their sizes in MiB."""
+    known = [
+        {
+            "filename": f"demo_pkg-{version.replace('_', '.')}-py3-none-any.whl",
+            "url": "x",
+            "hashes": {},
+            **({} if size is None else {"size": int(size * MIB)}),
+        }
+        for version, size in files.items()
+    ]
+    meta = {"meta": {"api-version": "1.1"}, "name": "demo-pkg", "versions": [], "files": known}
+    return ProjectPage.from_json_data(meta)
+
+
+@pytest.mark.requirement("B8", "P5.7")
+@pytest.mark.parametrize(
+    ("page", "size", "near"),
+    [
+        (None, "known after the build; the indexes take", []),
+        (serves(**{"0_0_9": None}), "known after the build; the indexes take", []),  # it does not say sizes
+        (
+            serves(**{"0_0_10": 0.05, "0_0_9": 9}),
+            "known after the build; 0.0.10 is a good estimate: 1 file, 51 KiB. PyPI has 9.0 MiB of",
+            [],
+        ),
+        (
+            serves(**{"0_0_9": 90, "0_0_10": 96}),
+            "known after the build; 0.0.10 is a good estimate: 1 file, 96.0 MiB. PyPI has 186.0 MiB",
+            [
+                "PyPI has 186.0 MiB of the project, and takes 192; a release like 0.0.10 has 96.0 MiB",
+                "demo_pkg-0.0.10-py3-none-any.whl on PyPI has 96.0 MiB; a file of this version may have 100",
+            ],
+        ),
+    ],
+)
+def test_limits_of_the_indexes_are_told_before_the_build(
+    default_package: Path, page: ProjectPage | None, size: str, near: list[str]
+) -> None:
+    """By what they have, and by the last release: unknown, estimated, almost used up."""
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    settings = dataclasses.replace(settings, project_limit=192)
+    pages = {"testpypi": None, "pypi": page}
+    assert estimate(pages, settings).startswith(size)
+    assert estimate(pages, settings).endswith("the indexes take 100 MiB a file and 192 of a project")
+    assert list(near_limits(pages, settings)) == near
+
+
+@pytest.mark.requirement("B8", "P5.7", "R9")
+def test_a_full_project_is_in_the_plan_and_stops_it_when_nothing_fits(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def with_used(size: float) -> None:
+        page = serves(**{"0_0_9": size})
+        ready.patch.setattr("copier_pypi_release.release.plan.project_page", lambda *_: page)
+
+    with_used(9000)
+    plan = planned(ready, capsys)
+    full = "has 9,000.0 MiB of the project, and takes 10,240; a release like 0.0.9 has 9,000.0 MiB"
+    assert {f"TestPyPI {full}", f"PyPI {full}"} <= set(plan["warnings"])
+    assert "TestPyPI has 9,000.0 MiB of the project" in plan["size"]
+    with_used(10241)
+    problem, _, fix, see = stops(ready, capsys)
+    assert problem == "TestPyPI has 10,241.0 MiB of the project, and takes 10,240"
+    assert fix.endswith("set project-limit in .github/release/settings.toml")
+    assert see.endswith("/help/#project-size-limit")
+
+
+# ---- A maintainer in a hurry ------------------------------------------------------------------------------
+
+
+def second_machine(ready: Bench) -> Path:
+    """Another clone of the repository."""
+    other = ready.clone.with_name("other")
+    git(other.parent, "clone", "--quiet", str(ready.github.bare), str(other))
+    return other
+
+
+def meanwhile(ready: Bench, *commands: str) -> None:
+    """Let git do something while the plan is shown and asked about."""
+
+    def answer(*_: str) -> bool:
+        for command in commands:
+            git(second, *command.split())
+        return True
+
+    second = second_machine(ready)
+    ready.patch.setattr("copier_pypi_release.commands.release.agrees", answer)
+
+
+def follows_nothing(ready: Bench) -> list[str]:
+    """End `release` after the tag; the tags that it would have followed."""
+    seen: list[str] = []
+
+    def end(_: Desk, tag: str) -> int:
+        seen.append(tag)
+        return 0
+
+    ready.patch.setattr("copier_pypi_release.commands.release.go_on", end)
+    return seen
+
+
+@pytest.mark.requirement("B8", "P2.1", "R1", "R9")
+def test_two_machines_release_at_once(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whose tag is there first counts; the other clone takes it over, and both follow one run."""
+    meanwhile(ready, "tag --message=theirs v0.1.0", "push --quiet origin v0.1.0")
+    seen = follows_nothing(ready)
+    done = ready.run("release", capsys=capsys)
+    assert (done.status, seen) == (0, ["v0.1.0"]), done.errors
+    assert "Somebody else has pushed v0.1.0 meanwhile, on " in done.printed
+    tags = [git(place, "rev-parse", "refs/tags/v0.1.0") for place in (ready.clone, ready.github.bare)]
+    assert tags[0] == tags[1]
+
+
+@pytest.mark.requirement("B8", "R1", "R9")
+def test_a_branch_that_moved_while_it_asked_is_not_overwritten(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing of this clone is pushed, and nothing of it has changed; the same command plans again."""
+    notes = "# Changelog\n\n## Unreleased\n\n### Fixes\n\n- It starts again.\n"
+    (ready.clone / "CHANGELOG.md").write_text(notes, encoding="utf-8")
+    push(ready, "fix: it starts again")
+    meanwhile(ready, "commit --quiet --allow-empty --message=theirs", "push --quiet origin")
+    before = git(ready.clone, "for-each-ref", "refs/heads", "refs/tags")
+    done = ready.run("release", capsys=capsys)
+    assert done.error_lines[-4] == "Somebody else has pushed to main since the plan was made"
+    assert done.error_lines[-2].startswith("Fix: uv run .github/release/tool.py release")
+    assert git(ready.clone, "for-each-ref", "refs/heads", "refs/tags") == before
+    assert git(ready.clone, "worktree", "list").count("\n") == 0
+    ready.github.ci_ends()
+    git(ready.clone, "pull", "--quiet", "origin", "main")
+    assert planned(ready, capsys)["rolls"]
+
+
+@pytest.mark.requirement("B8", "R1", "R9")
+@pytest.mark.parametrize("why", ["no right", "offline"])
+def test_a_push_that_github_does_not_take_says_what_to_do(
+    ready: Bench, capsys: pytest.CaptureFixture[str], why: str
+) -> None:
+    """The tag stays in this clone; the same command offers to push it."""
+    if why == "offline":
+        meanwhile(ready, f"-C {ready.clone} remote set-url --push origin /nowhere")
+    else:
+        path = ready.github.bare / "hooks/update"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\necho GH013: only maintainers >&2\nexit 1\n", encoding="utf-8")
+        path.chmod(0o755)
+        meanwhile(ready)
+    done = ready.run("release", capsys=capsys)
+    problem, _, fix, _ = done.error_lines[-4:]
+    assert problem.startswith("GitHub did not take the push of v0.1.0: "), done.errors
+    assert ("GH013: only maintainers" in problem) == (why == "no right")
+    assert fix.endswith("then uv run .github/release/tool.py release")
+    assert git(ready.clone, "tag") == "v0.1.0"
+    assert git(ready.github.bare, "tag") == ""
+    done = ready.run("release", capsys=capsys)
+    assert "Run it now: git push origin v0.1.0? [y/N] " in done.errors
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_a_tag_that_moves_elsewhere_does_not_stop_a_release(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As "nightly" does; this clone keeps its own. Without a remote it says what to look at."""
+    other = second_machine(ready)
+    git(ready.clone, "tag", "nightly")
+    git(other, "tag", "--message=theirs", "nightly")
+    git(other, "push", "--quiet", "origin", "nightly")
+    mine = git(ready.clone, "rev-parse", "nightly")
+    assert planned(ready, capsys)["version"] == "0.1.0"
+    assert git(ready.clone, "rev-parse", "nightly") == mine
+    git(ready.clone, "remote", "set-url", "origin", "/nowhere")
+    problem, _, fix, _ = stops(ready, capsys)
+    assert problem.startswith("git cannot fetch from origin: ")
+    assert fix.startswith("Fix: git remote -v")
+
+
+@pytest.mark.requirement("B8", "P2.1", "R9")
+def test_what_the_last_release_has_left_is_in_the_plan(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A draft, and a tag that was never pushed, with what to do about each."""
+    git(ready.clone, "tag", "v0.0.8")
+    git(ready.clone, "push", "--quiet", "origin", "v0.0.8")
+    ready.github.client.send("POST", "releases", {"tag_name": "v0.0.8", "draft": True})
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "fix: more")
+    git(ready.clone, "tag", "v0.0.9")
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "fix: and more")
+    draft, tag = planned(ready, capsys)["warnings"][:2]
+    again = "uv run .github/release/tool.py release 0.0.8"
+    assert draft == f"The GitHub Release of v0.0.8 is a draft still; {again} goes on with it"
+    how = "git push origin v0.0.9, or git tag --delete v0.0.9"
+    assert tag == f"v0.0.9 is in this clone only, and its version counts as taken; {how}"
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_a_fork_and_a_branch_of_its_own_are_not_released(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(ready.clone, "switch", "--quiet", "--create", "feature")
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "feat: mine")
+    git(ready.clone, "push", "--quiet", "--set-upstream", "origin", "feature")
+    problem, expected, *_ = stops(ready, capsys)
+    assert problem == "The tagged commit is on feature, not on a release branch"
+    assert expected == "Expected: a commit of main that is pushed"
+    git(ready.clone, "remote", "set-url", "origin", "https://github.com/somebody/demo-pkg.git")
+    problem, *_ = stops(ready, capsys)
+    assert problem == "This clone belongs to somebody/demo-pkg, but settings.toml names demo-pkg/demo-pkg"
+
+
+@pytest.mark.requirement("B8", "R9")
+@pytest.mark.parametrize("where", ["the plan", "CI", "the run"])
+def test_an_interrupt_ends_in_a_sentence(
+    ready: Bench, capsys: pytest.CaptureFixture[str], where: str
+) -> None:
+    """Before the yes nothing has changed; after it the same command goes on."""
+    places = {"CI": "wait_for_ci", "the run": "go_on"}
+
+    def interrupt(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    if where == "the plan":
+        ready.patch.setattr(sys, "stdin", type("Keyboard", (), {"readline": interrupt})())
+    else:
+        ready.patch.setattr(f"copier_pypi_release.commands.release.{places[where]}", interrupt)
+    done = ready.run("release", *([] if where == "the plan" else ["--yes"]), capsys=capsys)
+    assert done.status == 130
+    again = "What was done stays; uv run .github/release/tool.py release 0.1.0 goes on."
+    asked = "Release 0.1.0? [y/N] " if where == "the plan" else ""
+    left = "Nothing was changed." if where == "the plan" else again
+    assert done.errors == f"{asked}\nInterrupted. {left}\n"
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_a_program_that_is_missing_is_named(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """gh, of a command of the runbook; an editor is not needed."""
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    at = desk(Releases("v1"), settings, default_package)
+    monkeypatch.setenv("PATH", str(only(tmp_path / "bin", "git")))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    step = NextStep("stopped", "build", ("gh run rerun 7 --failed",))
+    with pytest.raises(ReleaseError, match="The program gh is not installed") as stopped:
+        run_commands(at, "v0.1.0", step)
+    assert stopped.value.fix == "install gh, then uv run .github/release/tool.py release 0.1.0"
+    monkeypatch.setenv("TERM", "dumb")
+    for editor in ("no-such-editor --wait", None):
+        monkeypatch.setenv("GIT_EDITOR", editor) if editor else monkeypatch.delenv("GIT_EDITOR")
+        with terminal(monkeypatch):
+            assert edited(at, "- Notes.") == "- Notes."
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_an_index_that_does_not_answer_stops_it(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is known of the version there, so nothing is pushed; the same command asks again."""
+    ready.patch.setattr("release_lib.index.time", type("Clock", (), {"sleep": staticmethod(lambda _: None)}))
+    ready.patch.setitem(INDEXES, "pypi", Index("PyPI", "http://127.0.0.1:9/simple/"))
+    problem, _, fix, _ = stops(ready, capsys)
+    assert problem.startswith("PyPI did not answer 5 times: ")
+    assert fix.startswith("Fix: see whether the index is up, then run this again (")
+
+
+@pytest.mark.requirement("B8", "P3.7", "R9")
+def test_a_commit_that_has_a_version_is_not_released_again(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the gate says it; no tag is to be taken away, because there is none yet."""
+    git(ready.clone, "tag", "v0.0.9")
+    problem, _, fix, _ = stops(ready, capsys, "0.1.0")
+    assert problem.endswith("has more than one version tag: v0.1.0 and v0.0.9")
+    assert fix == "Fix: git commit --allow-empty -m 'Release v0.1.0', push, and tag that commit"
+
+
+@pytest.mark.requirement("B8")
+def test_one_version_is_asked_for(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("0.2.0", "--post"), ("--pre", "rc", "--post"), ("0.2.0", "--pre", "rc")):
+        done = ready.run("release", "--dry-run", *arguments, capsys=capsys)
+        assert (done.status, "not allowed with" in done.errors) == (2, True)
+
+
+# ---- What git keeps elsewhere ---------------------------------------------------------------------------
+
+LFS = """#!/usr/bin/env python3
+# Git LFS as far as a checkout needs it: files by their hash, in one store, or in that of a remote's folder.
+import hashlib, pathlib, subprocess, sys
+
+def git(*words):
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=False).stdout.strip()
+
+store = pathlib.Path(git("config", "lfs.storage") or git("rev-parse", "--absolute-git-dir") + "/lfs")
+if sys.argv[1] == "install":
+    for name in ("clean", "smudge"):
+        git("config", sys.argv[2], f"filter.lfs.{name}", f"git-lfs {name} -- %f")
+else:
+    data = sys.stdin.buffer.read()
+    if sys.argv[1] == "clean" and not data.startswith(b"version"):
+        name = hashlib.sha256(data).hexdigest()
+        store.mkdir(exist_ok=True)
+        (store / name).write_bytes(data)
+        text = f"version https://git-lfs.github.com/spec/v1\\noid sha256:{name}\\nsize {len(data)}\\n"
+        data = text.encode()
+    elif sys.argv[1] == "smudge":
+        name = data.split()[3][7:].decode()
+        remote = pathlib.Path(git("config", "remote.origin.url"), ".git/lfs")
+        found = [place / name for place in (remote, store) if (place / name).exists()]
+        data = found[0].read_bytes() if found else data
+    sys.stdout.buffer.write(data)
+"""
+INSIDE = "src/demo_pkg/zones"
+
+
+def keep_elsewhere(ready: Bench, kind: str, folder: Path) -> None:
+    """Let the package have a file whose contents are in a submodule, or in Git LFS."""
+    path = ready.clone / INSIDE
+    if kind == "submodules: recursive":
+        outside = folder / "outside"
+        git(folder, "init", "--quiet", str(outside))
+        (outside / "data").write_text("Europe", encoding="utf-8")
+        commit_all(outside)
+        allowed = ("-c", "protocol.file.allow=always")
+        git(ready.clone, *allowed, "submodule", "--quiet", "add", str(outside), INSIDE)
+    else:
+        program = folder / "bin/git-lfs"
+        program.parent.mkdir()
+        program.write_text(LFS, encoding="utf-8")
+        program.chmod(0o755)
+        ready.patch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+        own = folder / "gitconfig"
+        own.write_bytes(Path(os.environ["GIT_CONFIG_GLOBAL"]).read_bytes())
+        ready.patch.setenv("GIT_CONFIG_GLOBAL", str(own))
+        git(ready.clone, "lfs", "install", "--global")
+        (ready.clone / ".gitattributes").write_text(f"{INSIDE} filter=lfs\n", encoding="utf-8")
+        path.write_text("Europe", encoding="utf-8")
+    push(ready, "feat: zones")
+
+
+def push(ready: Bench, message: str) -> None:
+    """Commit everything, and bring it to GitHub, where CI passes."""
+    commit_all(ready.clone, message)
+    git(ready.clone, "push", "--quiet", "origin", "main")
+    ready.github.ci_ends()
+
+
+@pytest.mark.requirement("B8", "P3.11", "R9")
+@pytest.mark.parametrize(
+    ("kind", "named", "fetch"),
+    [
+        ("submodules: recursive", f"{INSIDE} (submodule)", "git submodule update --init --recursive"),
+        ("lfs: true", f"{INSIDE} (git-lfs, git-crypt or git-fat)", "git lfs install && git lfs pull"),
+    ],
+)
+def test_contents_that_git_keeps_elsewhere_are_there_as_in_the_release(  # noqa: PLR0917  (fixtures)
+    ready: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str, named: str, fetch: str
+) -> None:
+    """Not fetched by the workflow, fetched, and fetched but not in this clone; `rehearse` says the same."""
+    keep_elsewhere(ready, kind, tmp_path)
+    lacking = f"This checkout lacks the contents of 1 path(s): {named}"
+    problem, _, fix, _ = stops(ready, capsys)
+    assert (problem, fix.partition(" at ")[0]) == (lacking, "Fix: `submodules: recursive` or `lfs: true`")
+    workflow = ".github/workflows/release.yml"
+    ready.edit(workflow, "          path: source\n", f"          path: source\n          {kind}\n")
+    push(ready, "ci: fetch it")
+    assert planned(ready, capsys)["version"] == "0.1.0"
+    if kind == "lfs: true":
+        shutil.rmtree(ready.clone / ".git/lfs")
+    else:
+        git(ready.clone, "submodule", "--quiet", "deinit", "--force", INSIDE)
+    problem, _, fix, _ = stops(ready, capsys)
+    assert (problem, fix) == (lacking, f"Fix: {fetch}, then run this again")
+    done = ready.run("rehearse", capsys=capsys)
+    assert (done.status, done.error_lines[-4], done.error_lines[-2]) == (1, problem, fix)
+
+
+@pytest.mark.requirement("B8", "P3.11")
+def test_a_partial_clone_is_released_from(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where most of the work tree is left out, too: the contents are fetched when they are needed."""
+    git(ready.github.bare, "config", "uploadpack.allowFilter", "true")
+    partial = ready.clone.with_name("partial")
+    address = ready.github.bare.as_uri()
+    git(partial.parent, "clone", "--quiet", "--filter=blob:none", "--sparse", address, str(partial))
+    git(partial, "sparse-checkout", "set", ".github")
+    assert not (partial / "src").exists()
+    ready.clone = partial
+    assert planned(ready, capsys)["version"] == "0.1.0"
+
+
 def fixed(ready: Bench, branch: str) -> None:
     """Bring a fix, and its notes that wait, to a branch of GitHub."""
     path = ready.clone / "CHANGELOG.md"
@@ -446,29 +840,92 @@ def test_the_same_command_goes_on_with_what_it_has_begun(
     assert goes_on_with("--post") == "v0.1.0.post1"
 
 
+class Followable(NobodyReviews):
+    """A GitHub whose run of the release has passed every job, the tests in three combinations."""
+
+    def __init__(self, workflow: Workflow) -> None:
+        super().__init__()
+        self.workflow = workflow
+
+    def get_all(self, path: str, *_: str, **__: object) -> list[dict[str, Any]]:
+        """The jobs of the run; it keeps no artifact, and there is no release."""
+        if not path.endswith("/jobs"):
+            return []
+        jobs = {key: str(job.get("name", key)).split("${{")[0] for key, job in self.workflow.jobs.items()}
+        times = {"started_at": "2026-11-22T00:00:00Z", "completed_at": "2026-11-22T01:00:00Z"}
+        facts = {"id": 1, "conclusion": "success", "status": "completed", **times}
+        return [{**facts, "name": jobs[key]} for key in ("gate", "build", *["test"] * 3, *STAGES[3:])]
+
+
+LONG_NOTES = f"### Features\n\n- {'A long line of notes. ' * 6}\n  - {'And one below. ' * 9}"
+
+
+def every_part(package: Path, patch: pytest.MonkeyPatch, to: Console) -> None:
+    """Print the plan, the stages, the review, each stop of the table, and the end, with long texts."""
+    settings = load_settings(package / ".github/release/settings.toml")
+    workflow = load_release(package, settings)
+    at = dataclasses.replace(desk(Followable(workflow), settings, package), to=to)
+    words = "Tag rules: everybody who may push can move one: " + "refs/tags/v[0-9]*, " * 5
+    branch = "release/" + "-".join(["series"] * 9)
+    why = "one of its sections is Features, and that is a minor version; " * 2
+    show_plan(at, Plan(Version("1.2.3"), why, branch, LONG_NOTES, True, 3, False, words, (words, words)))
+    run = STATES[-1][1].runs[0]
+    patch.setattr("copier_pypi_release.release.following.find_runs", lambda *_: [run])
+    assert Followed(at.github, workflow, "v1.2.3", to).until_it_needs_somebody() == run
+    people = ", ".join(f"a-maintainer-{number}" for number in range(9))
+    for built in (BUILT, FILES):
+        patch.setattr("copier_pypi_release.release.following.find_built", lambda *_, b=built: b)
+        patch.setattr("copier_pypi_release.release.following.notes_of", lambda *_: LONG_NOTES)
+        show_review(at.github, Review(7, "pypi", 1, people, mine=True), run, to)
+    for _, known, anchor, *_ in STATES:
+        step = next_step(known, settings, "main")
+        if anchor:
+            status.show(known, step, at.github, settings)
+        else:
+            finish(at, known, step)
+
+
+# What is to be copied stays whole: an address, a command, the lines of an error, a file with its hash.
+WHOLE = re.compile(r"https?://|^  (?:\| |git |gh |uv )|SHA-256 [0-9a-f]{64}$")
+RULE = re.compile(r" ?─+ ?")
+
+
 @pytest.mark.requirement("B8", "P8.5")
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("where", ["a terminal", "a file"])
-def test_its_output_fits(ready: Bench, capsys: pytest.CaptureFixture[str], where: str, width: int) -> None:
-    """The plan in the width of the terminal, in 80 columns without one; colour on it alone."""
-    ready.edit(
-        "CHANGELOG.md", "- The first release.", f"- The first release.\n- {'A long line of notes. ' * 3}"
-    )
-    git(ready.clone, "commit", "--quiet", "--all", "--message", "docs: notes")
-    git(ready.clone, "push", "--quiet", "origin", "main")
-    ready.github.ci_ends(None)
-    with ready.patch.context() as here:
-        here.setenv("COLUMNS", str(width))
-        here.setenv("TERM", "xterm-256color")
-        if where == "a terminal":
-            here.setenv("FORCE_COLOR", "1")
-        shown = ready.run("release", "--dry-run", capsys=capsys).printed
+def test_its_output_fits(
+    default_package: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    where: str,
+    width: int,
+) -> None:
+    """Every part in the width of the terminal, in 80 columns without one; colour on it alone."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    if where == "a terminal":
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    every_part(default_package, monkeypatch, console())
+    shown = capsys.readouterr().out
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
-    longest = max(len(line) for line in text.splitlines())
-    assert longest <= (width if where == "a terminal" else 80), text
     assert (text != shown) == (where == "a terminal")
-    assert "Tag       v0.1.0, annotated, pushed alone" in text
-    assert "CI        has to pass on that commit" in text
+    fits = width if where == "a terminal" else 80
+    assert [line for line in text.splitlines() if len(line.rstrip()) > fits and not WHOLE.search(line)] == []
+    parts = [[line.rstrip() for line in part.splitlines()] for part in re.split(r"\n *(?=\n)", text)]
+    tables = [(n, part) for part in parts for n, line in enumerate(part) if RULE.fullmatch(line)]
+    assert len(tables) == len(STATES)
+    for rule, table in tables:  # no row is longer than the rule below its head
+        assert max(map(len, table)) == len(table[rule]), table
+    words = " ".join(text.split())
+    for part in (
+        "Tag v1.2.3, annotated, pushed alone",
+        "CI has to pass on that commit",
+        "passed test 3600 s 3 of 3 combinations",
+        "25 files; wheels: linux-aarch64 3,",
+        LONG_NOTES.splitlines()[2].strip(),
+        "To announce: demo-pkg 1.2.3 is on PyPI:",
+    ):
+        assert part in words
 
 
 # ---- After the tag ----------------------------------------------------------------------------------
@@ -497,6 +954,12 @@ def test_each_state_is_met_as_by_the_runbook(
     status = go_on(at, known.tag.name)
     shown = capsys.readouterr()
     assert status == (0 if not anchor else 1)
+    machine = dataclasses.replace(
+        at, options=argparse.Namespace(yes=False, json=True), to=Console(stderr=True)
+    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert go_on(machine, known.tag.name) == status
+    assert json.loads(capsys.readouterr().out)["next"]["anchor"] == anchor
     draft = bool(known.release and known.release["draft"])
     if anchor == "steps" and draft:
         assert f"Publish the GitHub Release of {known.tag.name}" in shown.err
@@ -525,6 +988,15 @@ def terminal(patch: pytest.MonkeyPatch) -> Iterator[int]:
     os.close(person)
 
 
+def shown_on(person: int, wanted: str) -> str:
+    """What a terminal shows, once it shows this: a busy machine brings it in pieces."""
+    shown = ""
+    while wanted not in shown:
+        assert select.select([person], [], [], 30)[0], shown
+        shown += os.read(person, 4000).decode()
+    return shown
+
+
 @pytest.mark.requirement("B8", "P7.1")
 @pytest.mark.parametrize(
     ("editor", "notes"),
@@ -549,12 +1021,11 @@ def test_a_yes_is_typed_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     with terminal(monkeypatch) as keyboard:
         os.write(keyboard, b"yes\n")
         assert agrees("Approve pypi?", "again")
-        shown = os.read(keyboard, 1000).decode()
+        shown = shown_on(keyboard, "Approve pypi? [y/N] ")
         os.write(keyboard, b"\x04")  # the end of the input
         with pytest.raises(ReleaseError, match="nobody to answer"):
             agrees("Approve pypi?", "again")
     assert shown.count("yes") == 1  # as typed, not once more
-    assert "Approve pypi? [y/N] " in shown
 
 
 class Pulls(Releases):
@@ -588,7 +1059,7 @@ def clones(default_package: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 def by_pull_request(clone: Path, pulls: Pulls) -> str:
     """Bring the commit of a clone to a branch that takes pull requests alone."""
-    plan = Plan(Version("0.2.0"), "", "main", "- Notes.", False, 1, True, ())
+    plan = Plan(Version("0.2.0"), "", "main", "- Notes.", False, 1, True, "", ())
     return bring_commit(desk(pulls, load_settings(clone / ".github/release/settings.toml"), clone), plan)
 
 
@@ -608,8 +1079,7 @@ def test_on_a_terminal_it_waits_for_the_merge(
     monkeypatch.setattr("copier_pypi_release.release.desk.time.sleep", sleep)
     with terminal(monkeypatch) as keyboard:
         commit = by_pull_request(clone, pulls)
-        shown = os.read(keyboard, 4000)
-    assert b"Waiting for its merge" in shown
+        shown_on(keyboard, "Waiting for its merge")
     assert commit == git(origin, "rev-parse", "main").strip()
     assert [(p["head"], p["base"], p["body"]) for p in pulls.opened] == [
         ("release-notes/v0.2.0", "main", "- Notes.")

@@ -47,9 +47,12 @@ def results(found: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.requirement("B8", "P4.4", "R2", "R6", "R9")
-def test_a_rehearsal_runs_all_but_the_uploads(ready: Maintainer) -> None:
+def test_a_rehearsal_runs_all_but_the_uploads(ready: Maintainer, pytestconfig: pytest.Config) -> None:
     """Every step passes, as often as wanted; nothing is uploaded, nothing is left behind."""
-    rehearse(ready)  # warms the caches
+    printed = ready.shell(f"{TOOL} rehearse 2>/dev/null")  # warms the caches
+    assert max(map(len, printed.splitlines())) <= 80
+    recorded, refresh = block(f"{TOOL} rehearse", printed), pytestconfig.getoption("--refresh-docs")
+    check_recorded(ROOT / "docs/start.md", "rehearse", recorded, refresh=refresh)
     before, seen = traces(ready), len(ready.sandbox.journal())
     found = rehearse(ready)
     assert (found["version"], set(results(found).values())) == ("0.1.0", {"pass"}), found
@@ -182,6 +185,34 @@ def test_killed_before_its_tag_is_pushed(ready: Maintainer) -> None:
     assert "a reviewer rejected it before publish-pypi" in " ".join(said.split())
     assert "nobody to answer: Run it now: gh run rerun" in said
     assert ready.served("pypi") == {}
+
+
+@pytest.mark.requirement("B8", "P2.1", "P5.5", "P8.4", "R1", "R11")
+def test_a_post_release_whose_upload_is_cut_off(released: Maintainer) -> None:
+    """The draft of the last time first; then the runbook's row is shown, its command run, and it goes on."""
+    released.type_release("y")
+    section = "## 0.1.0.post1\n\n### Fixes\n\n- Its metadata.\n"
+    released.commit("fix: its metadata", {CHANGELOG: f"# Changelog\n\n## Unreleased\n\n{section}"})
+    released.tag = "v0.1.0.post1"
+    released.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
+    said = released.type_release("y", "y", "y", arguments="--post", check=False)  # the plan, both reviews
+    command = f"gh run rerun {released.run['id']} --failed"
+    for part in (
+        "v0.1.0.post1 stopped at publish-pypi; complete on TestPyPI, partial on PyPI.",
+        "lacks demo_pkg-0.1.0.post1.tar.gz",
+        f"  {command}",
+        "See: .github/release/RECOVERY.md#publish-pypi",
+        f"There is nobody to answer: Run it now: {command}?",
+    ):
+        assert part in said, said
+    released.sandbox.clear_faults()
+    said = released.type_release("y", "y", "y", arguments="--post")
+    stages = [line.split()[1] for line in said.splitlines() if line.startswith("  passed")]
+    assert stages[-3:] == ["publish-pypi", "verify-pypi", "github-release"]
+    released.is_released(twice=False)
+    drafts = [release["draft"] for release in released.sandbox.github.releases(released.repository)]
+    assert drafts == [False, False]
+    assert len(released.runs()) == 1
 
 
 @pytest.mark.requirement("B8", "P2.1")

@@ -424,7 +424,8 @@ def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: S
 @pytest.mark.parametrize(
     "kind",
     [
-        *("submodule", "git-lfs", "git-lfs before 1.0", "git-crypt", "git-fat", "git-annex"),
+        *("submodule", "submodule, initialised", "git-lfs", "git-lfs before 1.0"),
+        *("git-crypt", "git-fat", "git-annex"),
         *("git-annex link", "sparse", "assumed", "link as text"),
     ],
 )
@@ -432,8 +433,12 @@ def test_contents_that_git_keeps_elsewhere_are_named(
     kind: str, repository: Repository, run_step: RunStep
 ) -> None:
     path = repository.folder / "zones"
-    if kind == "submodule":
+    if kind.startswith("submodule"):
         path.mkdir()
+        if kind != "submodule":  # and not fetched: --recurse-submodules leaves it out
+            (repository.folder / ".gitmodules").write_text('[submodule "zones"]\npath = zones\nurl = x\n')
+            repository.git("add", ".gitmodules")
+            repository.git("config", "submodule.zones.url", "x")
         entry = f"160000,{repository.git('rev-parse', 'HEAD')},zones"
         repository.git("update-index", "--add", "--cacheinfo", entry)
         repository.git("commit", "--quiet", "--message", "feat: zones")
@@ -451,7 +456,7 @@ def test_contents_that_git_keeps_elsewhere_are_named(
             "git-fat": b"#$# git-fat 0123456789012345678901234567890123456789        1\n",
         }
         path.write_bytes(starts.get(kind, b"/annex/objects/SHA256E-s1--00\n"))
-    if kind != "submodule":
+    if not kind.startswith("submodule"):
         repository.commit()
     repository.git("push", "--quiet", "origin", "main")
     repository.tag("v1.0.0")

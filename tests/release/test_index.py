@@ -97,7 +97,7 @@ def test_an_index_that_stays_down_is_given_up(indexes: dict[str, LocalIndex], cl
             f"{local.address}/simple/demo-pkg/"
         ),
         "Expected: the list of the project's files",
-        "Fix: see whether the index is up, then `gh run rerun --failed` this run",
+        "Fix: see whether the index is up, then run this again (in a workflow: gh run rerun --failed)",
         WHEN_IT_STOPS,
     )
     assert len(local.asked) == 5

@@ -17,7 +17,9 @@ VARYING = (
     (re.compile(r"\b[0-9a-f]{10}\b"), "SHORT"),
     (re.compile(r"\b\d{4}-\d{2}-\d{2}( \d{2}:\d{2} UTC)?"), "DAY"),
     (re.compile(r"\b\d+(?:\.\d+)? s\b"), "TIME"),
+    (re.compile(r"(?<=pass) +\d+\.\d\b"), " TIME"),
     (re.compile(r"(?<=runs/)\d+|(?<=Run )\d+"), "RUN"),
+    (re.compile(r"(?<=on Python )\d[\d.]*"), "VERSION"),
     (re.compile(r"[ ─]{2,}"), " "),
 )
 

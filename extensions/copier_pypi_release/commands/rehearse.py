@@ -20,7 +20,15 @@ from release_lib.distributions import read_checksums, write_checksums
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
-from copier_pypi_release.console import console, lines, marked, paragraph, printable, progress, table
+from copier_pypi_release.console import (
+    console,
+    indented,
+    lines,
+    marked,
+    paragraph,
+    progress,
+    table,
+)
 from copier_pypi_release.next_version import Suggestion
 from copier_pypi_release.notes import headings
 from copier_pypi_release.repository import find_root, find_settings
@@ -260,7 +268,7 @@ def show(to: Console, rehearsal: Rehearsal, rows: list[Row], seconds: float) -> 
     version = f" {rehearsal.chosen.version}" if rehearsal.chosen else ""
     if rehearsal.notes:
         lines(to, [f"Notes of{version}", ""], style="bold")
-        lines(to, [f"  {line}".rstrip() for line in printable(rehearsal.notes).splitlines()])
+        indented(to, rehearsal.notes)
         lines(to, [""])
     shown = table(f"Rehearsal of {settings.distribution}{version}", "Step", "", "Seconds", "Found")
     for row in rows:
@@ -299,11 +307,12 @@ def as_json(rehearsal: Rehearsal, rows: list[Row]) -> str:
 
 def add_version_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that choose a version."""
-    parser.add_argument("version", nargs="?", default="", help="default: the next one, by its notes")
-    parser.add_argument(
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("version", nargs="?", default="", help="default: the next one, by its notes")
+    one.add_argument(
         "--pre", choices=("a", "b", "rc"), default="", help="the next alpha, beta, or release candidate"
     )
-    parser.add_argument("--post", action="store_true", help="a post-release: only the packaging is fixed")
+    one.add_argument("--post", action="store_true", help="a post-release: only the packaging is fixed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from release_lib.index import INDEXES, published
@@ -30,6 +31,11 @@ from copier_pypi_release.workflow_files import load_release
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
+
+    from copier_pypi_release.release.plan import Plan
+
+INTERRUPTED = 130  # as a shell counts SIGINT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="carry the plan out without asking; a review and publishing still ask",
     )
     parser.add_argument(
-        "--json", action="store_true", help="print plan or end for machines; all else goes to stderr"
+        "--json", action="store_true", help="print plan, stop or end for machines; all else goes to stderr"
     )
 
 
@@ -61,17 +67,45 @@ def run(options: argparse.Namespace) -> int:
         else console()
     )
     desk = Desk(root, settings, workflow, github, str(info["default_branch"]), options, to)
-    git("-C", root, "fetch", "--quiet", "--tags", "origin")
-    tag = begun(desk)
-    if tag:
-        lines(to, [f"Going on with {tag}"])
-        if options.dry_run:
-            state, step = desk.state(tag)
-            print(status.as_json(state, step)) if options.json else status.show(state, step, github, settings)
-            return 0
-    else:
-        tag = begin(desk)
-    return go_on(desk, tag) if tag else 0
+    fetch(root)
+    tag = ""
+    try:
+        if tag := begun(desk):
+            lines(to, [f"Going on with {tag}"])
+            if options.dry_run:
+                state, step = desk.state(tag)
+                if options.json:
+                    print(status.as_json(state, step))
+                else:
+                    status.show(state, step, github, settings)
+                return 0
+        elif plan := agreed(desk):
+            tag = settings.tag(plan.version)
+            carry_out(desk, plan)
+        return go_on(desk, tag) if tag else 0
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # ends the line of ^C
+        left = f"What was done stays; {desk.again(tag)} goes on" if tag else "Nothing was changed"
+        print(f"Interrupted. {left}.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def fetch(root: Path) -> None:
+    """Fetch branches and tags; a tag that this clone has on another commit stays as it is.
+
+    Raises:
+        ReleaseError: The remote does not answer.
+    """
+    try:
+        git("-C", root, "fetch", "--quiet", "--tags", "origin")
+    except ReleaseError as error:
+        if not error.problem.endswith("no output"):  # as --quiet is about tags that are not overwritten
+            raise ReleaseError(
+                f"git cannot fetch from origin: {error.problem.partition(': ')[2]}",
+                expected="a network, and a login of git that may read the repository",
+                fix="git remote -v (shows the address), gh auth setup-git (logs git in), then run this again",
+                see="RELEASING.md, 'What you need'",
+            ) from error
 
 
 def check_rights(found: dict[str, Any]) -> None:
@@ -120,8 +154,8 @@ def unfinished(desk: Desk) -> str:
     return tag if here and not published(INDEXES["pypi"], desk.settings.distribution, max(merged)) else ""
 
 
-def begin(desk: Desk) -> str:
-    """Plan, ask, and do everything up to the tag; return the tag, or nothing if nothing is to be done."""
+def agreed(desk: Desk) -> Plan | None:
+    """Plan, show and ask; the plan to carry out, or nothing."""
     plan = make_plan(desk)
     if not (desk.options.json and desk.options.dry_run):
         show_plan(desk, plan)
@@ -130,22 +164,26 @@ def begin(desk: Desk) -> str:
             print(json.dumps(dataclasses.asdict(plan) | {"version": str(plan.version)}, indent=2))
         else:
             lines(desk.to, ["Nothing was changed (--dry-run)."])
-        return ""
+        return None
     again = desk.again(desk.settings.tag(plan.version))
     if not desk.options.yes and not agrees(f"Release {plan.version}?", f"{again} --yes"):
         lines(desk.to, ["Nothing was changed."])
-        return ""
+        return None
+    return plan
+
+
+def carry_out(desk: Desk, plan: Plan) -> None:
+    """Do everything up to the tag."""
     commit = bring_commit(desk, plan)
     if desk.settings.ci_workflows:
         verdict = wait_for_ci(desk.github, desk.settings.ci_workflows, commit, desk.to)
         if verdict == "absent" and start_ci(desk, plan, commit):
             verdict = wait_for_ci(desk.github, desk.settings.ci_workflows, commit, desk.to)
         if verdict != "passed":
-            desk.settings.check_tested(again)
+            desk.settings.check_tested(desk.again(desk.settings.tag(plan.version)))
         words = "has passed" if verdict == "passed" else "did not begin; the release runs its checks itself"
         lines(desk.to, [f"CI {words}"])
     push_tag(desk, plan.version, commit)
-    return desk.settings.tag(plan.version)
 
 
 def go_on(desk: Desk, tag: str) -> int:
@@ -158,9 +196,12 @@ def go_on(desk: Desk, tag: str) -> int:
         state, step = desk.state(tag)
         draft = state.release is not None and state.release["draft"] and not state.missing_assets
         if draft and state.runs and state.runs[0].conclusion == "success" and step.anchor == "steps":
-            return publish(desk, state)
+            return publish(desk, state, step)
         if not step.anchor:
             return finish(desk, state, step)
+        if desk.options.json:  # a machine decides for itself
+            print(status.as_json(state, step))
+            return 1
         status.show(state, step, desk.github, desk.settings)
         if not run_commands(desk, tag, step):
             return 1

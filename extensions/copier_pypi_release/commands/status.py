@@ -16,7 +16,7 @@ from release_lib.index import INDEXES
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.console import console, lines, paragraph, table
-from copier_pypi_release.distributions_shown import FEW, shortened, told
+from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.distributions_shown import details as distributions
 from copier_pypi_release.github import GitHub, check_origin, find_token
 from copier_pypi_release.recovery import SHORT, NextStep, next_step
@@ -28,7 +28,7 @@ from copier_pypi_release.workflow_files import in_order, load_release
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from release_lib.settings import Settings
@@ -61,7 +61,7 @@ def rows(state: ReleaseState) -> Iterator[tuple[str, str, str]]:
         details += distributions(
             {n: ((package.digests or {}).get("sha256") or "?")[:SHORT] for n, package in files.items()}
         )
-        details += [f"lacks {shortened(found.missing)}"] if found and files and found.missing else []
+        details += lacking(found.missing) if found and files else []
         known = found.state.value if found else ("there" if files else "absent")
         yield INDEXES[key].title, known, "\n".join(details)
     if state.release is None:
@@ -69,9 +69,14 @@ def rows(state: ReleaseState) -> Iterator[tuple[str, str, str]]:
     else:
         names = sorted(asset["name"] for asset in state.release["assets"])
         details = ([told(names)] if len(names) > FEW else names) or ["no files"]
-        details += [f"lacks {shortened(state.missing_assets)}"] if state.missing_assets else []
+        details += lacking(state.missing_assets)
         pre = ", pre-release" if state.release.get("prerelease") else ""
         yield "GitHub Release", ("draft" if state.release["draft"] else "published") + pre, "\n".join(details)
+
+
+def lacking(names: Collection[str]) -> list[str]:
+    """Lines about missing files: each if they are few, so that no name is broken, or what they are."""
+    return [f"lacks {told(names)}"] if len(names) > FEW else [f"lacks {name}" for name in sorted(names)]
 
 
 def described(tag: Tag) -> str:

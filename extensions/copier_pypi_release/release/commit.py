@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from copier_pypi_release.release.plan import Plan
 
 PROTECTED = ("GH006", "GH013")  # of GitHub, for a branch that does not take a push
+OVERTAKEN = ("fetch first", "non-fast-forward", "cannot lock ref")  # of git, where somebody else has pushed
 
 
 def bring_commit(desk: Desk, plan: Plan) -> str:
@@ -61,14 +62,36 @@ def commit_notes(desk: Desk, version: Version) -> str:
 
 
 def pushed(desk: Desk, commit: str, branch: str) -> bool:
-    """Push a commit to a branch; False if the branch takes only pull requests."""
+    """Push a commit to a branch; False if the branch takes only pull requests.
+
+    Raises:
+        ReleaseError: GitHub did not take it; the clone is as it was.
+    """
     try:
         desk.git("push", "--quiet", "origin", f"{commit}:refs/heads/{branch}")
     except ReleaseError as error:
         if any(code in error.problem for code in PROTECTED):
             return False
-        raise
+        if any(words in error.problem for words in OVERTAKEN):
+            raise ReleaseError(
+                f"Somebody else has pushed to {branch} since the plan was made",
+                expected="a branch that nobody changes meanwhile; nothing of this clone was pushed",
+                fix=f"{AGAIN} (plans again, or goes on with a release of theirs)",
+                see=SEE,
+            ) from error
+        raise not_pushed(error, branch) from error
     return True
+
+
+def not_pushed(error: ReleaseError, what: str) -> ReleaseError:
+    """The error for a push that failed, with git's own words."""
+    said = error.problem.partition(": ")[2] or error.problem
+    return ReleaseError(
+        f"GitHub did not take the push of {what}: {said}",
+        expected="a network, and a login of git that may push it",
+        fix=f"gh auth setup-git (if git is not logged in), then {AGAIN}",
+        see=SEE,
+    )
 
 
 def merge_by_pull_request(desk: Desk, plan: Plan, commit: str) -> None:
@@ -77,7 +100,10 @@ def merge_by_pull_request(desk: Desk, plan: Plan, commit: str) -> None:
     head, owner = f"release-notes/{tag}", desk.github.repository.partition("/")[0]
     opened = desk.github.get_all("pulls", head=f"{owner}:{head}", state="open")
     if not opened:
-        desk.git("push", "--quiet", "--force-with-lease", "origin", f"{commit}:refs/heads/{head}")
+        try:
+            desk.git("push", "--quiet", "--force-with-lease", "origin", f"{commit}:refs/heads/{head}")
+        except ReleaseError as error:
+            raise not_pushed(error, head) from error
         title = f"Release notes of {plan.version}"
         body = {"title": title, "head": head, "base": plan.branch, "body": plan.notes}
         desk.github.send("POST", "pulls", body)
@@ -141,5 +167,14 @@ def push_tag(desk: Desk, version: Version, commit: str) -> None:
     tag = desk.settings.tag(version)
     if not desk.git("tag", "--list", tag):
         desk.git("tag", "--annotate", tag, "--message", f"{desk.settings.distribution} {version}", commit)
-    desk.git("push", "--quiet", "origin", f"refs/tags/{tag}")
-    lines(desk.to, [f"Pushed: {tag} on {commit[:10]}"])
+    try:
+        desk.git("push", "--quiet", "origin", f"refs/tags/{tag}")
+    except ReleaseError as error:
+        if "already exists" not in error.problem:
+            raise not_pushed(error, tag) from error
+        # Of somebody else, who was faster: theirs counts, and ours was seen by nobody.
+        desk.git("fetch", "--quiet", "--force", "origin", f"refs/tags/{tag}:refs/tags/{tag}")
+        theirs = desk.git("rev-parse", f"refs/tags/{tag}^{{commit}}")
+        lines(desk.to, [f"Somebody else has pushed {tag} meanwhile, on {theirs[:10]}"])
+    else:
+        lines(desk.to, [f"Pushed: {tag} on {commit[:10]}"])

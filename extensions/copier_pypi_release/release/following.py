@@ -6,13 +6,14 @@ import dataclasses
 import datetime as dt
 import io
 import shlex
+import shutil
 import subprocess
 import zipfile
 from typing import TYPE_CHECKING, Any
 
 from release_lib.step import ReleaseError
 
-from copier_pypi_release.console import counted, lines, paragraph, printable, waiting
+from copier_pypi_release.console import counted, indented, lines, paragraph, waiting
 from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
@@ -173,7 +174,8 @@ def show_review(github: GitHub, review: Review, run: Run, to: Console) -> None:
     else:
         lines(to, (line for n, sha256 in built.items() for line in (f"  {n}", f"    SHA-256 {sha256}")))
     if notes := notes_of(github, review.run):
-        lines(to, ["Its notes:", *(f"  {line}".rstrip() for line in printable(notes).splitlines())])
+        lines(to, ["Its notes:"])
+        indented(to, notes)
 
 
 def notes_of(github: GitHub, run: int) -> str:
@@ -199,7 +201,15 @@ def run_commands(desk: Desk, tag: str, step: NextStep) -> bool:
     for command in step.commands:
         if not agrees(f"Run it now: {command}?", f"{command}, then {desk.again(tag)}"):
             return False
-        done = subprocess.run(shlex.split(command), cwd=desk.root, check=False)
+        words = shlex.split(command)
+        if shutil.which(words[0]) is None:
+            raise ReleaseError(
+                f"The program {words[0]} is not installed",
+                expected=f"{words[0]} on PATH, which runs: {command}",
+                fix=f"install {words[0]}, then {desk.again(tag)}",
+                see=step.see,
+            )
+        done = subprocess.run(words, cwd=desk.root, check=False)
         if done.returncode:
             raise ReleaseError(
                 f"`{command}` ended with status {done.returncode}",

@@ -14,17 +14,19 @@ from copier_pypi_release.checks import Finding, Result, examine, indexes, projec
 from copier_pypi_release.checks import github as github_checks
 from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import rehearse
-from copier_pypi_release.console import lines, printable, table
+from copier_pypi_release.console import indented, lines, table
 from copier_pypi_release.distributions_shown import shortened
 from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
 from copier_pypi_release.release.desk import AGAIN, SEE, Desk
-from copier_pypi_release.workbench import current_branch, workbench
+from copier_pypi_release.release.sizes import estimate, near_limits
+from copier_pypi_release.workbench import current_branch, history_of, workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from packaging.version import Version
+    from pypi_simple import ProjectPage
 
     from copier_pypi_release.github import GitHub
 
@@ -51,6 +53,7 @@ class Plan:
         rolls: Whether the notes have to be committed.
         ahead: Commits that are not pushed.
         by_pull_request: Whether the branch takes nothing else.
+        size: What is known of the size of its files, and what the indexes take.
         warnings: What is not as it should be, and stops no release.
     """
 
@@ -61,6 +64,7 @@ class Plan:
     rolls: bool
     ahead: int
     by_pull_request: bool
+    size: str
     warnings: tuple[str, ...]
 
 
@@ -78,14 +82,15 @@ def make_plan(desk: Desk) -> Plan:
         notes = bench.prepare(chosen.version, today)
         bench.gate(desk.settings.tag(chosen.version))
         rolls = git("rev-parse", "HEAD", cwd=bench.source) != desk.git("rev-parse", "HEAD")
-    check_indexes(desk, chosen.version)
-    warnings = check_set_up(desk)
+    pages = check_indexes(desk, chosen.version)
+    warnings = (*left_over(desk), *near_limits(pages, desk.settings), *check_set_up(desk))
     ahead = int(desk.git("rev-list", "--count", f"refs/remotes/origin/{branch}..HEAD"))
     if not ahead and desk.settings.ci_workflows:
         head = desk.git("rev-parse", "HEAD")
         check_ci(desk.github, desk.settings.ci_workflows, head)  # red: the notes cannot cure it
     by_pull_request = bool(rolls or ahead) and takes_pull_requests_only(desk.github, branch)
-    return Plan(chosen.version, chosen.why, branch, notes, rolls, ahead, by_pull_request, warnings)
+    size = estimate(pages, desk.settings)
+    return Plan(chosen.version, chosen.why, branch, notes, rolls, ahead, by_pull_request, size, warnings)
 
 
 def check_clone(desk: Desk) -> str:
@@ -134,10 +139,25 @@ def catch_up(desk: Desk, branch: str) -> None:
     lines(desk.to, [f"{branch} was brought to the newest commit, {behind} further"])
 
 
-def check_indexes(desk: Desk, version: Version) -> None:
-    """Check that both indexes take files of the project, and neither has one of the version."""
-    for index in INDEXES.values():
-        page = project_page(index, desk.settings.distribution)
+def left_over(desk: Desk) -> Iterator[str]:
+    """What earlier releases have left: drafts, and the newest tag if it was never pushed."""
+    for release in desk.github.get_all("releases"):
+        version = desk.settings.tagged_version(release["tag_name"])
+        if release["draft"] and version:
+            how = f"{AGAIN} {version} goes on with it"
+            yield f"The GitHub Release of {release['tag_name']} is a draft still; {how}"
+    merged = history_of(desk.root, desk.settings).merged
+    newest = desk.settings.tag(max(merged)) if merged else ""
+    if newest and not desk.git("ls-remote", "origin", f"refs/tags/{newest}"):
+        how = f"git push origin {newest}, or git tag --delete {newest}"
+        yield f"{newest} is in this clone only, and its version counts as taken; {how}"
+
+
+def check_indexes(desk: Desk, version: Version) -> dict[str, ProjectPage | None]:
+    """What both indexes have of the project; they take its files, and neither has one of the version."""
+    pages = {key: project_page(index, desk.settings.distribution) for key, index in INDEXES.items()}
+    for key, page in pages.items():
+        index = INDEXES[key]
         refuse_closed(index, page, desk.settings.distribution)
         if files := files_in(page, version):
             raise ReleaseError(
@@ -146,6 +166,7 @@ def check_indexes(desk: Desk, version: Version) -> None:
                 fix=f"{AGAIN} with another version",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",
             )
+    return pages
 
 
 def check_set_up(desk: Desk) -> tuple[str, ...]:
@@ -201,6 +222,7 @@ def described(desk: Desk, plan: Plan) -> Iterator[tuple[str, str]]:
     if desk.settings.ci_workflows:
         yield "CI", "has to pass on that commit"
     yield "Tag", f"{tag}, annotated{', signed' if signs(desk) else ''}, pushed alone"
+    yield "Size", plan.size
     yield "Run", f"{desk.settings.release_workflow}: TestPyPI, then PyPI, then the draft"
     for warning in plan.warnings:
         yield "Warning", warning
@@ -216,4 +238,5 @@ def signs(desk: Desk) -> bool:
 def show_notes(desk: Desk, notes: str) -> None:
     """Print notes as users will see them."""
     lines(desk.to, ["Notes", ""], style="bold")
-    lines(desk.to, [*(f"  {line}".rstrip() for line in printable(notes).splitlines()), ""])
+    indented(desk.to, notes)
+    lines(desk.to, [""])

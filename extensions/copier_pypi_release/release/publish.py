@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from release_lib.index import INDEXES
+from release_lib.step import ReleaseError
 
 from copier_pypi_release.commands import status
 from copier_pypi_release.console import lines
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from copier_pypi_release.release_state import ReleaseState
 
 
-def publish(desk: Desk, state: ReleaseState) -> int:
+def publish(desk: Desk, state: ReleaseState, step: NextStep) -> int:
     """Let somebody edit the notes of the draft, and publish it on a yes."""
     release: dict[str, Any] = dict(state.release or {})
     path = f"releases/{release['id']}"
@@ -37,6 +39,8 @@ def publish(desk: Desk, state: ReleaseState) -> int:
         lines(
             desk.to, [f"It stays a draft: {release.get('html_url', '')}", f"  {desk.again(state.tag.name)}"]
         )
+        if desk.options.json:
+            print(status.as_json(state, step))
         return 1
     body = {"draft": False, "make_latest": "true" if latest else "false"}
     desk.github.send("PATCH", path, body)
@@ -54,11 +58,17 @@ def edited(desk: Desk, notes: str) -> str:
     """The notes after a person has edited them; as they are where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return notes
-    editor = desk.git("var", "GIT_EDITOR")
+    try:
+        editor = shlex.split(desk.git("var", "GIT_EDITOR"))
+    except ReleaseError:  # none is set, and this terminal has none by default
+        editor = []
+    if not editor or shutil.which(editor[0]) is None:
+        lines(desk.to, ["There is no editor (git config core.editor); the notes stay as they are."])
+        return notes
     with tempfile.TemporaryDirectory(prefix="release-") as folder:
         path = Path(folder) / "release-notes.md"
         path.write_text(notes, encoding="utf-8")
-        if subprocess.run([*shlex.split(editor), str(path)], check=False).returncode:
+        if subprocess.run([*editor, str(path)], check=False).returncode:
             return notes
         return path.read_text(encoding="utf-8").rstrip("\n") or notes
 

@@ -141,7 +141,7 @@ def project_page(index: Index, project: str) -> ProjectPage | None:
                 raise ReleaseError(
                     f"{index.title} did not answer {ATTEMPTS} times: {error}",
                     expected="the list of the project's files",
-                    fix="see whether the index is up, then `gh run rerun --failed` this run",
+                    fix="see whether the index is up, then run this again (in a workflow: gh run rerun --failed)",
                     see=WHEN_IT_STOPS,
                 ) from error
         time.sleep(2**attempt / 4)
