@@ -52,8 +52,8 @@ def check_clean() -> None:
 def check_present() -> None:
     """Check that every file's contents are here: git calls a tree clean whose contents it keeps elsewhere."""
     absent = []
-    listed = git("-c", "core.quotePath=false", "ls-files", "-v", "--stage", "--recurse-submodules")
-    for line in listed.splitlines():
+    listed = git("ls-files", "-v", "-z", "--stage", "--recurse-submodules")
+    for line in listed.split("\0")[:-1]:
         facts, _, name = line.partition("\t")
         path = Path(name)
         if facts.split()[1] == "160000":
