@@ -161,7 +161,7 @@ def own_scripts(workflow: Workflow, context: Context) -> Iterator[str]:
 @rule(
     "unsteered",
     "Nothing steers a script",
-    why="`env:`, or a step before, that sets PYTHONPATH or UV_INDEX would choose what decides about a release.",
+    why="`env:` or a step before that sets PYTHONPATH or UV_INDEX would choose what decides about a release.",
     fix=f"begin the `run:` of each such step with the line `{UNSTEERED}`",
     good="without what is set for pip, Python and uv",
     adopted=True,
