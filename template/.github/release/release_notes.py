@@ -155,8 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_tag_argument(parser)
     parser.add_argument("--output", type=Path, help="file to write; only shown by default")
-    options = parser.parse_args()
-    settings = load_settings()
+    options, settings = parser.parse_args(), load_settings()
     version = read_tag(options.tag, settings)
     notes = release_notes(options.tag, version, settings)
     if options.output:
