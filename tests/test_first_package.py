@@ -20,6 +20,7 @@ from hatchling.metadata.core import ProjectMetadata
 from hatchling.plugin.manager import PluginManager
 from packaging.metadata import Metadata
 from packaging.version import Version
+from release_lib.settings import load_settings, read_tag
 from support import documents
 from support.building import build
 from support.rendering import Renderer, commit_all, git
@@ -349,6 +350,25 @@ def test_a_commit_after_the_tag_never_has_the_version_of_the_tag(package: Path) 
     assert derived(package) == f"1.0.1.dev1+g{later[:7]}"
     git(package, "checkout", "--quiet", first)
     assert derived(package) == "1.0.0"
+
+
+@pytest.mark.requirement("P4.6")
+@pytest.mark.parametrize(
+    "version",
+    [
+        *("0.0.0", "1.2", "1.2.3.4.5", "2026.11.27", "1!2.0", "1.2.3.post1", "1!1.0rc1.post1"),
+        *("1.2a1", "1.2b0", "1.2.3rc1", "1.2.dev0", "1.2a0.dev0", "1.2.post1.dev0"),
+    ],
+)
+def test_after_every_tag_that_is_admitted_the_next_commit_builds(package: Path, version: str) -> None:
+    settings = load_settings(package / ".github/release/settings.toml")
+    assert str(read_tag(f"v{version}", settings)) == version
+    git(package, "tag", f"v{version}")
+    assert derived(package) == version
+    commit_all(package, "fix: more")
+    after = Version(derived(package))
+    assert after.is_devrelease
+    assert after > Version(version)
 
 
 @pytest.mark.requirement("P3.10")

@@ -426,7 +426,7 @@ def step_of(workflow: Any, job: str, what: str) -> dict[str, Any]:  # noqa: ANN4
 
 
 def steered(workflow: Any, job: str, what: str) -> None:  # noqa: ANN401  (YAML)
-    """Take from such a step the line that forgets what steps before have set."""
+    """Take from such a step the line that forgets what is set for pip, Python and uv."""
     step = step_of(workflow, job, what)
     step["run"] = step["run"].removeprefix(f"{UNSTEERED}\n")
 
@@ -611,11 +611,13 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         (
             "configured",
             lambda d: step_of(d.release, "gate", "check_tag").update(
-                run="uv run .github/release/check_tag.py"
+                run=f"{UNSTEERED}\nuv run .github/release/check_tag.py"
             ),
         ),
     ],
     "unsteered": [
+        ("gate", lambda d: steered(d.release, "gate", "check_commit")),
+        ("draft", lambda d: steered(d.release, "github-release", "draft_release")),
         ("build", lambda d: steered(d.release, "build", "build_distributions")),
         ("install", lambda d: steered(d.release, "test", "--sdist")),
         ("verify", lambda d: steered(d.release, "verify-pypi", "verify_index")),

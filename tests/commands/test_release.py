@@ -144,7 +144,7 @@ def desk(github: object, settings: Settings, root: Path) -> Desk:
     return Desk(root, settings, workflow, known, "main", options, Console())
 
 
-@pytest.mark.requirement("B8", "P7.1")
+@pytest.mark.requirement("B8", "P7.1", "P8.10")
 @pytest.mark.parametrize(
     ("published", "version", "latest"),
     [

@@ -321,7 +321,7 @@ def test_each_state_has_a_name_and_a_next_step(
     assert (found.commands[0] if found.commands else "") == command
 
 
-@pytest.mark.requirement("U5")
+@pytest.mark.requirement("U5", "P8.10")
 def test_a_draft_behind_a_higher_version_is_not_published_as_the_latest(settings: Settings) -> None:
     known = state(release=release_of(draft=True), releases=["v1.10.0", "v1.2.3"])
     assert recovery.next_step(known, settings, "main").commands[1].endswith("--draft=false --latest=false")

@@ -204,6 +204,11 @@ def mount_all(root: Path, hosts: Sequence[str]) -> None:
         if (target := Path("/etc") / name).exists():
             bind(etc / name, target)
     hide_settings(etc, Settings.load(root).path)
+    # act would give each step a terminal, which GitHub's runner does not; and the end of one sends a hangup,
+    # which once in some thousand jobs met a step that was about to start.
+    for terminals in (Path("/dev/ptmx"), Path("/dev/pts/ptmx")):
+        if terminals.exists():
+            bind(Path("/dev/null"), terminals)
     if CA_BUNDLE.exists():
         bind(root / "tls" / "ca.pem", CA_BUNDLE)
 

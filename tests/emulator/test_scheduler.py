@@ -61,6 +61,15 @@ class TestJobs:
         assert [j["name"] for j in run["jobs"]] == ["first", "second (a)", "second (b)"]
         assert all(f"got={nasty}" in j["log"] for j in run["jobs"][1:])
 
+    def test_a_step_has_no_terminal(self, sandbox: Sandbox) -> None:
+        """As on GitHub's runners; the end of a terminal would also end ("hangup") what was just started."""
+        trial = TrialRepository(sandbox, "terminal")
+        asked = "for fd in 0 1 2; do test ! -t $fd || echo a terminal at $fd; done"
+        trial.steps({"name": "Ask", "run": f"{asked}; : < /dev/tty || echo none controls it"})
+        log = trial.log()
+        assert "a terminal at" not in log
+        assert "none controls it" in log
+
     @pytest.mark.requirement("P8.3", "P1.1")
     def test_failure_stops_what_follows(self, sandbox: Sandbox) -> None:
         """What needs a failed job is skipped, on and on, unless it says `always()`."""
@@ -272,7 +281,7 @@ class TestRights:
             'test -n "$ACTIONS_ID_TOKEN_REQUEST_URL" || { echo claims=none; exit 0; }\n'
             'curl -sf -H "Authorization: Bearer $ACTIONS_ID_TOKEN_REQUEST_TOKEN" '
             '"$ACTIONS_ID_TOKEN_REQUEST_URL&audience=pypi" | jq -r .value | cut -d. -f2 '
-            "| tr _- /+ | base64 -d 2>/dev/null | sed 's/^/claims=/'"
+            "| tr _- /+ | base64 -d 2>/dev/null | sed 's/^/claims=/'; echo"
         )
         trial.workflow(
             {

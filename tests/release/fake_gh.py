@@ -47,7 +47,8 @@ if release and command != "release create" and release.get("lag"):
     if command != "release list":
         sys.exit("release not found")
 if command in answers:
-    print(answers[command])
+    forced = {"CLICOLOR_FORCE", "GH_FORCE_TTY"} & set(os.environ)  # tried with the real gh
+    print(f"\x1b[1;37m{answers[command]}\x1b[m" if forced else answers[command])
 elif command == "release create":
     made = {"tagName": arguments[2], "isDraft": True, "lag": read("lag.json", 0)}
     (state / "release.json").write_text(json.dumps(made))

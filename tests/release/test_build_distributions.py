@@ -130,6 +130,34 @@ def test_contents_that_git_keeps_elsewhere_are_not_built_in_ci_either(clone: Pat
     assert not (clone.parent / "dist").exists()
 
 
+@pytest.mark.requirement("P3.11")
+def test_what_git_has_of_the_package_and_the_sdist_has_not_is_named(clone: Path, run_step: RunStep) -> None:
+    """Hatchling leaves out what .gitignore names, tracked or not; and, behind a link, what it has seen."""
+    package = clone / "src/demo_pkg"
+    for name in ("build/__init__.py", "de.mo"):
+        (package / name).parent.mkdir(exist_ok=True)
+        (package / name).write_text("")
+        git(clone, "add", "--force", f"src/demo_pkg/{name}")
+    (clone / "data").mkdir()
+    (clone / "data/europe").write_text("")
+    (package / "zones").symlink_to("../../data")
+    ignored = clone / ".gitignore"
+    ignored.write_text(f"{ignored.read_text()}build/\n*.mo\nnotes.log\n")
+    (clone / "notes.log").write_text("")  # tracked, ignored, and no part of the package
+    git(clone, "add", "--force", "notes.log")
+    commit_all(clone)
+    lines = run_step(build_distributions, "--out", "../dist").lines
+    absent = [f"src/demo_pkg/{name}" for name in ("build/__init__.py", "de.mo", "zones")]
+    assert lines[0].endswith(f".tar.gz lacks what git has of the package: {', '.join(absent)}")
+    assert lines[3] == SEE
+    ignored.write_text(f"{ignored.read_text()}!/src/demo_pkg/build/\n!/src/demo_pkg/de.mo\n")
+    (package / "zones").unlink()
+    (clone / "data").rename(package / "zones")
+    commit_all(clone)
+    done = run_step(build_distributions, "--out", "../again")
+    assert done.status == 0, done.errors
+
+
 @pytest.mark.requirement("P5.5", "B4")
 def test_a_package_that_builds_other_files_each_time_is_caught(clone: Path, run_step: RunStep) -> None:
     (clone / "hatch_build.py").write_text(RANDOM_FILE)

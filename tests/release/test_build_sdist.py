@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import build_sdist
 import pytest
 from support.compiled import PLAN
-from support.rendering import git
+from support.rendering import commit_all, git
 
 from release.outcomes import recovery
 
@@ -40,6 +40,14 @@ def test_the_sdist_is_built_and_every_platform_planned(
     assert done.outputs["time"] == git(clone, "log", "-1", "--format=%ct")
     assert done.outputs["hashes"].endswith("  demo_pkg-0.1.0.tar.gz")
     assert "cp315t-win_arm64" in done.summary
+
+
+@pytest.mark.requirement("P3.11")
+def test_contents_that_git_keeps_elsewhere_are_not_built_in_ci_either(clone: Path, run_step: RunStep) -> None:
+    (clone / "src/demo_pkg/zones").write_text("version https://git-lfs.github.com/spec/v1\n")
+    commit_all(clone)
+    lines = run_step(build_sdist, "--out", "../dist", "linux-x86_64").lines
+    assert lines[0].startswith("This checkout lacks the contents of 1 path(s): src/demo_pkg/zones (")
 
 
 @pytest.mark.requirement("B10")

@@ -476,6 +476,18 @@ def test_contents_that_git_keeps_elsewhere_are_named(
     assert len(lines) == 4
 
 
+@pytest.mark.requirement("P3.11")
+@pytest.mark.parametrize("name", ["Zürich", 'a "quoted" zone', "tab\there", "new\nline"])
+def test_contents_that_git_keeps_elsewhere_are_named_whatever_their_name(
+    name: str, repository: Repository, run_step: RunStep
+) -> None:
+    repository.commit(**{name: "version https://git-lfs.github.com/spec/v1\n"})
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag("v1.0.0")
+    lines = run_step(check_commit, "v1.0.0").lines
+    assert lines[0].startswith("This checkout lacks the contents of 1 path(s): ")
+
+
 @pytest.mark.requirement("P1.6")
 def test_a_submodule_of_a_submodule_that_was_not_fetched_is_named(
     repository: Repository, run_step: RunStep, tmp_path: Path

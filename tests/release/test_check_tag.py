@@ -71,6 +71,25 @@ def started(kind: str | None, ref: str, tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setenv("GITHUB_EVENT_NAME", kind)
 
 
+@pytest.mark.requirement("P9.3")
+@pytest.mark.parametrize("here", ["demo-pkg/new-name", "new-owner/demo-pkg"])
+def test_a_repository_that_was_renamed_or_transferred_is_named_before_anything_is_built(
+    here: str, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its trusted publishers would refuse, and the issue would have the old values for their forms."""
+    started("push", "refs/tags/v1.2.3", tmp_path, monkeypatch)
+    monkeypatch.setenv("GITHUB_REPOSITORY", "Demo-Pkg/demo-pkg")  # GitHub compares without case
+    check_tag.check_trigger("v1.2.3", settings)
+    monkeypatch.setenv("GITHUB_REPOSITORY", here)
+    owner, name = here.split("/")
+    assert refusal(lambda: check_tag.check_trigger("v1.2.3", settings)) == (
+        f"demo-pkg/demo-pkg is called {here} by now",
+        "Expected: its present name in settings.toml, and on both publishers' forms, which compare it",
+        f"Fix: copier update --data repository_owner={owner} --data repository_name={name}",
+        SEE,
+    )
+
+
 @pytest.mark.requirement("P4.2", "U5")
 @pytest.mark.parametrize("version", ["1.2.3", "1.2.3.post1", "1!2.0", "1.2.3rc1", "1.2.dev0"])
 def test_the_tag_of_the_workflow_is_checked(

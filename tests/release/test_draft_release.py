@@ -282,7 +282,7 @@ def test_an_epoch_is_compared_by_the_names_that_github_gives(
     assert uploads(gh) == [SDIST.replace("-0.1.0", "-1!2.0")]
 
 
-@pytest.mark.requirement("U5")
+@pytest.mark.requirement("U5", "P8.10")
 @pytest.mark.parametrize(
     ("others", "behind"),
     [

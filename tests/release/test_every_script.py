@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import tool
+from copier_pypi_release.checks.rules.content import UNSTEERED
 from copier_pypi_release.workflow_files import load, workflow_paths
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -255,6 +256,17 @@ default = true
     "sitecustomize.py": "raise SystemExit('planted')\n",
     "uv.lock": "planted\n",
 }
+# What `env:` of a workflow, or a step before, may have set for them; each would stop every script.
+STEERING = {
+    "PYTHONHOME": "/nowhere",
+    "PYTHONOPTIMIZE": "2",
+    "PYTHONSAFEPATH": "1",
+    "UV_CONFIG_FILE": "/nowhere/uv.toml",
+    "UV_ENV_FILE": "/nowhere/.env",
+    "UV_PROJECT": "/nowhere",
+    "UV_PYTHON": "3.9",
+    "UV_WORKING_DIRECTORY": "/nowhere",
+}
 
 
 @pytest.fixture(scope="module")
@@ -272,12 +284,15 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_help_is_shown_by_the_script_as_a_workflow_runs_it(
     script: str, compiled_package: Path, planted: Path
 ) -> None:
-    """Nothing that the tagged tree has for uv, pip or Python changes anything."""
+    """Nothing that the tagged tree, `env:` or other steps have for uv, pip or Python changes anything."""
     folder = FOLDER if script in ASKED_FOR else compiled_package / ".github/release"
     path = folder / f"{script}.py"
+    own = [f"{name}={value}" for name, value in os.environ.items() if name.startswith("UV_")]  # a mirror, say
+    text = f'{UNSTEERED}\n[ $# = 0 ] || export "$@"\nuv run --no-config --quiet "$0" --help'
     done = subprocess.run(
-        ["uv", "run", "--no-config", "--quiet", str(path), "--help"],
+        ["bash", "-c", text, str(path), *own],
         cwd=planted,
+        env={**os.environ, "PYTHONPATH": str(planted), **STEERING},
         check=False,
         capture_output=True,
         text=True,

@@ -114,7 +114,13 @@ def test_an_index_that_cannot_be_reached_ends_in_four_lines(clock: Clock) -> Non
 
 
 @pytest.mark.requirement("P5.6")
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"meta": {}}', b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"{", b"[]", b'{"meta": {}}', b"\xff"),
+        pytest.param(b'{"meta": {"api-version": "2.0"}, "name": "demo-pkg", "files": []}', id="a new API"),
+    ],
+)
 def test_an_answer_that_is_no_list_ends_in_four_lines_of_four_lines(
     body: bytes, indexes: dict[str, LocalIndex], monkeypatch: pytest.MonkeyPatch
 ) -> None:

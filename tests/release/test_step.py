@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 from markdown_it import MarkdownIt
 from release_lib import step
+from support.rendering import commit_all, git
 
 from release.outcomes import WHEN_IT_STOPS, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from release.conftest import Gh
 
 
 @pytest.fixture
@@ -47,6 +50,28 @@ def test_a_missing_program_is_named() -> None:
         "Fix: install a-program-of-nobody and run this again",
         "See: RELEASING.md, 'What you need'",
     )
+
+
+@pytest.mark.requirement("P1.6")
+def test_a_persons_settings_of_git_do_not_reach_what_is_read(tmp_path: Path) -> None:
+    """Signatures above each commit, and lists in columns."""
+    commit_all(tmp_path, "feat: one", tag="v1.0")
+    commit_all(tmp_path, "feat: two", tag="v1.1")
+    for name, value in {"log.showSignature": "true", "column.ui": "always"}.items():
+        git(tmp_path, "config", name, value)
+    assert step.git("log", "--format=%s", cwd=tmp_path).splitlines() == ["feat: two", "feat: one"]
+    assert step.git("tag", cwd=tmp_path).splitlines() == ["v1.0", "v1.1"]
+
+
+@pytest.mark.requirement("P1.6")
+@pytest.mark.parametrize("variable", ["CLICOLOR_FORCE", "GH_FORCE_TTY"])
+def test_no_variable_puts_colours_into_what_gh_answers(
+    variable: str, gh: Gh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `env:` of a workflow has them for a compiler, say."""
+    gh.prints(api_x={"a": 1})
+    monkeypatch.setenv(variable, "1")
+    assert json.loads(step.run("gh", "api", "x")) == {"a": 1}
 
 
 @pytest.mark.parametrize(

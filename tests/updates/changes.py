@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from copier_pypi_release.checks.rules.content import UNSTEERED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -153,10 +155,12 @@ def pins_changed(folder: Path) -> None:
 
 def script_split(folder: Path) -> None:
     """A script is split in two, and its step with it."""
-    call = r"^        run: uv run .*\.github/release/check_tag\.py\n"
+    call = r"^          uv run .*\.github/release/check_tag\.py\n"
     step = (
         "      - name: Check the tag's neighbours\n"
-        "        run: uv run --no-config .github/release/check_neighbours.py\n"
+        "        run: |\n"
+        f"          {UNSTEERED}\n"
+        "          uv run --no-config .github/release/check_neighbours.py\n"
     )
     edit(folder / RELEASE, call, lambda match: match[0] + step)
     (folder / SCRIPTS / "check_neighbours.py").write_text(SCRIPT, encoding="utf-8")

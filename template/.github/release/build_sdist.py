@@ -19,9 +19,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from build_distributions import build_distributions, check_reproducible
+from build_distributions import build_distributions, check_reproducible, check_shipped
 from build_wheels import cibuildwheel
-from check_commit import check_clean, check_commit, check_complete
+from check_commit import check_clean, check_commit, check_complete, check_present
 from release_lib.distributions import listed, unpack
 from release_lib.settings import load_settings
 from release_lib.step import fenced, git, output, step, summary
@@ -56,7 +56,9 @@ def main() -> None:
     else:
         check_complete(settings)
         check_clean()
+        check_present()
     built = build_distributions(source, options.out, "--sdist")
+    check_shipped(options.out / next(iter(built)), settings.import_name.replace(".", "/"))
     if options.twice:
         check_reproducible(source, built, "--sdist")
     with tempfile.TemporaryDirectory() as folder:

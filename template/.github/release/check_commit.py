@@ -52,8 +52,9 @@ def check_clean() -> None:
 def check_present() -> None:
     """Check that every file's contents are here: git calls a tree clean whose contents it keeps elsewhere."""
     absent = []
-    listed = partial(git, "-c", "core.quotePath=false", "ls-files", "-v", "--stage")
-    for line in dict.fromkeys([*listed().splitlines(), *listed("--recurse-submodules").splitlines()]):
+    listed = partial(git, "ls-files", "-v", "-z", "--stage")
+    both = f"{listed()}\0{listed('--recurse-submodules')}"
+    for line in dict.fromkeys(filter(None, both.split("\0"))):
         facts, _, name = line.partition("\t")
         path = Path(name)
         if facts.split()[1] == "160000":

@@ -39,20 +39,15 @@ def versions_of(path: Path, settings: Settings) -> dict[str, str]:
     """Every version that a distribution names, by the place that names it."""
     found = distributions.name_and_version(path.name)
     if found is None:
-        raise refusal(
-            f"{path.name} is not a file name that an index accepts",
-            expected="a name as the build backend gives it",
-            fix=BUILD,
-        )
+        problem = f"{path.name} is not a file name that an index accepts"
+        raise refusal(problem, expected="a name as the build backend gives it", fix=BUILD)
     name, version = found
     distribution = read_distribution(path, settings.version_file)
     names = {canonicalize_name(distribution.metadata.name), name}
     if names != {canonicalize_name(settings.distribution)}:
-        raise refusal(
-            f"{path.name} is a distribution of {', '.join(sorted(names))}",
-            expected=f"the project {settings.distribution}",
-            fix="make the name in pyproject.toml and in .github/release/settings.toml the same",
-        )
+        problem = f"{path.name} is a distribution of {', '.join(sorted(names))}"
+        fix = "make the name in pyproject.toml and in .github/release/settings.toml the same"
+        raise refusal(problem, expected=f"the project {settings.distribution}", fix=fix)
     stated = {f"the file name {path.name}": str(version)}
     stated[f"the metadata of {path.name}"] = str(distribution.metadata.version)
     if settings.version_file:
@@ -65,11 +60,9 @@ def version_in(code: bytes, name: str, settings: Settings) -> str:
     """The value that a version file gives to ``__version__``, found without running it."""
     if found := next(filter(None, map(STATED.match, code.decode(errors="replace").splitlines())), None):
         return found[2]
-    raise refusal(
-        f"{settings.version_file} in {name} does not set __version__ to a version",
-        expected="the file that hatch-vcs writes",
-        fix="git rm --cached --ignore-unmatch " + settings.version_file,
-    )
+    problem = f"{settings.version_file} in {name} does not set __version__ to a version"
+    fix = f"git rm --cached --ignore-unmatch {settings.version_file}"
+    raise refusal(problem, expected="the file that hatch-vcs writes", fix=fix)
 
 
 def check_versions(found: dict[str, str], expected: Version | None) -> Version:
@@ -77,11 +70,9 @@ def check_versions(found: dict[str, str], expected: Version | None) -> Version:
     wanted = expected if expected is not None else Version(next(iter(found.values())))
     wrong = [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]
     if wrong:
-        raise refusal(
-            f"The built version is not {wanted}: {'; '.join(wrong)}",
-            expected=f"{wanted} in all {len(found)} places",
-            fix="git describe --tags --long (shows what the version was made from)",
-        )
+        problem = f"The built version is not {wanted}: {'; '.join(wrong)}"
+        fix = "git describe --tags --long (shows what the version was made from)"
+        raise refusal(problem, expected=f"{wanted} in all {len(found)} places", fix=fix)
     return wanted
 
 
@@ -117,9 +108,8 @@ def description_of(path: Path) -> str:
     files = [f"{size:>11,}  {visible(name)}" for name, size in sorted(found.files.items())]
     if len(files) > SHOWN_FILES:
         files[SHOWN_FILES:] = [f"and {len(files) - SHOWN_FILES} more"]
-    title = html.escape(
-        f"{path.name}: {len(found.files)} files, {sum(found.files.values()):,} bytes unpacked"
-    )
+    size = sum(found.files.values())
+    title = html.escape(f"{path.name}: {len(found.files)} files, {size:,} bytes unpacked")
     parts = [f"<details><summary>{visible(title)}</summary>", fenced("\n".join(files)), fenced(found.header)]
     if path.suffix == ".whl":
         parts += ["check-wheel-contents says:", fenced(findings_in(path))]

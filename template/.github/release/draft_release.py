@@ -63,13 +63,12 @@ def refuse_handmade(tag: str) -> None:
             return
         raise  # unknown: nothing has been uploaded yet, and the failed job can be run again
     if not release["isDraft"] and SUMS not in {asset["name"] for asset in release["assets"]}:
+        anew = f"gh release delete {tag}, then release the next version"
         again = f"gh release edit {tag} --draft, then `gh run rerun --failed` this run"
         raise ReleaseError(
             f"The GitHub Release of {tag} was published by hand: {release['url']}",
             expected="no GitHub Release of it, or a draft; this workflow drafts it at its end",
-            fix=f"gh release delete {tag}, then release the next version"
-            if release["isImmutable"]
-            else again,
+            fix=anew if release["isImmutable"] else again,
             see=".github/release/RECOVERY.md, 'The GitHub Release was published too early'",
         )
 

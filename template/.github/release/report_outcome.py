@@ -90,12 +90,7 @@ def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) ->
         try:
             if number := find_issue(tag):
                 run("gh", "issue", "close", number, "--comment", f"Released by {run_url}")
-        except (
-            ReleaseError,
-            ValueError,
-            KeyError,
-            TypeError,
-        ) as error:  # no issues, a rate limit: it is released
+        except (ReleaseError, ValueError, KeyError, TypeError) as error:  # no issues, a limit: it is released
             annotate("warning", "Report", f"Whether an issue about {tag} is open is unknown: {error}")
         print(f"{tag} is released up to its draft")
         return

@@ -39,17 +39,8 @@ COMPARING = {  # scripts that compare what they get with what was built
     "run_checks.py",
     "verify_index.py",
 }
-# Begins what decides about a release, so that no step before steers it. The package's own checks see it all.
+# Begins each script of a release, so that nothing steers it. The package's own checks see it all.
 UNSTEERED = 'unset "${!PIP_@}" "${!PYTHON@}" "${!UV_@}"'
-DECIDING = {
-    "build_distributions.py",
-    "build_sdist.py",
-    "build_wheels.py",
-    "check_distributions.py",
-    "check_index.py",
-    "install_distribution.py",
-    "verify_index.py",
-}
 BUILT, BUILT_HERE = "${{ needs.build.outputs.hashes }}", "${{ steps.build.outputs.hashes }}"
 SDIST = "${{ needs.sdist.outputs.hashes }}"
 # What a job of a matrix hands on by the name of its cell: what the same name of the matrix says.
@@ -169,19 +160,20 @@ def own_scripts(workflow: Workflow, context: Context) -> Iterator[str]:
 
 @rule(
     "unsteered",
-    "Own steps steer no script",
-    why="A step before that sets PYTHONPATH or UV_INDEX would choose what builds and verifies the package.",
+    "Nothing steers a script",
+    why="`env:` or a step before that sets PYTHONPATH or UV_INDEX would choose what decides about a release.",
     fix=f"begin the `run:` of each such step with the line `{UNSTEERED}`",
-    good="without what they set for pip, Python and uv",
+    good="without what is set for pip, Python and uv",
     adopted=True,
 )
 def unsteered(workflow: Workflow, context: Context) -> Iterator[str]:
-    """What builds, compares and verifies forgets what steps before have set for pip, Python and uv."""
+    """Scripts forget what is set for pip, Python and uv; the package's own checks are to see it."""
     for place, read in both(workflow, context):
         for job in read.jobs:
             for script in read.scripts(job):
-                if script.name in DECIDING and not str(script.step["run"]).startswith(f"{UNSTEERED}\n"):
-                    yield f"{place}{job} runs {script.name} with what steps before have set"
+                unset = str(script.step["run"]).startswith(f"{UNSTEERED}\n")
+                if script.name not in {"run_checks.py", "tool.py"} and not unset:
+                    yield f"{place}{job} runs {script.name} with what is set for pip, Python and uv"
 
 
 @rule(

@@ -72,10 +72,7 @@ def former_version(tag: str, settings: Settings) -> Version | None:
     try:
         old = tomllib.loads(git("show", f"{tag}:.github/release/settings.toml"))
     except (ReleaseError, ValueError):
-        old = {
-            "tag-prefix": "v" * tag.startswith("v"),
-            "distribution": settings.folder or settings.distribution,
-        }
+        old = {"tag-prefix": "v" * (tag[0] == "v"), "distribution": settings.folder or settings.distribution}
     if old.get("distribution") != settings.distribution:
         return None
     return dataclasses.replace(settings, tag_prefix=str(old.get("tag-prefix", ""))).tagged_version(tag)

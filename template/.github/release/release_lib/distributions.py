@@ -47,11 +47,9 @@ def find_distributions(folder: Path) -> tuple[list[Path], Path]:
     wheels = [p for p in files if p.suffix == ".whl"]
     sdists = [p for p in files if p.name.endswith(".tar.gz")]
     if not wheels or len(sdists) != 1 or len(files) != len(wheels) + 1:
-        raise refusal(
-            f"The folder {folder} contains {', '.join(p.name for p in files) or 'nothing'}",
-            expected="at least one wheel, exactly one sdist (.tar.gz), and nothing else",
-            fix=BUILD,
-        )
+        problem = f"The folder {folder} contains {', '.join(p.name for p in files) or 'nothing'}"
+        wanted = "at least one wheel, exactly one sdist (.tar.gz), and nothing else"
+        raise refusal(problem, expected=wanted, fix=BUILD)
     return wheels, sdists[0]
 
 
@@ -112,11 +110,8 @@ def readable(path: Path, expected: str) -> Iterator[None]:
         yield
     except BROKEN as error:
         reasons = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-        raise refusal(
-            f"{path.name} cannot be read as a distribution: {'; '.join(map(str, reasons))}",
-            expected=expected,
-            fix=BUILD,
-        ) from error
+        problem = f"{path.name} cannot be read as a distribution: {'; '.join(map(str, reasons))}"
+        raise refusal(problem, expected=expected, fix=BUILD) from error
 
 
 def asset_name(name: str) -> str:

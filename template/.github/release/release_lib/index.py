@@ -15,7 +15,7 @@ import requests
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, DistributionPackage, ProjectPage, PyPISimple
-from pypi_simple.errors import NoProvenanceError, NoSuchProjectError
+from pypi_simple.errors import NoProvenanceError, NoSuchProjectError, UnsupportedRepoVersionError
 from release_lib.distributions import version_of
 from release_lib.settings import Settings
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
@@ -101,6 +101,8 @@ def page_of(index: Index, project: str) -> ProjectPage | None:
             page = client.get_project_page(project, timeout=30.0, headers=NOW)
         except NoSuchProjectError:
             return None
+        except UnsupportedRepoVersionError as error:
+            raise ValueError(str(error)) from error
     if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
         raise ValueError("the answer is not a list of files (PEP 691)")
     return page

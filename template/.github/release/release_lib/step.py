@@ -16,8 +16,12 @@ from typing import Any
 
 WHEN_IT_STOPS = "RELEASING.md, 'When it stops'"
 LAST_LINES = 12  # of a failed program's output, in a message
-# Variables that a caller (a git hook, say) sets, and that would point git at another repository.
+# Variables that a caller (a git hook, say) sets: they would point git at another repository, or colour gh's JSON.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
+FOREIGN |= {"CLICOLOR_FORCE", "GH_FORCE_TTY"}
+PLAIN = {
+    "GIT_CONFIG_PARAMETERS": "'column.ui=never' 'log.showSignature=false'"
+}  # lists and logs, to be read here
 
 
 class ReleaseError(Exception):
@@ -70,7 +74,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
 
 def git(*arguments: str | Path, cwd: Path | None = None) -> str:
     """Run git; see `run`."""
-    return run("git", *arguments, cwd=cwd)
+    return run("git", *arguments, cwd=cwd, env=PLAIN)
 
 
 def output(**values: str) -> None:
