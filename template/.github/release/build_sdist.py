@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from build_distributions import build_distributions, check_reproducible
 from build_wheels import cibuildwheel
 from check_commit import check_clean, check_commit, check_complete
+from check_distributions import pythons_of
 from release_lib.distributions import listed, unpack
 from release_lib.settings import load_settings
 from release_lib.step import fenced, git, output, step, summary
@@ -59,11 +60,14 @@ def main() -> None:
     built = build_distributions(source, options.out, "--sdist")
     if options.twice:
         check_reproducible(source, built, "--sdist")
+    sdist = options.out / next(iter(built))
     with tempfile.TemporaryDirectory() as folder:
-        plan = make_plan(unpack(options.out / next(iter(built)), Path(folder)), options.platform)
+        plan = make_plan(unpack(sdist, Path(folder)), options.platform)
     lines = [f"{name}: {' '.join(identifiers)}" for name, identifiers in plan.items()]
     summary(f"## Planned wheels\n\n{fenced(chr(10).join(lines))}")
+    pythons = pythons_of(sdist, settings)
     output(hashes=listed(built).rstrip(), plan=json.dumps(plan), time=git("log", "-1", "--format=%ct"))
+    output(pythons=json.dumps(pythons), newest=pythons[-1])
 
 
 if __name__ == "__main__":
