@@ -348,6 +348,7 @@ def test_own_steps_steer_no_script_but_the_packages_own_checks(packages: list[Pa
 
 @pytest.mark.requirement("P3.7")
 def test_a_whole_history_comes_without_the_contents_of_older_commits(packages: list[Package]) -> None:
+    """But where they are read: a clone of such a clone lacks them, and git checks it out without an error."""
     for package in packages:
         for path in {RELEASE, CI} & set(package.files):
             whole = [
@@ -357,6 +358,13 @@ def test_a_whole_history_comes_without_the_contents_of_older_commits(packages: l
             ]
             assert whole
             assert {inputs.get("filter") for inputs in whole} == {"blob:none"}
+            reading = [
+                step["with"]
+                for job, step in package.workflow(path).using("actions/checkout")
+                if job in {"notes", "test"} and step["with"].get("fetch-depth") == 0
+            ]
+            assert len(reading) == (path == CI)
+            assert not [inputs for inputs in reading if "filter" in inputs]
 
 
 # ---- The scripts and their options --------------------------------------------------------------------
