@@ -24,6 +24,7 @@ import pytest
 from copier_pypi_release.checks import CheckFailed, CheckSkipped
 from copier_pypi_release.checks.context import Context
 from copier_pypi_release.checks.rules import TAG, Rule
+from copier_pypi_release.checks.rules.compiled import BUILT
 from copier_pypi_release.checks.rules.content import UNSTEERED
 from copier_pypi_release.checks.rules.rights import WEBHOOK
 from copier_pypi_release.checks.workflow import RULES
@@ -289,7 +290,6 @@ def test_the_last_job_of_ci_is_red_unless_every_other_one_is_green(packages: lis
 
 
 INSTALL = {"install_distribution.py", "run_checks.py", "verify_index.py"}
-OF_THE_PACKAGE = {"${{ matrix.python }}", "${{ needs.build.outputs.newest }}"}
 
 
 @pytest.mark.requirement("P1.6", "P10.3")
@@ -304,10 +304,14 @@ def test_who_installs_the_package_has_a_python_of_it_and_a_place_for_own_steps(
                 if not INSTALL & {script.name for script in workflow.scripts(job)}:
                     continue
                 (uv,) = [step for j, step in workflow.using("astral-sh/setup-uv") if j == job]
-                assert workflow.jobs[job]["env"]["PACKAGE_PYTHON"] in OF_THE_PACKAGE, job
+                of, makes = (
+                    ("sdist", "build") if "sdist" in workflow.jobs[job]["needs"] else ("build", "check")
+                )
+                ours = {"${{ matrix.python }}", f"${{{{ needs.{of}.outputs.newest }}}}"}
+                assert workflow.jobs[job]["env"]["PACKAGE_PYTHON"] in ours, job
                 assert "python-version" not in uv["with"], "the scripts would run on it, too"
-                assert workflow.jobs["build"]["outputs"]["newest"] == "${{ steps.check.outputs.newest }}"
-                assert "build" in workflow.jobs[job]["needs"]
+                assert workflow.jobs[of]["outputs"]["newest"] == f"${{{{ steps.{makes}.outputs.newest }}}}"
+                assert of in workflow.jobs[job]["needs"]
                 after = lines[lines.index(f"      - name: {uv['name']}") :]
                 own = next(n for n, line in enumerate(after) if "# Your own steps" in line)
                 assert sum("- name: " in line for line in after[:own]) == 1, job
@@ -344,6 +348,7 @@ def test_own_steps_steer_no_script_but_the_packages_own_checks(packages: list[Pa
 
 @pytest.mark.requirement("P3.7")
 def test_a_whole_history_comes_without_the_contents_of_older_commits(packages: list[Package]) -> None:
+    """But where they are read: a clone of such a clone lacks them, and git checks it out without an error."""
     for package in packages:
         for path in {RELEASE, CI} & set(package.files):
             whole = [
@@ -353,6 +358,13 @@ def test_a_whole_history_comes_without_the_contents_of_older_commits(packages: l
             ]
             assert whole
             assert {inputs.get("filter") for inputs in whole} == {"blob:none"}
+            reading = [
+                step["with"]
+                for job, step in package.workflow(path).using("actions/checkout")
+                if job in {"notes", "test"} and step["with"].get("fetch-depth") == 0
+            ]
+            assert len(reading) == (path == CI)
+            assert not [inputs for inputs in reading if "filter" in inputs]
 
 
 # ---- The scripts and their options --------------------------------------------------------------------
@@ -795,26 +807,68 @@ def test_a_workflow_that_is_only_written_again_breaks_no_rule(whole: Package, co
         assert [rule.name for rule in RULES if verdict(rule, context)] == []
 
 
+def two_of_one_name(draft: Draft) -> None:
+    """Let two cells of the matrix hand on under one name."""
+    cells = draft.release["jobs"]["wheels"]["strategy"]["matrix"]["include"]
+    cells[0]["wheels"] = cells[1]["wheels"]
+
+
+def hand_on_last(draft: Draft) -> None:
+    """Let wheels be tested before they are handed on."""
+    steps = draft.release["jobs"]["wheels"]["steps"]
+    tested = step_of(draft.release, "wheels", "--test")
+    steps.remove(tested)
+    steps.insert(steps.index(step_of(draft.release, "wheels", "--hand-on")), tested)
+
+
 @pytest.mark.requirement("P8.7", "B10")
-def test_a_wheel_is_handed_on_by_its_own_name_alone(compiled: Package) -> None:
-    """Two cells of one name, an upload that may be left out, another id: the download is not bound."""
-
-    def two(draft: Draft) -> None:
-        cells = draft.release["jobs"]["wheels"]["strategy"]["matrix"]["include"]
-        cells[0]["wheels"] = cells[1]["wheels"]
-
-    changes: list[Callable[[Draft], object]] = [
-        two,
-        lambda d: step_of(d.release, "wheels", "upload-artifact").update({"if": NO_FORK}),
-        lambda d: step_of(d.release, "wheels", "GITHUB_OUTPUT")["env"].update(ARTIFACT="1"),
-        lambda d: step_of(d.release, "wheels", "earlier_wheels").update({"if": NO_FORK}),
-        lambda d: step_of(d.release, "wheels", "GITHUB_OUTPUT")["env"].update(
-            ARTIFACT="${{ steps.wheels.outputs.artifact-id }}"
+@pytest.mark.parametrize(
+    ("rule", "change"),
+    [
+        ("bound", two_of_one_name),
+        ("bound", lambda d: step_of(d.release, "wheels", "upload-artifact").update({"if": NO_FORK})),
+        ("bound", lambda d: step_of(d.release, "wheels", "--hand-on")["env"].update(ARTIFACT="1")),
+        ("bound", lambda d: step_of(d.release, "wheels", "earlier_wheels").update({"if": NO_FORK})),
+        (
+            "bound",
+            lambda d: step_of(d.release, "wheels", "--hand-on")["env"].update(
+                ARTIFACT="${{ steps.wheels.outputs.artifact-id }}"
+            ),
         ),
-    ]
-    for change in changes:
-        context = broken(compiled, change)
-        assert "bound" in [rule.name for rule in RULES if verdict(rule, context)]
+        ("bound", lambda d: step_of(d.release, "wheels", "--hand-on")["env"].update(WHEELS="")),
+        ("bound", hand_on_last),
+        ("bound", lambda d: d.release["jobs"]["test"]["env"].update(HASHES=BUILT)),
+        ("bound", lambda d: step_of(d.release, "build", "collect_dist")["env"].update(HASHES=BUILT)),
+        ("bound", lambda d: d.release["jobs"]["wheels"]["outputs"].update({"macos-arm64-hashes": "0"})),
+        ("platforms", lambda d: d.release["jobs"]["wheels"]["outputs"].pop("macos-arm64-hashes")),
+        ("platforms", lambda d: remove(d.release, "wheels", "--test")),
+        ("platforms", lambda d: step_of(d.release, "wheels", "--test").update({"if": NO_FORK})),
+        ("order", lambda d: d.release["jobs"]["test"].update(needs=["gate", "sdist"])),
+        ("order", lambda d: d.release["jobs"]["publish-testpypi"]["needs"].remove("build")),
+        ("order", lambda d: d.release["jobs"]["publish-testpypi"]["needs"].remove("test")),
+    ],
+)
+def test_wheels_are_bound_to_their_runner(
+    compiled: Package, rule: str, change: Callable[[Draft], object]
+) -> None:
+    """By id and hash that were handed on before a test; what is tested is what is collected."""
+    context = broken(compiled, change)
+    assert rule in [rule.name for rule in RULES if verdict(rule, context)]
+
+
+@pytest.mark.requirement("B10", "S1")
+def test_compiling_makes_the_longest_chain_one_job_longer(packages: list[Package], compiled: Package) -> None:
+    """Of the release and of CI: wheels are tested while they are collected."""
+
+    def depth(workflow: Workflow, job: str) -> int:
+        needed = workflow.jobs[job].get("needs") or []
+        names = [needed] if isinstance(needed, str) else needed
+        return 1 + max((depth(workflow, name) for name in names), default=0)
+
+    pure = next(p for p in packages if not p.answers.get("compiled") and CI in p.files)
+    for path, last, jobs in ((RELEASE, "github-release", len(STAGES)), (CI, "ci", 3)):
+        assert depth(pure.workflow(path), last) == jobs
+        assert depth(compiled.workflow(path), last) == jobs + 1
 
 
 def test_a_step_may_tell_a_webhook_twice(packages: list[Package]) -> None:

@@ -4,8 +4,10 @@ Where a sandbox runs are no containers of manylinux, no macOS and no Windows. So
 and metadata of the sdist, and the extension module that was compiled for real for this machine; in each wheel
 a file says that. Its source, with `PLAN` and `MODULE` filled in, is served as a distribution.
 
-What it is asked for has to be what the real one understands: the plan without a build, or a build from the
-unpacked sdist alone with pinned build requirements. `[tool.stand-in]` of the package says what goes wrong.
+What it is asked for has to be what the real one understands: the plan without a build; a build from the
+unpacked sdist alone with pinned build requirements and without tests; or tests of what the build backend
+gives, without repair. Of tests it runs scripts alone, because no wheel of another platform installs here.
+`[tool.stand-in]` of the package says what goes wrong.
 """
 
 import base64
@@ -13,6 +15,8 @@ import hashlib
 import io
 import itertools
 import os
+import shlex
+import subprocess
 import sys
 import tomllib
 import zipfile
@@ -70,8 +74,32 @@ def wheel(source: Path, tag: str, more: bytes) -> tuple[str, bytes]:
     return f"{stem}-{tag}.whl", packed.getvalue()
 
 
+def test(source: Path, identifiers: list[str], project: dict, out: Path) -> None:  # type: ignore[type-arg]
+    """Take the wheel that the backend gives for each identifier, and run a test command that is a script."""
+    system = option_of("--platform").upper()
+    for what in ("BEFORE_BUILD", "REPAIR_WHEEL_COMMAND", "AUDIT_COMMAND"):
+        assert os.environ[f"CIBW_{what}_{system}"] == ""
+    build = project["build-system"]
+    assert build["requires"] == []
+    call = f"import sys, {build['build-backend']} as b; b.build_wheel(sys.argv[1], None, None)"
+    path = os.pathsep.join(str(source / place) for place in build["backend-path"])
+    command = project["tool"].get("cibuildwheel", {}).get("test-command", "")
+    for identifier in identifiers:
+        env = {**os.environ, "CIBUILDWHEEL_BUILD_IDENTIFIER": identifier}
+        subprocess.run([sys.executable, "-c", call, str(out)], env={**env, "PYTHONPATH": path}, check=True)
+        if command.startswith("python "):
+            words = shlex.split(command.replace("{package}", str(source)))
+            subprocess.run([sys.executable, *words[1:]], env=env, check=True)
+    print(f"A stand-in has tested the wheels for {option_of('--platform')}")
+
+
+def option_of(name: str) -> str:
+    """The value of an option."""
+    return sys.argv[sys.argv.index(name) + 1]
+
+
 def main() -> None:
-    """Plan, or build."""
+    """Plan, build or test."""
     words = sys.argv[1:]
     option = dict(itertools.pairwise(words))
     platform, source = f"{option['--platform']}-{option['--archs']}", Path(words[-1])
@@ -83,13 +111,16 @@ def main() -> None:
     assert frontend.startswith("uv; args: --no-config --require-hashes --build-constraint '"), frontend
     assert sorted(path.name for path in Path.cwd().iterdir()) == ["constraints.txt", source.name]
     assert int(os.environ["SOURCE_DATE_EPOCH"])
+    project = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))
+    settings, out = project["tool"], Path(option["--output-dir"])
+    out.mkdir(exist_ok=True)
+    if os.environ.get("CIBW_TEST_SKIP") != "*":
+        test(source.resolve(), planned, project, out)
+        return
     print(f"A stand-in makes the wheels for {platform}")
-    settings = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     fault = settings.get("stand-in", {}).get(platform)
     if fault == "misses one at first" and os.environ["GITHUB_RUN_ATTEMPT"] == "1":
         planned = planned[:-1]
-    out = Path(option["--output-dir"])
-    out.mkdir(exist_ok=True)
     for tag in wheels_of(planned):
         name, data = wheel(source.resolve(), tag, bytes(MIB) if fault == "too large" else b"")
         (out / name).write_bytes(data)

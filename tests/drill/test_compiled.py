@@ -21,7 +21,7 @@ from support.compiled import PLAN
 from support.rendering import render
 from support.sharing import once
 
-from drill import cibuildwheel_stand_in
+from drill import cibuildwheel_stand_in, hostile
 from drill.maintainer import OWNER, Maintainer
 
 if TYPE_CHECKING:
@@ -137,13 +137,14 @@ def test_every_planned_wheel_is_released(ready: Maintainer) -> None:
     for platform in PLAN:
         assert f"The wheels for {platform} are those of an earlier attempt" in ready.log("wheels")
     assert "A stand-in makes" not in ready.log("wheels")
+    assert "A stand-in has tested" not in ready.log("wheels")
     said = ready.type_release("y")
     assert is_short(said, "is released: both indexes and GitHub serve what was built")
 
 
 @pytest.mark.requirement("B10", "P5.7", "S1")
 def test_what_is_missing_or_would_be_refused_stops_before_an_index(ready: Maintainer) -> None:
-    """A platform lacks a wheel, by name; once it has it, a tag is none that an index takes, then a size."""
+    """A platform lacks a wheel, by name, another has a tag that no index takes; then it is a file's size."""
     faults = (
         '\n[tool.stand-in]\nmacos-arm64 = "misses one at first"\nlinux-x86_64 = "a tag of this machine"\n'
     )
@@ -153,12 +154,13 @@ def test_what_is_missing_or_would_be_refused_stops_before_an_index(ready: Mainta
     ready.release().approve()
     stopped_at(ready, "wheels", "The platform macos-arm64 lacks the wheel for cp315t-macosx_arm64")
     legs = {job["name"]: job["conclusion"] for job in ready.jobs("wheels")}
-    assert [name for name, said in legs.items() if said != "success"] == ["Wheels (macos-arm64)"], legs
+    at_fault = {"Wheels (linux-x86_64)", "Wheels (macos-arm64)"}
+    assert {name for name, said in legs.items() if said != "success"} == at_fault, legs
     before = {job["id"] for job in ready.jobs("wheels")}
     ready.follow_runbook("re-run")
-    again = [job["name"] for job in ready.jobs("wheels") if job["id"] not in before]
-    assert again == ["Wheels (macos-arm64)"]
-    stopped_at(ready, "build", "takes no wheel of this platform: demo_pkg-0.1.0-cp311-abi3-manylinux")
+    again = {job["name"]: job["conclusion"] for job in ready.jobs("wheels") if job["id"] not in before}
+    assert again == {"Wheels (linux-x86_64)": "failure", "Wheels (macos-arm64)": "success"}
+    stopped_at(ready, "wheels", "No wheel like this was planned: demo_pkg-0.1.0-cp311-abi3-manylinux")
     settings = (ready.clone / ".github/release/settings.toml").read_text(encoding="utf-8")
     ready.commit(
         "test: a large file",
@@ -173,3 +175,43 @@ def test_what_is_missing_or_would_be_refused_stops_before_an_index(ready: Mainta
     ready.release("v0.1.1").approve()
     stopped_at(ready, "build", "demo_pkg-0.1.1-cp311-abi3-win_arm64.whl has 1.0 MiB, and TestPyPI takes 1")
     assert ready.served("testpypi") == {}
+
+
+# The test command of each wheel; it acts where no other platform's job is likely to come later.
+ATTACK = """
+identifier, attempt = os.environ["CIBUILDWHEEL_BUILD_IDENTIFIER"], os.environ["GITHUB_RUN_ATTEMPT"]
+if (identifier, attempt) == ("cp311-win_arm64", "1"):
+    change_wheels()
+"""
+
+
+@pytest.mark.requirement("P8.7", "P8.9", "B10")
+def test_what_the_tests_of_a_wheel_import_changes_none(ready: Maintainer) -> None:
+    """It changes files, outputs and the log of its job, and the artifact of another platform.
+
+    So that artifact is gone, and the release red before an index. A re-run takes the wheels of five
+    platforms, as they were before their tests, and builds the sixth.
+    """
+    pyproject = (ready.clone / "pyproject.toml").read_text(encoding="utf-8")
+    command = 'test-command = "pytest {package}/tests"'
+    assert command in pyproject
+    ready.commit(
+        "test: an attack",
+        {
+            "pyproject.toml": pyproject.replace(command, 'test-command = "python {package}/tests/attack.py"'),
+            "tests/attack.py": f"{inspect.getsource(hostile)}\n{ATTACK}",
+        },
+    )
+    ready.release().approve()
+    assert "The wheels are changed" in ready.log("wheels")
+    stopped_at(
+        ready, "build", "are not those that were built: demo_pkg-0.1.0-cp311-abi3-manylinux_2_17_x86_64"
+    )
+    sdist = next(job["id"] for job in ready.run["jobs"] if job["key"] == "sdist")
+    ready.shell(f"gh run rerun --job {sdist}")
+    ready.approve()
+    told = ready.log("wheels")
+    for platform in PLAN:
+        taken = f"The wheels for {platform} are those of an earlier attempt" in told
+        assert taken is (platform != "linux-x86_64"), told
+    ready.is_released(twice=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -28,7 +29,7 @@ from release.local_index import LocalIndex, serving
 from release.outcomes import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
@@ -102,11 +103,22 @@ def run_step(
             except SystemExit as end:
                 status = end.code
         assert isinstance(status, int)
-        pairs = [line.partition("=") for line in outputs.read_text().splitlines()]
         shown = capsys.readouterr()
-        return Outcome(status, {k: v for k, _, v in pairs}, summary.read_text(), shown.out, shown.err)
+        return Outcome(status, read_outputs(outputs.read_text()), summary.read_text(), shown.out, shown.err)
 
     return run
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """The outputs of a step, from its file: one line each, or several up to a word."""
+    lines, found = iter(text.splitlines()), {}
+    for line in lines:
+        name, several, word = line.partition("<<")
+        if several and "=" not in name:
+            found[name] = "\n".join(itertools.takewhile(word.__ne__, lines))
+        else:
+            name, _, found[name] = line.partition("=")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -214,9 +226,10 @@ class Gh:
                 operation.check_answer(200, answer)
         self.prints(**by_command)
 
-    def prints(self, **by_command: object) -> None:
-        """Set what a command prints, whatever it is."""
-        self._write("answers.json", {k.replace("_", " ", 1): json.dumps(v) for k, v in by_command.items()})
+    def prints(self, texts: Mapping[str, str] | None = None, /, **by_command: object) -> None:
+        """Set what a command prints, whatever it is: a text as it stands, or JSON."""
+        printed = {**(texts or {}), **{name: json.dumps(value) for name, value in by_command.items()}}
+        self._write("answers.json", {name.replace("_", " ", 1): text for name, text in printed.items()})
 
     def fails(self, command: str, text: str) -> None:
         """Let a command fail with a text."""

@@ -340,6 +340,55 @@ REMOVALS = (
         "os.O_TRUNC",
         "tests/adopt/test_apply.py",
     ),
+    Removal(
+        "tests of wheels after the build",
+        f"{SCRIPTS}/build_wheels.py",
+        'variables["CIBW_TEST_SKIP"] = "*"',
+        "pass",
+        "tests/release/test_build_wheels.py",
+    ),
+    Removal(
+        "a wheel that its tests change",
+        f"{SCRIPTS}/build_wheels.py",
+        "refuse_other_files(tested, built)",
+        "pass",
+        "tests/release/test_build_wheels.py",
+    ),
+    Removal(
+        "wheels of an attempt whose tests failed",
+        f"{SCRIPTS}/earlier_wheels.py",
+        '(JOB.format(platform), "success")',
+        '(JOB.format(platform), job["conclusion"])',
+        "tests/release/test_earlier_wheels.py",
+    ),
+    Removal(
+        "wheels in the place of those that were handed on",
+        f"{SCRIPTS}/earlier_wheels.py",
+        'if said.get("artifact") in there:',
+        "if said:",
+        "tests/release/test_earlier_wheels.py",
+    ),
+    Removal(
+        "a wheel that installers read in two ways",
+        f"{SCRIPTS}/collect_distributions.py",
+        "    check_contents(",
+        "    list(",
+        "tests/release/test_collect_distributions.py",
+    ),
+    Removal(
+        "a wheel for more than its platform",
+        f"{SCRIPTS}/release_lib/wheels.py",
+        "        or not all(any(is_for(tag, i) for i in known) for tag in found)\n",
+        "",
+        "tests/release/test_collect_distributions.py",
+    ),
+    Removal(
+        "two wheels for one tag",
+        f"{SCRIPTS}/release_lib/wheels.py",
+        "            if other != name:",
+        "            if False:",
+        "tests/release/test_collect_distributions.py",
+    ),
 )
 
 

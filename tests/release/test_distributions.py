@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SEE = recovery("build")
 V = Version("0.1.0")
 NO_LIST = (
-    "Expected: SHA256SUMS as check_distributions.py writes it",
+    "Expected: SHA256SUMS as check_distributions.py writes it, each file once",
     "Fix: uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
     SEE,
 )

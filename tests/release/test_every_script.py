@@ -363,7 +363,7 @@ def attempts(script: str, files: list[Path]) -> list[list[str | Path]]:
         "ci_verdict": [["--", commit] for commit in ("HEAD", "../..", "🎉", "a" * 40, "?&x=1")],
         "build_distributions": [["--out", path] for path in files[:3]],
         "build_sdist": [["linux-x86_64", "--out", path] for path in files[:3]],
-        "build_wheels": [[path] for path in files],
+        "build_wheels": [[*words, path] for path in files for words in ([], ["--test"])],
         "check_distributions": [[path] for path in files],
         "earlier_wheels": [["linux-x86_64"], ["🎉"]],
         "collect_distributions": [[path] for path in files],

@@ -5,7 +5,14 @@ test_build_sdist.py compares the plan with the real one.
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import zipfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 PYTHONS = ("cp311", "cp312", "cp313", "cp314", "cp314t", "cp315", "cp315t")
 BUILT = ("cp311-abi3", "cp314-cp314t", "cp315-cp315t")  # the stable ABI is one wheel for five of them
@@ -33,3 +40,38 @@ WHEELS = [
     for built in BUILT
 ]
 FILES = {name: hashlib.sha256(name.encode()).hexdigest() for name in (SDIST, *WHEELS)}
+
+
+def make_compiled_wheel(
+    folder: Path,
+    tag: str = "cp311-abi3-win_amd64",
+    *,
+    unlisted: Mapping[str, str] | None = None,
+    inside: str | None = None,
+    metadata: str = "",
+    record: str | None = None,
+) -> Path:
+    """Write a small wheel of a platform, as a build backend does, but for what is said.
+
+    Args:
+        folder: Where to.
+        tag: The tag in its name.
+        unlisted: Members that RECORD does not list, or a second time.
+        inside: The tag in it, if it is another one.
+        metadata: Another line of the metadata.
+        record: The whole RECORD.
+    """
+    info = "demo_pkg-1.0.dist-info"
+    files = {
+        "demo_pkg/__init__.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: demo-pkg\nVersion: 1.0\n{metadata}",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {inside or tag}\n",
+    }
+    hashes = {name: hashlib.sha256(text.encode()).digest() for name, text in files.items()}
+    lines = [f"{n},sha256={base64.urlsafe_b64encode(h).rstrip(b'=').decode()}," for n, h in hashes.items()]
+    files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]) if record is None else record
+    path = folder / f"demo_pkg-1.0-{tag}.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in [*files.items(), *(unlisted or {}).items()]:
+            wheel.writestr(name, text)
+    return path

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from build_distributions import build_distributions, check_reproducible, check_shipped
 from build_wheels import cibuildwheel
 from check_commit import check_clean, check_commit, check_complete, check_present
+from check_distributions import pythons_of
 from release_lib.distributions import listed, unpack
 from release_lib.settings import load_settings
 from release_lib.step import fenced, git, output, step, summary
@@ -58,14 +59,17 @@ def main() -> None:
         check_clean()
         check_present()
     built = build_distributions(source, options.out, "--sdist")
-    check_shipped(options.out / next(iter(built)), settings.import_name.replace(".", "/"))
+    sdist = options.out / next(iter(built))
+    check_shipped(sdist, settings.import_name.replace(".", "/"))
     if options.twice:
         check_reproducible(source, built, "--sdist")
     with tempfile.TemporaryDirectory() as folder:
-        plan = make_plan(unpack(options.out / next(iter(built)), Path(folder)), options.platform)
+        plan = make_plan(unpack(sdist, Path(folder)), options.platform)
     lines = [f"{name}: {' '.join(identifiers)}" for name, identifiers in plan.items()]
     summary(f"## Planned wheels\n\n{fenced(chr(10).join(lines))}")
+    pythons = pythons_of(sdist, settings)
     output(hashes=listed(built).rstrip(), plan=json.dumps(plan), time=git("log", "-1", "--format=%ct"))
+    output(pythons=json.dumps(pythons), newest=pythons[-1])
 
 
 if __name__ == "__main__":

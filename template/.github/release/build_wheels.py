@@ -4,33 +4,54 @@
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
-"""Build the wheels of one platform from the sdist, and test each where it was built.
+"""Build the wheels of one platform from the sdist, or test those that were built.
 
-cibuildwheel builds, repairs, audits and tests them, from a folder with the unpacked sdist and nothing else: no
-clone and no git. Everything that builds is pinned by hash; files carry the time of the commit.
+cibuildwheel builds, repairs and audits them, from a folder with the unpacked sdist and nothing else: no clone and
+no git. Everything that builds is pinned by hash; files carry the time of the commit. Tests install whatever the
+package depends on, so cibuildwheel is called for them a second time, after the wheels were kept: with a build
+backend that gives it the wheel which is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from install_distribution import fresh_environment
-from release_lib.distributions import BUILD, read_checksums, refuse_other_files, unpack
+from release_lib.distributions import (
+    BUILD,
+    hashes_of,
+    listed,
+    parse_checksums,
+    read_checksums,
+    refuse_other_files,
+    unpack,
+)
 from release_lib.settings import PATH
-from release_lib.step import ReleaseError, step
-from release_lib.wheels import SEE, check_wheels, read_plan
+from release_lib.step import ReleaseError, output, step
+from release_lib.wheels import SEE, best_wheels, check_wheels, read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 TOOLS = PATH.parent / "wheel-tools.txt"  # cibuildwheel and all below it, by hash
 PINS = "constraints.txt"  # beside the unpacked sdist; cibuildwheel takes both into its containers
+GIVEN = "given-wheels"  # in the sdist, for tests
+DONE = ("BEFORE_BUILD", "REPAIR_WHEEL_COMMAND", "AUDIT_COMMAND")  # of what is given
+TABLE = re.compile(r"(?m)^\[build-system\].*\n?(?:(?!\[).+\n?|\n)*")  # up to the next table
+BACKEND = """import os, pathlib, shutil
+def build_wheel(folder, *_):
+    name = {}[os.environ["CIBUILDWHEEL_BUILD_IDENTIFIER"]]
+    shutil.copy(pathlib.Path(__file__).parent / name, folder)
+    return name
+"""
 
 
 def cibuildwheel(
@@ -58,8 +79,10 @@ def cibuildwheel(
             yield done.stdout or ""
 
 
-def build_wheels(sdist: Path, platform: str, time: str, out: Path) -> None:
-    """Build the wheels of a platform, on that platform."""
+def call_on_platform(
+    sdist: Path, platform: str, time: str, out: Path, given: Mapping[str, Path] | None = None
+) -> None:
+    """Build the wheels of a platform, on that platform, or test the given ones; they are in a folder then."""
     system, _, architecture = platform.partition("-")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
@@ -70,6 +93,11 @@ def build_wheels(sdist: Path, platform: str, time: str, out: Path) -> None:
             "CIBW_BUILD_FRONTEND": f"uv; args: --no-config --require-hashes --build-constraint '{place}'",
             "SOURCE_DATE_EPOCH": time,
         }
+        if given is None:
+            variables["CIBW_TEST_SKIP"] = "*"
+        else:
+            give(source, given)
+            variables |= {f"CIBW_{does}_{system.upper()}": "" for does in DONE}
         options: list[str | Path] = [
             "--platform",
             system,
@@ -82,13 +110,51 @@ def build_wheels(sdist: Path, platform: str, time: str, out: Path) -> None:
         list(cibuildwheel([options], folder, variables, show=True))
 
 
+def give(source: Path, wheels: Mapping[str, Path]) -> None:
+    """Let an unpacked sdist "build" the wheel that is given for an identifier."""
+    folder = source / GIVEN
+    folder.mkdir()
+    for wheel in set(wheels.values()):
+        shutil.copy(wheel, folder)
+    names = {identifier: wheel.name for identifier, wheel in wheels.items()}
+    (folder / "backend.py").write_text(BACKEND.format(names), encoding="utf-8")
+    path = source / "pyproject.toml"
+    own = f'\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["{GIVEN}"]\n'
+    text = TABLE.sub("", path.read_text(encoding="utf-8")) + own
+    path.write_text(text, encoding="utf-8", newline="\n")
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ReleaseError(
+            f"The build system cannot be taken out of pyproject.toml: {error}",
+            expected="one table [build-system], whose lists are indented",
+            fix="write it so",
+            see=SEE,
+        ) from error
+
+
+def find_sdist(folder: Path) -> Path:
+    """The sdist in a folder, as it was built."""
+    refuse_other_files(folder, read_checksums(None)[1])
+    sdists = sorted(folder.glob("*.tar.gz"))
+    if len(sdists) != 1:
+        raise ReleaseError(
+            f"The folder {folder} has {len(sdists)} sdists",
+            expected="exactly one sdist (.tar.gz)",
+            fix=BUILD,
+            see=SEE,
+        )
+    return sdists[0]
+
+
 def main() -> None:
-    """Build the wheels of $PLATFORM, as $PLAN has them, with the time in $SOURCE_DATE_EPOCH."""
+    """Build the wheels of $PLATFORM, as $PLAN has them, with the time in $SOURCE_DATE_EPOCH; or test $WHEELS."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path("dist"), help="of the sdist; default: dist"
     )
     parser.add_argument("--out", type=Path, default=Path("wheels"), help="default: wheels")
+    parser.add_argument("--test", action="store_true", help="test the wheels that are there, by $WHEELS")
     options = parser.parse_args()
     platform, time, plan = (
         os.environ.get("PLATFORM", ""),
@@ -102,17 +168,21 @@ def main() -> None:
             fix="take both from the matrix and from the job sdist, as the workflow is rendered",
             see=SEE,
         )
-    refuse_other_files(options.folder, read_checksums(None)[1])
-    sdists = sorted(options.folder.glob("*.tar.gz"))
-    if len(sdists) != 1:
-        raise ReleaseError(
-            f"The folder {options.folder} has {len(sdists)} sdists",
-            expected="exactly one sdist (.tar.gz)",
-            fix=BUILD,
-            see=SEE,
-        )
-    build_wheels(sdists[0], platform, time, options.out)
-    check_wheels(sorted(path.name for path in options.out.glob("*.whl")), {platform: plan[platform]})
+    sdist = find_sdist(options.folder)
+    if not options.test:
+        call_on_platform(sdist, platform, time, options.out)
+        wheels = sorted(options.out.glob("*.whl"))
+        check_wheels([path.name for path in wheels], {platform: plan[platform]})
+        output(hashes=listed(hashes_of(wheels)).rstrip())
+        return
+    built = parse_checksums(os.environ.get("WHEELS", ""), "$WHEELS")[1]
+    refuse_other_files(options.out, built)
+    best = best_wheels(built, plan[platform])
+    with tempfile.TemporaryDirectory() as name:
+        tested = Path(name) / "tested"
+        given = {identifier: options.out / wheel for identifier, wheel in best.items()}
+        call_on_platform(sdist, platform, time, tested, given)
+        refuse_other_files(tested, built)
 
 
 if __name__ == "__main__":

@@ -76,9 +76,9 @@ def check_versions(found: dict[str, str], expected: Version | None) -> Version:
     return wanted
 
 
-def pythons_of(wheel: Path, settings: Settings) -> list[str]:
-    """The Pythons of the settings; without any, of the wheel's classifiers, or of Requires-Python; sorted."""
-    metadata = read_distribution(wheel).metadata
+def pythons_of(path: Path, settings: Settings) -> list[str]:
+    """The Pythons of the settings; without any, of the file's classifiers, or of Requires-Python; sorted."""
+    metadata = read_distribution(path).metadata
     allowed = metadata.requires_python or SpecifierSet()
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
     named = [m[1] for c in metadata.classifiers or () if (m := pattern.fullmatch(c))]
@@ -89,7 +89,7 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
     tested = sorted(settings.pythons or named or admitted(SUPPORTED_PYTHONS), key=Version)
     if not tested or set(tested) - admitted(tested):
         raise refusal(
-            f"{wheel.name} is tested on {', '.join(tested) or 'no Python'}, but requires Python {allowed}",
+            f"{path.name} is tested on {', '.join(tested) or 'no Python'}, but requires Python {allowed}",
             expected=f"tests on Pythons that it admits, one of {', '.join(SUPPORTED_PYTHONS)} if none is named",
             fix="correct requires-python and the classifiers in pyproject.toml, and `pythons` in settings.toml",
         )
@@ -98,7 +98,7 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
         claimed = (
             f"{', '.join(untested)} (Requires-Python {allowed}; classifiers {', '.join(named) or 'none'})"
         )
-        annotate("warning", "Untested Pythons", f"{wheel.name} claims {claimed}, and no test runs on it")
+        annotate("warning", "Untested Pythons", f"{path.name} claims {claimed}, and no test runs on it")
     return tested
 
 

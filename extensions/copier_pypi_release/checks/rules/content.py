@@ -21,6 +21,7 @@ from copier_pypi_release.checks.rules import (
     rule,
     runs,
 )
+from copier_pypi_release.checks.rules.compiled import handed, handed_late, hashes_for, places_of
 from copier_pypi_release.workflow_files import COMPILING, STAGES, Workflow, publishes_release
 
 if TYPE_CHECKING:
@@ -41,10 +42,7 @@ COMPARING = {  # scripts that compare what they get with what was built
 }
 # Begins each script of a release, so that nothing steers it. The package's own checks see it all.
 UNSTEERED = 'unset "${!PIP_@}" "${!PYTHON@}" "${!UV_@}"'
-BUILT, BUILT_HERE = "${{ needs.build.outputs.hashes }}", "${{ steps.build.outputs.hashes }}"
-SDIST = "${{ needs.sdist.outputs.hashes }}"
-# What a job of a matrix hands on by the name of its cell: what the same name of the matrix says.
-HANDED = re.compile(r'echo "\$(\w+)=\$(\w+)" >> "\$GITHUB_OUTPUT"')
+BUILT_HERE = "${{ steps.build.outputs.hashes }}"
 SKIPPED_WITH_CI = "needs.gate.outputs.ci != 'passed'"
 ON_ONE_SYSTEM = f"matrix.os == '{RUNNER}'"
 BUILD_COMMAND = re.compile(
@@ -281,13 +279,11 @@ def bound(workflow: Workflow, context: Context) -> Iterator[str]:
     An empty id would download everything, so it has to come from an upload that always happens.
     """
     for place, read in both(workflow, context):
-        yield from (f"{place}{error}" for error in _downloads(read))
+        yield from (f"{place}{error}" for error in (*_downloads(read), *handed_late(read)))
     for job in workflow.jobs:
         for script in workflow.scripts(job):
             own = (workflow.jobs[job].get("env") or {}) | (script.step.get("env") or {})
-            source = BUILT_HERE if job == "build" else BUILT
-            if script.name in {"build_wheels.py", "collect_distributions.py"}:
-                source = SDIST
+            source = hashes_for(workflow, job, script.name)
             compares = script.name in COMPARING and "--check" not in script.arguments
             if compares and (own.get("HASHES") != source or "--checksums" in script.arguments):
                 yield f"{job} runs {script.name} without `HASHES: {source}`"
@@ -330,37 +326,11 @@ def uploaded(workflow: Workflow, job: str, ids: str) -> bool:
     )
 
 
-def handed(workflow: Workflow, job: str) -> Iterator[str]:
-    """The outputs by which the cells of a matrix hand the ids of their artifacts on, each by its own name.
-
-    The runner merges the outputs of all cells, so that two which have one name would lose one artifact. An
-    upload is left out only where an earlier attempt's artifact takes its place.
-    """
-    cells = ((workflow.jobs.get(job, {}).get("strategy") or {}).get("matrix") or {}).get("include") or []
-    earlier = {
-        f"steps.{s.step.get('id')}.outputs.artifact == ''": f"steps.{s.step.get('id')}.outputs.artifact || "
-        for s in workflow.scripts(job)
-        if s.name == "earlier_wheels.py" and not {"if", "continue-on-error"} & set(s.step)
-    }
-    kept = {
-        f"${{{{ {earlier.get(condition(step.get('if')), '')}steps.{step.get('id')}.outputs.artifact-id }}}}"
-        for source, step in workflow.using("actions/upload-artifact")
-        if source == job and "continue-on-error" not in step and condition(step.get("if")) in {"", *earlier}
-    }
-    for step in workflow.steps(job):
-        found, env = HANDED.fullmatch(str(step.get("run", "")).strip()), step.get("env") or {}
-        if found and env.get(found[2]) in kept and not {"if", "continue-on-error"} & set(step):
-            key = re.fullmatch(r"\$\{\{ matrix\.([\w-]+) \}\}", str(env.get(found[1])))
-            names = [str(cell.get(key[1])) for cell in cells] if key else []
-            if len(set(names)) == len(names):
-                yield from (f"${{{{ steps.{step.get('id')}.outputs.{name} }}}}" for name in names)
-
-
 @rule(
     "platforms",
     "A wheel for every platform",
     why="A platform that is planned and not built, or built and not released, is missing on the index.",
-    fix="name each platform in the job sdist, in matrix and outputs of wheels, and in the download of build",
+    fix="name each platform in the job sdist, in matrix and outputs of wheels, and where others take them",
     good="planned, built and released alike",
     adopted=True,
 )
@@ -373,21 +343,8 @@ def platforms(workflow: Workflow, context: Context) -> Iterator[str]:
             yield f"{place}there is no job {', '.join(sorted(set(COMPILING) - present))}"
         if not compiles(read):
             continue
-        scripts = [s for s in read.scripts("sdist") if s.name == "build_sdist.py"]
-        words = [word for s in scripts for word in s.arguments if re.fullmatch(r"[a-z]+-\w+", word)]
-        wheels = read.jobs["wheels"]
-        cells = ((wheels.get("strategy") or {}).get("matrix") or {}).get("include") or []
-        taken = [
-            str((step.get("with") or {}).get("artifact-ids", ""))
-            for job, step in read.using("actions/download-artifact")
-            if job == "build"
-        ]
-        places = {
-            "the matrix": [str(cell.get("wheels")) for cell in cells],
-            "the outputs of wheels": list(wheels.get("outputs") or {}),
-            "the download of build": re.findall(r"needs\.wheels\.outputs\.([\w-]+)", " ".join(taken)),
-        }
-        for where, names in places.items():
+        words = read.platforms
+        for where, names in places_of(read).items():
             differing = sorted(set(words) ^ set(names))
             if differing:
                 yield f"{place}{where} and the plan differ in {', '.join(differing)}"
@@ -399,8 +356,10 @@ def platforms(workflow: Workflow, context: Context) -> Iterator[str]:
             and condition(s.step.get("if")) in {"", kept}
             and "continue-on-error" not in s.step
         ]
-        if len(built) != 1 or not runs(read, "build", "collect_distributions.py"):
-            yield f"{place}wheels are not built by build_wheels.py, or not collected"
+        if [s.arguments for s in built] != [(), ("--test",)]:
+            yield f"{place}wheels are not built by build_wheels.py, and then tested by it"
+        if not runs(read, "build", "collect_distributions.py"):
+            yield f"{place}wheels are not collected"
         planned[read.file] = sorted(words)
     if len(set(map(str, planned.values()))) > 1:
         yield f"{' and '.join(planned)} build for other platforms"

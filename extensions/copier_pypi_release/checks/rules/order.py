@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from copier_pypi_release.checks.context import tag_patterns
-from copier_pypi_release.checks.rules import TAG, chain, condition, rendered_ci, rule, uploading
-from copier_pypi_release.workflow_files import COMPILING, STAGES, Workflow
+from copier_pypi_release.checks.rules import TAG, chain, compiles, condition, rendered_ci, rule, uploading
+from copier_pypi_release.workflow_files import COMPILING, STAGES, Workflow, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +30,10 @@ def order(workflow: Workflow, context: Context) -> Iterator[str]:
     if context.settings:
         absent = [job for job in STAGES if job not in workflow.jobs]
         yield from (f"there is no job {job}" for job in absent)
-        for number, job in enumerate(STAGES):
-            lacking = set(STAGES[:number]) - set(absent) - workflow.needs(job)
-            if lacking and job not in absent:
-                yield f"{job} does not wait for {', '.join(sorted(lacking, key=STAGES.index))}"
+        for job in STAGES:
+            lacking = [other for other in needed(workflow, job) if other not in workflow.needs(job)]
+            if lacking:
+                yield f"{job} does not wait for {', '.join(lacking)}"
         return
     publishing = uploading(workflow)
     testing = {job for job, index in publishing.items() if index == "testpypi"}
@@ -43,6 +43,13 @@ def order(workflow: Workflow, context: Context) -> Iterator[str]:
             yield f"{job} waits for no job that tests"
         if index == "pypi" and not before & testing:
             yield f"{job} uploads to PyPI without TestPyPI before it"
+
+
+def needed(workflow: Workflow, job: str) -> list[str]:
+    """The stages that a stage waits for: all before it, but wheels are tested while they are collected."""
+    earlier = [stage for stage in in_order(workflow.jobs) if stage in workflow.jobs]
+    found = earlier[: earlier.index(job)] if job in earlier else []
+    return [stage for stage in found if not (compiles(workflow) and (stage, job) == ("build", "test"))]
 
 
 @rule(

@@ -166,7 +166,7 @@ def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[
     if version is None or others or len(hashes) != len(lines):
         raise refusal(
             f"{name} is not a list of SHA-256 hashes",
-            expected="SHA256SUMS as check_distributions.py writes it",
+            expected="SHA256SUMS as check_distributions.py writes it, each file once",
             fix="uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
         )
     return version, hashes
