@@ -10,7 +10,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from release_lib.step import ReleaseError, unexpected
+from release_lib.step import ReleaseError, folded, unexpected
 
 from copier_pypi_release.console import printable
 
@@ -88,9 +88,9 @@ def installed_version() -> str:
 
 
 def stop(error: ReleaseError) -> int:
-    """Print the four lines of an error, and return the status that goes with them."""
-    for line in error.lines:
-        print(printable(line.replace("\n", " ")), file=sys.stderr)
+    """Print the four lines of an error, wrapped in a terminal, and return the status that goes with them."""
+    for line in (printable(line.replace("\n", " ")) for line in error.lines):
+        print(*(folded(line) if sys.stderr.isatty() else [line]), sep="\n", file=sys.stderr)
     return 1
 
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 from typing import TYPE_CHECKING
 
+from release_lib.step import folded
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -85,6 +86,7 @@ def lines(to: Console, texts: Iterable[str], style: str = "") -> None:
         to.print(Text(printable(text), style=style), soft_wrap=True)
 
 
-def paragraph(to: Console, text: str, style: str = "") -> None:
-    """Print sentences, wrapped between words."""
-    to.print(Text(printable(text), style=style))
+def paragraph(to: Console, text: str, style: str = "", first: str = "", rest: str = "") -> None:
+    """Print sentences, wrapped between words; a command in them can be copied."""
+    for line in printable(text).split("\n"):
+        lines(to, folded(line, first, rest, to.width), style=style)

@@ -163,7 +163,7 @@ def check_doubts(doubtful: list[PublishingJob]) -> None:
             "Only a person can say whether this publishes: "
             + "; ".join(f"{job.place} {job.job} {job.how}" for job in doubtful),
             expected="a decision about each file, because a second publisher that stays bypasses every check",
-            fix=f"adopt --keep {file} if it does not publish this package, --publisher {file} if it does",
+            fix=f"adopt --publisher {file} if it publishes this package, adopt --keep {file} if not",
         )
 
 

@@ -164,7 +164,7 @@ def own_jobs(
             f"Of the {counted(len(packages), 'package')} here, these jobs do not say which one they publish: "
             + "; ".join(f"{job.place} {job.job}" for job in unclear),
             expected=f"a folder, a tag prefix or a name of {packages[0].name} in the workflow",
-            fix=f"adopt --keep {file} if it publishes another package, --publisher {file} if only this one",
+            fix=f"adopt --publisher {file} if it publishes only this package, adopt --keep {file} if not",
         )
     return tuple(own)
 

@@ -103,7 +103,8 @@ def run(options: argparse.Namespace) -> int:
         "Review the change and commit it: git diff; git add --all && git commit -m 'build: release by tag'."
     )
     steps = [*plan.before_merge, review, *plan.next_steps]
-    lines(screen, [f"{number:>2}. {step}" for number, step in enumerate(steps, 1)])
+    for number, step in enumerate(steps, 1):
+        paragraph(screen, step, first=f"{number:>2}. ", rest="    ")
     return 0
 
 
@@ -117,7 +118,7 @@ def finish(root: Path, options: argparse.Namespace, screen: Console) -> int:
     if not (options.yes or options.dry_run):
         check_terminal()
     if options.dry_run or not (options.yes or confirmed(screen)):
-        lines(screen, ["", "Nothing has changed.", f"To forget about it: rm {apply.journal_of(root)}"])
+        paragraph(screen, f"\nNothing has changed.\nTo forget about it: rm {apply.journal_of(root)}")
         return 0 if options.dry_run else 1
     lines(screen, [f"It is complete now: {counted(apply.finish(root), 'file')}."])
     return 0
@@ -194,7 +195,7 @@ def show(plan: Plan, screen: Console) -> None:
     if plan.look:
         lines(screen, ["Look at this", ""])
         for one in plan.look:
-            paragraph(screen, f"- {one}")
+            paragraph(screen, one, first="- ", rest="  ")
     proof = f"Tested with builds in a clone: {plan.compared}. A tag made for the test gave {plan.version}."
     paragraph(screen, proof)
     differing = table("Differences between the builds", "What", "Before", "After")

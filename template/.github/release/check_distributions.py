@@ -75,8 +75,7 @@ def version_in(code: bytes, name: str, settings: Settings) -> str:
 def check_versions(found: dict[str, str], expected: Version | None) -> Version:
     """Check that all places agree, by PEP 440 equality, and agree with the tag if there is one."""
     wanted = expected if expected is not None else Version(next(iter(found.values())))
-    wrong = [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]
-    if wrong:
+    if wrong := [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]:
         raise refusal(
             f"The built version is not {wanted}: {'; '.join(wrong)}",
             expected=f"{wanted} in all {len(found)} places",
@@ -104,9 +103,8 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
         )
     older = [f"3.{minor}" for minor in range(int(tested[0][2:]))] if metadata.requires_python else []
     if untested := sorted({*named, *admitted(older)} - set(tested), key=Version):
-        claimed = (
-            f"{', '.join(untested)} (Requires-Python {allowed}; classifiers {', '.join(named) or 'none'})"
-        )
+        why = f"Requires-Python {allowed}; classifiers {', '.join(named) or 'none'}"
+        claimed = f"{', '.join(untested)} ({why})"
         annotate("warning", "Untested Pythons", f"{wheel.name} claims {claimed}, and no test runs on it")
     return tested
 
@@ -117,9 +115,8 @@ def description_of(path: Path) -> str:
     files = [f"{size:>11,}  {visible(name)}" for name, size in sorted(found.files.items())]
     if len(files) > SHOWN_FILES:
         files[SHOWN_FILES:] = [f"and {len(files) - SHOWN_FILES} more"]
-    title = html.escape(
-        f"{path.name}: {len(found.files)} files, {sum(found.files.values()):,} bytes unpacked"
-    )
+    size = sum(found.files.values())
+    title = html.escape(f"{path.name}: {len(found.files)} files, {size:,} bytes unpacked")
     parts = [f"<details><summary>{visible(title)}</summary>", fenced("\n".join(files)), fenced(found.header)]
     if path.suffix == ".whl":
         parts += ["check-wheel-contents says:", fenced(findings_in(path))]
