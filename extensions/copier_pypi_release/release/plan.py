@@ -19,7 +19,7 @@ from copier_pypi_release.distributions_shown import shortened
 from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
 from copier_pypi_release.release.desk import AGAIN, SEE, Desk
-from copier_pypi_release.workbench import current_branch, workbench
+from copier_pypi_release.workbench import current_branch, history_of, workbench
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,8 +140,11 @@ def check_indexes(desk: Desk, version: Version) -> None:
         page = project_page(index, desk.settings.distribution)
         refuse_closed(index, page, desk.settings.distribution)
         if files := files_in(page, version):
+            problem = f"{index.title} has files of {version} already: {shortened(files)}"
+            if history_of(desk.root, desk.settings).taken.keys() <= {version}:
+                raise rehearse.name_taken(problem)
             raise ReleaseError(
-                f"{index.title} has files of {version} already: {shortened(files)}",
+                problem,
                 expected="a version that was never uploaded",
                 fix=f"{AGAIN} with another version",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",
