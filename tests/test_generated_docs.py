@@ -12,12 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from copier_pypi_release.console import counted
 from copier_pypi_release.workflow_files import STAGES, Workflow, load
 from support import pictures
 from support.rendering import ROOT, Renderer, git, questions_of
@@ -34,6 +34,7 @@ ANSWERS = {
     "testpypi_environment": "staging",
     "pypi_environment": "production",
 }
+SAID: dict[object, str] = {True: "yes", False: "no"}
 GIVEN = ("project_name", "import_name", "description", "author_name", "repository_owner", "repository_name")
 
 
@@ -170,45 +171,68 @@ def test_every_answer_shows_what_it_changes(template: Path, up_to_date: UpToDate
         "# What each answer changes",
         "",
         "Made from the template by `tests/test_generated_docs.py`: the difference to the package of",
-        "[default answers](example). A long difference is only counted; the answers file is left out.",
-        "Who the package is (name, description, owner, ...) changes names only.",
+        "[default answers](example), without the answers file. Pages that say the same in words, and long",
+        "differences, are named only. The questions about who the package is change names only.",
+        "",
+        "| Question | Answers, the default first |",
+        "|---|---|",
     ]
+    texts: list[str] = []
     shown = 0
     for name, question in asked.items():
         if name in GIVEN:
             continue
-        page += ["", f"## {name}", "", *(f"{line}  " for line in question["help"].splitlines()[:2])]
-        usual = renderer.choices.get(name, [question["default"]])
-        for answer in renderer.choices.get(name, [ANSWERS.get(name)]):
-            if answer == question["default"]:
-                continue
-            said = {True: "yes", False: "no"}.get(answer, answer)
+        answers = renderer.choices.get(name, [ANSWERS.get(name)])
+        others = [answer for answer in answers if answer != question["default"]]
+        every = (
+            [question["default"], *others] if name in renderer.choices else [question["default"], "your own"]
+        )
+        words = [SAID.get(answer, answer) if answer != "" else "empty" for answer in every]
+        page += [f"| [`{name}`](#{name}) | {', '.join(map(str, words))} |"]
+        texts += ["", f"## {name}", "", *(f"{line}  " for line in question["help"].splitlines()[:2])]
+        for answer in others:
             parts = list(changed(default, renderer.files({name: answer})))
             assert parts, f"{name}={answer} changes nothing"
             shown += 1
-            page += ["", f"<details><summary><code>{name}: {said}</code></summary>", "", *parts, "</details>"]
-        assert usual
+            said = f"{name}: {SAID.get(answer, answer)}"
+            texts += ["", f"<details><summary><code>{said}</code></summary>", "", *parts, "</details>"]
     assert shown > 15
+    page += texts
     up_to_date(DOCS / "choose.md", "\n".join(page).rstrip("\n") + "\n")
 
 
 def changed(before: dict[str, bytes], after: dict[str, bytes]) -> Iterator[str]:
-    """The differences of two packages, in Markdown."""
-    for path in sorted(before | after):
-        if path == ".copier-answers.yml" or before.get(path) == after.get(path):
-            continue
-        if path not in after:
-            yield f"- gone: `{path}`\n"
-            continue
+    """The differences of two packages, in Markdown: one block of what does something, the rest by name."""
+    paths = [path for path in sorted(before | after) if path != ".copier-answers.yml"]
+    shown, named = [], {"New": list[str](), "Gone": list[str](), "Changed, too": list[str]()}
+    for path in (path for path in paths if before.get(path) != after.get(path)):
         old, new = (files.get(path, b"").decode().splitlines() for files in (before, after))
-        lines = list(difflib.unified_diff(old, new, path, path, n=0, lineterm=""))[2:]
-        if path not in before:
-            yield f"- new: `{path}`, {len(new)} lines\n"
-        elif len(lines) > SHOWN_LINES:
-            yield f"- `{path}`: {sum(line[0] != '@' for line in lines)} lines\n"
+        lines = [
+            line for line in list(difflib.unified_diff(old, new, n=0, lineterm=""))[2:] if line[0] != "@"
+        ]
+        if path not in before or path not in after:
+            named["New" if path in after else "Gone"].append(f"`{path}` ({counted(len(new or old), 'line')})")
+        elif len(lines) > SHOWN_LINES or path.endswith(".md") or path == "LICENSE":
+            named["Changed, too"].append(f"`{path}` ({counted(len(lines), 'line')})")
         else:
-            told = "\n".join(line for line in lines if line[0] != "@")
-            yield f"- `{path}`\n\n  ```diff\n{textwrap.indent(told, '  ')}\n  ```\n"
+            shown += [f"# {path}", *lines]
+    if shown:
+        yield "\n".join(["```diff", *shown, "```", ""])
+    for title, found in named.items():
+        if found:
+            yield f"{title}: {', '.join(found)}.\n"
+
+
+def test_a_difference_is_shown_or_named() -> None:
+    """A short one of what does something is shown; pages, long ones, new and lost files are named."""
+    before = dict.fromkeys(("a.toml", "page.md", "long.py", "gone.py", "same.py"), b"1\n")
+    after = {"a.toml": b"2\n", "page.md": b"2\n", "long.py": b"2\n" * SHOWN_LINES, "new.py": b"1\n2\n"}
+    assert list(changed(before, {**after, "same.py": b"1\n"})) == [
+        "```diff\n# a.toml\n-1\n+2\n```\n",
+        "New: `new.py` (2 lines).\n",
+        "Gone: `gone.py` (1 line).\n",
+        f"Changed, too: `long.py` ({SHOWN_LINES + 1} lines), `page.md` (2 lines).\n",
+    ]
 
 
 # ---- Rows and scenarios -----------------------------------------------------------------------------

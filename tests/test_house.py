@@ -18,6 +18,7 @@ from copier_pypi_release import cli
 from packaging.requirements import Requirement
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from release.guards import REMOVALS, Removal
+from release_lib.step import WORDS, folded
 from ruamel.yaml import YAML
 from support.documents import code_spans, dead_links, headings, links, prose, shell_blocks
 from support.linting import lint
@@ -209,7 +210,7 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()[-1] == command
 
 
-def test_the_readme_lists_every_choice() -> None:
+def test_the_readme_says_how_many_questions_are_asked() -> None:
     questions = YAML(typ="safe").load(ROOT / "copier.yml")
     asked = {
         name: question
@@ -218,9 +219,6 @@ def test_the_readme_lists_every_choice() -> None:
     }
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"it asks {len(asked)} questions" in readme
-    chosen = {name for name, question in asked.items() if "choices" in question or question["type"] == "bool"}
-    rows = {name for names, _ in code_spans(readme, "Question", "Answers") for name in names}
-    assert chosen <= rows <= set(asked)
 
 
 def test_the_readme_lists_every_command_of_the_launcher() -> None:
@@ -387,6 +385,58 @@ def test_messages_and_comments_avoid_them(folder: str) -> None:
 )
 def test_an_avoided_word_is_found_in_prose_alone(said: str, *, found: bool) -> None:
     assert bool(avoided(prose(said), ROW)) is found
+
+
+# ---- Messages ---------------------------------------------------------------------------------------
+
+# How a message is made: the error itself, and the functions that give it its place.
+MESSAGES = re.compile(r"(\w+\.)*(\w+Error|CheckFailed|NotYet|late|refusal|refuse|require)( if .*)?")
+VALUE = "src/demo_pkg/a_module_of_it.py"  # stands for whatever goes in
+PROGRAM = re.compile(r"\b(git|gh|uv|uvx|copier)( [\w./-]+)* -")  # and its options
+
+
+def said_by(node: ast.expr | None) -> str:
+    """A text of a message, with a value wherever one goes in; names of constants count as values."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(map(said_by, parts))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return said_by(left) + said_by(right)
+        case ast.IfExp(body=body, orelse=other):
+            return max(said_by(body), said_by(other), key=len)
+        case _:
+            return VALUE
+
+
+def messages() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """The place of each message of the rendered scripts and the tool, its problem, and its other lines."""
+    for path in own_files("template/**.py", "extensions/**.py"):
+        for call in (n for n in ast.walk(ast.parse(path.read_bytes())) if isinstance(n, ast.Call)):
+            given = {k.arg: said_by(k.value) for k in call.keywords if k.arg}
+            if "fix" in given and MESSAGES.fullmatch(ast.unparse(call.func).strip("()")):
+                problem = said_by(call.args[0]) if call.args else VALUE
+                yield f"{path.relative_to(ROOT)}:{call.lineno}", problem, given
+
+
+def test_every_message_fits_80_columns() -> None:
+    """A line is longer only where it is one word or one command, alone, as a path or an address can be."""
+    found = list(messages())
+    assert len(found) > 200
+    for place, problem, given in found:
+        assert not problem.endswith("."), place
+        assert not PROGRAM.match(problem), f"{place}: a problem that begins like a command"
+        assert given["fix"], place
+        for name, text in {"problem": problem, **given}.items():
+            title = "" if name == "problem" else f"{name.capitalize()}: "
+            lines = [line for part in f"{title}{text}".splitlines() for line in folded(part)]
+            long = [line for line in lines if len(line) > 80 and len(WORDS.findall(line.rstrip("\\"))) > 1]
+            assert not long, f"{place}: {long}"
+            if name == "fix":
+                broken = [line for line in lines[1:] if re.match(r" +--?[a-z]", line)]
+                cut = [before for before, after in pairwise(lines) if after in broken and before[-1] != "\\"]
+                assert not cut, f"{place}: a command is broken: {lines}"
 
 
 COUNTED = re.compile(r" (actions|combinations|commits|files|jobs|packages|versions)\b")

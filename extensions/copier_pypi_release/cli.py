@@ -7,12 +7,10 @@ import importlib
 import importlib.metadata
 import io
 import shlex
-import shutil
 import sys
-import textwrap
 from typing import TYPE_CHECKING
 
-from release_lib.step import ReleaseError, unexpected
+from release_lib.step import ReleaseError, folded, unexpected
 
 from copier_pypi_release.console import printable
 
@@ -90,19 +88,9 @@ def installed_version() -> str:
 
 
 def stop(error: ReleaseError) -> int:
-    """Print the four lines of an error, and return the status that goes with them.
-
-    A terminal gets sentences wrapped between words; a fix stays a line of its own, to be copied.
-    """
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else 0
-    wrapper = textwrap.TextWrapper(
-        width or 1, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
-    for line in error.lines:
-        shown = printable(line.replace("\n", " "))
-        if width and not line.startswith("Fix: "):
-            shown = wrapper.fill(shown)
-        print(shown, file=sys.stderr)
+    """Print the four lines of an error, wrapped in a terminal, and return the status that goes with them."""
+    for line in (printable(line.replace("\n", " ")) for line in error.lines):
+        print(*(folded(line) if sys.stderr.isatty() else [line]), sep="\n", file=sys.stderr)
     return 1
 
 

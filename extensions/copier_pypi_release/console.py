@@ -8,6 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+from release_lib.step import folded
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -106,6 +107,7 @@ def indented(to: Console, text: str) -> None:
         lines(to, wrapper.wrap(line.strip()) or [""])
 
 
-def paragraph(to: Console, text: str, style: str = "") -> None:
-    """Print sentences, wrapped between words."""
-    to.print(Text(printable(text), style=style))
+def paragraph(to: Console, text: str, style: str = "", first: str = "", rest: str = "") -> None:
+    """Print sentences, wrapped between words; a command in them can be copied."""
+    for line in printable(text).split("\n"):
+        lines(to, folded(line, first, rest, to.width), style=style)

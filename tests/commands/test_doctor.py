@@ -14,7 +14,6 @@ import pytest
 from adopt.fixtures import make
 from copier_pypi_release import cli, github, github_settings
 from copier_pypi_release.checks import Finding, Result
-from copier_pypi_release.commands import doctor
 from release_lib import index
 from release_lib.step import ReleaseError
 from support.rendering import ROOT, commit_all, git, render
@@ -192,33 +191,6 @@ def test_brackets_and_control_characters_are_shown_as_text(desk: Bench, run: Com
     printed = run("--offline").printed
     assert "[bold]" in printed
     assert "\x1b" not in printed
-
-
-@pytest.mark.parametrize(
-    ("text", "lines"),
-    [
-        ("a short one", ["     a short one"]),
-        ("word " * 20, ["     " + " ".join(["word"] * 15), "     " + " ".join(["word"] * 5)]),
-        (
-            "what shows that is the long command `git log -p -- .github/workflows/release.yml` and no other",
-            [
-                "     what shows that is the long command",
-                "     `git log -p -- .github/workflows/release.yml` and no other",
-            ],
-        ),
-    ],
-)
-def test_lines_are_wrapped_at_80_characters(text: str, lines: list[str]) -> None:
-    assert doctor.wrapped(text, "     ") == lines
-
-
-def test_a_long_command_goes_on_with_a_backslash() -> None:
-    command = "gh api --method PUT " + " ".join(f"--field 'x[]=a b {n}@*'" for n in range(9))
-    lines = doctor.wrapped(f"Fix: `{command}`", "     ")
-    assert max(map(len, lines)) <= 80
-    joined = " ".join(line.strip().removesuffix(" \\") for line in lines)
-    assert joined == f"Fix: `{command}`"
-    assert all(line.endswith("\\") for line in lines[1:-1])
 
 
 # ---- With and without a network ---------------------------------------------------------------------

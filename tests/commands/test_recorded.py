@@ -17,6 +17,7 @@ from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import doctor, status
 from copier_pypi_release.console import lines
 from copier_pypi_release.github import GitHub
+from release_lib.step import folded
 from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from support.rendering import ROOT
@@ -107,7 +108,8 @@ def about_a_release(
     page += ["", "What would stop it stops it with nothing pushed:", *block(command, stopped.errors)]
     screen = terminal()
     screen.print(f"$ {command}", style="bold")
-    lines(screen, stopped.error_lines)
+    for line in stopped.error_lines:
+        lines(screen, folded(line))
     return page, svg_of(screen, command)
 
 

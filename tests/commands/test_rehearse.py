@@ -105,6 +105,23 @@ def test_without_a_network_it_says_what_to_leave_out(
     assert "--offline" in outcome.error_lines[-2]
 
 
+@pytest.mark.requirement("B8")
+@pytest.mark.parametrize("released", [False, True])
+def test_a_name_that_is_taken_is_told_from_a_version_that_is_taken(
+    desk: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, released: bool
+) -> None:
+    """Before the first release, another version would not help."""
+    taken = "PyPI already has other files for demo-pkg 0.1.0: demo_pkg-0.1.0.tar.gz"
+    monkeypatch.setattr(Workbench, "script", scripts("check_index.py", taken))
+    if released:
+        git(desk.clone, "tag", "v0.0.1", "HEAD")
+    outcome = desk.run("rehearse", capsys=capsys)
+    assert outcome.status == 1
+    assert outcome.error_lines[-4] == taken
+    assert ("--data project_name=" in outcome.error_lines[-2]) is not released
+    assert ("A name of somebody else" in outcome.error_lines[-1]) is not released
+
+
 @pytest.mark.requirement("B8", "B10")
 def test_a_compiled_package_is_rehearsed_with_the_plan_of_its_wheels(
     compiled_package: Path,

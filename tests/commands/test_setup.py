@@ -614,7 +614,7 @@ def test_each_value_of_the_forms_is_on_a_line_of_its_own(desk: Bench, run: Comma
     printed = run("--yes").printed.splitlines()
     page = INDEXES[key].simple.removesuffix("/simple/") + "/manage/account/publishing/"
     title = f"{INDEXES[key].title}: {page}"
-    start = printed.index(title) + 2
+    start = printed.index(title) + 3
     form = dict(zip(printed[start : start + 10 : 2], printed[start + 1 : start + 10 : 2], strict=True))
     release = workflow_files.load_release(desk.clone, desk.settings)
     assert form == {

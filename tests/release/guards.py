@@ -98,15 +98,15 @@ REMOVALS = (
     Removal(
         "two version tags on a commit",
         f"{SCRIPTS}/check_commit.py",
-        "    if rivals:\n",
-        "    if False:\n",
+        "    if rivals := ",
+        "    if rivals := None and ",
         "tests/release/test_check_commit.py",
     ),
     Removal(
         "two tags of a version",
         f"{SCRIPTS}/check_commit.py",
-        "    if same:\n",
-        "    if False:\n",
+        "    if same := ",
+        "    if same := None and ",
         "tests/release/test_check_commit.py",
     ),
     Removal(
@@ -140,8 +140,8 @@ REMOVALS = (
     Removal(
         "two builds that differ",
         f"{SCRIPTS}/build_distributions.py",
-        "    if differing:\n",
-        "    if False:\n",
+        "    if differing := ",
+        "    if differing := None and ",
         "tests/release/test_build_distributions.py",
     ),
     Removal(
@@ -154,15 +154,15 @@ REMOVALS = (
     Removal(
         "a version that is not the tag's",
         f"{SCRIPTS}/check_distributions.py",
-        "    if wrong:\n",
-        "    if False:\n",
+        "    if wrong := ",
+        "    if wrong := None and ",
         "tests/release/test_check_distributions.py",
     ),
     Removal(
         "files that are not those of the build",
         f"{SCRIPTS}/release_lib/distributions.py",
-        "wrong = sorted(name for name in built | found if built.get(name) != found.get(name))",
-        "wrong: list[str] = []",
+        "if wrong := sorted(name for name in built | found if built.get(name) != found.get(name)):",
+        "if False:",
         "tests/release/test_distributions.py",
     ),
     Removal(
@@ -224,8 +224,8 @@ REMOVALS = (
     Removal(
         "a GitHub Release that serves other files",
         f"{SCRIPTS}/draft_release.py",
-        "    if wrong:\n",
-        "    if False:\n",
+        "    if wrong := ",
+        "    if wrong := None and ",
         "tests/release/test_draft_release.py",
     ),
     Removal(

@@ -98,7 +98,7 @@ def test_other_contents_are_refused(
     assert done.lines == (
         f"TestPyPI already has other files for demo-pkg 0.1.0: {SDIST}",
         "Expected: no file of this version there, or exactly the files that were built",
-        "Fix: release the next version: a file name cannot be reused, not even after deletion",
+        "Fix: release the next version (no file name can be reused), or take another name if it is not yours",
         "See: .github/release/RECOVERY.md, 'The version is there with other contents'",
     )
     assert done.status == 1

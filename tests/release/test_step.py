@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pty
+import shlex
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +21,6 @@ from release.outcomes import WHEN_IT_STOPS, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from release.conftest import Gh
 
@@ -258,3 +262,72 @@ def test_the_event_is_read_if_there_is_one(tmp_path: Path, monkeypatch: pytest.M
     path.write_text(json.dumps({"repository": {"default_branch": "trünk"}}), encoding="utf-8")
     monkeypatch.setenv("GITHUB_EVENT_PATH", str(path))
     assert step.event() == {"repository": {"default_branch": "trünk"}}
+
+
+# ---- In a terminal ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a short one", ["     a short one"]),
+        ("", [""]),
+        ("word " * 20, ["     " + " ".join(["word"] * 15), "     " + " ".join(["word"] * 5)]),
+        (
+            "what shows that is the long command `git log -p -- .github/workflows/release.yml` and no other",
+            [
+                "     what shows that is the long command",
+                "     `git log -p -- .github/workflows/release.yml` and no other",
+            ],
+        ),
+        (
+            "look, then git tag --force v1.2.3 0123456789abcdef0123 && git push --force origin v1.2.3, go on",
+            [
+                "     look, then git tag --force v1.2.3 0123456789abcdef0123 &&",
+                "     git push --force origin v1.2.3, go on",
+            ],
+        ),
+        ("See: https://" + "x" * 80, ["     See:", "     https://" + "x" * 80]),
+    ],
+)
+def test_lines_are_folded_at_80_characters(text: str, lines: list[str]) -> None:
+    assert step.folded(text, " " * 5, " " * 5) == lines
+
+
+@pytest.mark.parametrize("quote", ["`", ""])
+def test_a_long_command_goes_on_behind_a_backslash(quote: str) -> None:
+    """A shell takes what is copied for one command."""
+    command = "gh api --method PUT " + " ".join(f"--field 'x[]=a b {n}@*'" for n in range(9))
+    lines = step.folded(f"Fix: {quote}{command}{quote}, then run this again")
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 80
+    copied = "\n".join(lines).partition("Fix: ")[2].replace("`", "").partition(", then")[0]
+    assert shlex.split(copied.replace("\\\n", "")) == shlex.split(command)
+
+
+def shown_in_a_terminal(code: str) -> list[str]:
+    """The lines that a Python program shows on the standard error of a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", code]
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(str(step.__file__)).parents[1]), "TERM": "dumb"}
+    subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=theirs, check=False)
+    os.close(theirs)
+    text = os.read(ours, 65536).decode()
+    os.close(ours)
+    return text.splitlines()
+
+
+def test_a_message_fits_a_terminal_and_is_whole_elsewhere(capfd: pytest.CaptureFixture[str]) -> None:
+    code = (
+        "from release_lib.step import ReleaseError, step\n"
+        "def body(): raise ReleaseError('wrong ' * 40, expected='right ' * 40, fix='x ' * 60, see='a ' * 9)\n"
+        "step(body)"
+    )
+    lines = shown_in_a_terminal(code)
+    assert len(lines) > 8
+    assert max(map(len, lines)) <= 80
+    env = {"PYTHONPATH": str(Path(str(step.__file__)).parents[1])}
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **env}, check=False)
+    whole = capfd.readouterr().err.splitlines()
+    assert len(whole) == 4
+    assert [*" ".join(lines).split()] == [*" ".join(whole).split()]

@@ -152,12 +152,14 @@ def name_on(key: str) -> Callable[[Context], str]:
         publisher = newest_publisher(context, key)
         if publisher is None:
             raise CheckSkipped(
-                "taken, by files without attestations: is it yours?", see=project_page(context, key)
+                "taken, by files without attestations: if it is not yours, uploads will be refused",
+                see=project_page(context, key),
             )
         owner = publisher.repository
         if owner.casefold() != context.repository.casefold():
             fix = (
-                "`copier update --data project_name=NAME` with another name"
+                "`uvx copier update --defaults --data project_name=NAME`, with a name that is free: "
+                ".github/release/RECOVERY.md, 'A name of somebody else'"
                 if context.settings
                 else ("choose another name, or publish from that repository")
             )

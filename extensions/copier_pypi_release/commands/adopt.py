@@ -105,7 +105,13 @@ def run(options: argparse.Namespace) -> int:
     lines(screen, ["", f"Done: {counted(len(plan.changes), 'file')}, nothing committed. Next steps:"])
     number = itertools.count(1)
     for heading, steps in grouped([*plan.before_merge, REVIEW], plan.next_steps).items():
-        lines(screen, ["", heading, "", *(f"{next(number):>2}. {step}" for step in steps)])
+        lines(screen, ["", heading, ""])
+        for step in steps:
+            first = f"{next(number):>2}. "
+            if screen.is_terminal:
+                paragraph(screen, step, first=first, rest="    ")
+            else:
+                lines(screen, [f"{first}{step}"])
     return 0
 
 
@@ -119,7 +125,7 @@ def finish(root: Path, options: argparse.Namespace, screen: Console) -> int:
     if not (options.yes or options.dry_run):
         check_terminal()
     if options.dry_run or not (options.yes or confirmed(screen)):
-        lines(screen, ["", "Nothing has changed.", f"To forget about it: rm {apply.journal_of(root)}"])
+        paragraph(screen, f"\nNothing has changed.\nTo forget about it: rm {apply.journal_of(root)}")
         return 0 if options.dry_run else 1
     lines(screen, [f"It is complete now: {counted(apply.finish(root), 'file')}."])
     return 0
@@ -197,7 +203,7 @@ def show(plan: Plan, screen: Console) -> None:
     if plan.look:
         lines(screen, ["Look at this", ""])
         for one in plan.look:
-            paragraph(screen, f"- {one}")
+            paragraph(screen, one, first="- ", rest="  ")
     proof = f"Tested with builds in a clone: {plan.compared}. A tag made for the test gave {plan.version}."
     paragraph(screen, proof)
     differing = table("Differences between the builds", "What", "Before", "After")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from release_lib.step import folded
 
 from copier_pypi_release.checks import Finding, Result, examine, github, indexes, project, published, workflow
 from copier_pypi_release.checks.context import Context, read_context
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.github import GitHub
 
-WIDTH = 80
-# A word, or a command in backticks, which stays whole; in a command, quotes hold a word together.
-PARTS = re.compile(r"`[^`]*`\S*|\S+")
-WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|[^\s'\"])+")
+REST = " " * 5  # before what goes on in a line of its own
 
 
 def find(context: Context) -> list[Finding]:
@@ -53,41 +51,15 @@ def connect(repository: str) -> GitHub:
 # ---- What it looks like -----------------------------------------------------------------------------
 
 
-def wrapped(text: str, first: str = "", rest: str = "     ") -> list[str]:
-    """A text in lines of at most 80 characters; a command in it stays whole, or goes on with a backslash."""
-    made, line = [], first
-    for part in PARTS.findall(text):
-        if len(line.rstrip()) > len(rest.rstrip()) and len(f"{line}{part}") > WIDTH:
-            made.append(line.rstrip())
-            line = rest
-        if len(f"{line}{part}") > WIDTH and part.startswith("`"):
-            *before, part = _continued(part, rest)  # noqa: PLW2901  (its last line)
-            made += [f"{line if n == 0 else rest}{piece}" for n, piece in enumerate(before)]
-            line = rest
-        line += f"{part} "
-    return [*made, line.rstrip()]
-
-
-def _continued(command: str, rest: str) -> list[str]:
-    """A long command in several lines that a shell takes for one."""
-    pieces: list[str] = []
-    for word in WORDS.findall(command):
-        if pieces and len(rest) + len(f"{pieces[-1]} {word} \\") <= WIDTH:
-            pieces[-1] += f" {word}"
-        else:
-            pieces.append(word)
-    return [*(f"{piece} \\" for piece in pieces[:-1]), pieces[-1]]
-
-
 def by_page(findings: list[Finding], mark: str, style: str) -> Iterator[tuple[str, list[str]]]:
     """Findings, those of one page together, with what fixes them, and the page once."""
     for see, group in groupby(sorted(findings, key=lambda f: f.see), key=lambda f: f.see):
         for finding in group:
-            yield style, wrapped(f"{finding.title}: {finding.found}", f"{mark} ")
+            yield style, folded(f"{finding.title}: {finding.found}", f"{mark} ", REST)
             details = (finding.why, f"Fix: {finding.fix}") if finding.fix else ()
-            yield "", [line for text in details if text for line in wrapped(text, "     ")]
+            yield "", [line for text in details if text for line in folded(text, REST, REST)]
         if see:
-            yield "", wrapped(f"See: {see}", "     ")
+            yield "", folded(f"See: {see}", REST, REST)
 
 
 def shown(findings: list[Finding], *, everything: bool) -> Iterator[tuple[str, list[str]]]:
@@ -99,7 +71,7 @@ def shown(findings: list[Finding], *, everything: bool) -> Iterator[tuple[str, l
     yield from by_page([f for f in unknown if not f.cause], "UNKNOWN", "yellow")
     together = sorted((f for f in unknown if f.cause), key=lambda f: f.cause)
     for cause, group in groupby(together, key=lambda f: f.cause):
-        yield "yellow", wrapped(f"{cause} {', '.join(f.title for f in group)}.", "", "    ")
+        yield "yellow", folded(f"{cause} {', '.join(f.title for f in group)}.", rest="    ")
     if everything:
         yield from by_page(passed, "PASS", "green")
     yield from _after_adoption(failed)
@@ -116,7 +88,7 @@ def _after_adoption(failed: list[Finding]) -> Iterator[tuple[str, list[str]]]:
     if effects:
         yield "", ["", "What `copier-pypi-release adopt` would change about the failures:"]
     for effect, group in groupby(sorted(effects), key=lambda pair: pair[0]):
-        yield "", wrapped(f"it {effect}: {', '.join(title for _, title in group)}", "  ", "    ")
+        yield "", folded(f"it {effect}: {', '.join(title for _, title in group)}", "  ", "    ")
 
 
 def show(context: Context, findings: list[Finding], to: Console, *, everything: bool) -> None:

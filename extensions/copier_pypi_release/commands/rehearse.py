@@ -166,6 +166,9 @@ class Rehearsal:
         try:
             self.bench.script("check_index.py", *arguments, tag=self.tag)
         except ReleaseError as error:
+            first = history_of(self.root, self.settings).taken.keys() <= {read_tag(self.tag, self.settings)}
+            if first and "already has other files" in error.problem:
+                raise name_taken(error.problem) from error
             if "did not answer" not in error.problem:
                 raise
             raise ReleaseError(
@@ -191,6 +194,17 @@ class Rehearsal:
         clone = ("--clone",) if "ci" in self.settings.checks else ("--dist", self.bench.dist)
         self.bench.script("run_checks.py", *clone, tag=self.tag, python=self.python)
         return ", ".join(self.settings.checks)
+
+
+def name_taken(problem: str) -> ReleaseError:
+    """The error of a first release that an index has files of: no other version would help."""
+    return ReleaseError(
+        problem,
+        expected="a name that is free on both indexes, or yours; nothing was released from here yet",
+        fix="uvx copier update --defaults --data project_name=NAME, with a name that is free; "
+        "if the project there is yours, release another version",
+        see=".github/release/RECOVERY.md, 'A name of somebody else'",
+    )
 
 
 def find_platforms(root: Path, settings: Settings) -> list[str]:

@@ -120,7 +120,8 @@ def run(options: argparse.Namespace) -> int:
         command = f"copier-pypi-release reproduce {options.tag} {repository}"
         paragraph(to, "No signature was checked: pypi-attestations is not installed. With it:")
         lines(to, [f'  uvx --from "{tool_requirement("reproduce")}" {command}'], style="cyan")
-    lines(to, ["", *(f"FAIL {problem}" for problem in problems)], style="bold red")
+    for problem in ("", *(f"FAIL {problem}" for problem in problems)):
+        paragraph(to, problem, style="bold red", rest="  ")
     if listed:
         paragraph(
             to,
@@ -350,7 +351,7 @@ def find_problems(rows: Iterable[Row], publisher: Publisher) -> Iterable[str]:
 def show(rows: Iterable[Row], title: str) -> None:
     """Print the table; wheels of which there is nothing to tell are one row."""
     to = console()
-    lines(to, [title])
+    paragraph(to, title)
     shown = table("", "File", "PyPI", "TestPyPI", "GitHub", "Signature")
     every = list(rows)
     groups: dict[tuple[str, ...], list[str]] = {}

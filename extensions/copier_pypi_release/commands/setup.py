@@ -223,7 +223,7 @@ def apply(github: GitHub, items: list[Item], to: Console) -> None:
                 fix=f"{error.fix}; what is done stays, the rest follows",
                 see=SEE,
             ) from error
-        lines(to, [f"done: {item.title}"], style="green")
+        paragraph(to, f"done: {item.title}", style="green", rest="  ")
 
 
 def check_kept(github: GitHub, items: list[Item]) -> None:
@@ -256,9 +256,8 @@ def forms(settings: Settings, workflow: Workflow) -> list[str]:
             "Environment name": workflow.environment(job),
         }
         shown += ["", f"{INDEXES[key].title}: {site}/manage/account/publishing/"]
-        shown += [
-            f"(where the project exists: {site}/manage/project/{settings.distribution}/settings/publishing/)"
-        ]
+        shown += ["where the project exists:"]
+        shown += [f"{site}/manage/project/{settings.distribution}/settings/publishing/"]
         for field, value in fields.items():
             shown += [f"  {field}", f"{value}"]
     return shown

@@ -103,7 +103,8 @@ def show(state: ReleaseState, step: NextStep, github: GitHub, settings: Settings
     if state.runs:
         lines(to, [github.page(f"actions/runs/{state.runs[0].id}"), ""])
     paragraph(to, f"{step.state.rstrip('.')}.", style="bold")
-    lines(to, [f"  | {line}" for line in state.error_lines])
+    for line in state.error_lines:
+        paragraph(to, line, first="  | ", rest="  |   ")
     for line in step.advice.splitlines():
         if line.startswith(" "):
             lines(to, [line], style="cyan")
@@ -229,7 +230,8 @@ def run(options: argparse.Namespace) -> int:
         print(as_json(state, step, alarms))
     else:
         show(state, step, github, settings)
-        lines(console(), [f"Watch: {alarm}" for alarm in alarms], style="bold red")
+        for alarm in alarms:
+            paragraph(console(), f"Watch: {alarm}", style="bold red")
     return 0
 
 

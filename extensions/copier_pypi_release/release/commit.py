@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from release_lib.step import ReleaseError, git
 
-from copier_pypi_release.console import lines
+from copier_pypi_release.console import lines, paragraph
 from copier_pypi_release.notes import roll
 from copier_pypi_release.release.desk import AGAIN, SEE, Desk, pauses
 from copier_pypi_release.workbench import workbench
@@ -109,7 +109,7 @@ def merge_by_pull_request(desk: Desk, plan: Plan, commit: str) -> None:
         desk.github.send("POST", "pulls", body)
         opened = desk.github.get_all("pulls", head=f"{owner}:{head}", state="open")
     address = opened[0]["html_url"]
-    lines(desk.to, [f"{plan.branch} takes only pull requests. Merge this one: {address}"], style="bold")
+    paragraph(desk.to, f"{plan.branch} takes only pull requests. Merge this one: {address}", style="bold")
     if not sys.stdin.isatty():
         raise ReleaseError(
             f"The release of {plan.version} waits for the merge of {address}",

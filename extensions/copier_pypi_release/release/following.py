@@ -110,7 +110,8 @@ class Followed:
         if (run.id, run.attempt, "") not in self._printed:
             self._printed.add((run.id, run.attempt, ""))
             again = f", attempt {run.attempt}" if run.attempt > 1 else ""
-            lines(self.to, [f"{self.tag} is released by {self.github.page(f'actions/runs/{run.id}')}{again}"])
+            place = self.github.page(f"actions/runs/{run.id}")
+            paragraph(self.to, f"{self.tag} is released by {place}{again}")
         order = in_order(stages)
         for stage in order:
             key = (run.id, run.attempt, stage)
@@ -165,12 +166,13 @@ def review(desk: Desk, tag: str, found: Review) -> None:
 
 def show_review(github: GitHub, review: Review, run: Run, to: Console) -> None:
     """Print what waits, who may approve it and where, and what to look at."""
-    lines(to, ["", f"It waits for a review of the environment {review.environment}."], style="bold")
+    paragraph(to, f"\nIt waits for a review of the environment {review.environment}.", style="bold")
     paragraph(to, f"Who may approve: {review.who or 'nobody is named'}{' (you)' if review.mine else ''}.")
-    lines(to, [f"Where: {github.page(f'actions/runs/{review.run}')}", "What would be published:"])
+    paragraph(to, f"Where: {github.page(f'actions/runs/{review.run}')}")
+    lines(to, ["What would be published:"])
     built = find_built(github, [run])
     if len(built) > FEW:
-        paragraph(to, f"  {told(built)}. Their hashes are in the summary of the run.")
+        paragraph(to, f"{told(built)}. Their hashes are in the summary of the run.", first="  ", rest="  ")
     else:
         lines(to, (line for n, sha256 in built.items() for line in (f"  {n}", f"    SHA-256 {sha256}")))
     if notes := notes_of(github, review.run):

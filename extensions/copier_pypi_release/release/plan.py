@@ -160,8 +160,11 @@ def check_indexes(desk: Desk, version: Version) -> dict[str, ProjectPage | None]
         index = INDEXES[key]
         refuse_closed(index, page, desk.settings.distribution)
         if files := files_in(page, version):
+            problem = f"{index.title} has files of {version} already: {shortened(files)}"
+            if history_of(desk.root, desk.settings).taken.keys() <= {version}:
+                raise rehearse.name_taken(problem)
             raise ReleaseError(
-                f"{index.title} has files of {version} already: {shortened(files)}",
+                problem,
                 expected="a version that was never uploaded",
                 fix=f"{AGAIN} with another version",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",

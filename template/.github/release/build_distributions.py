@@ -73,8 +73,7 @@ def check_reproducible(source: Path, first: dict[str, str], *kinds: str) -> None
     """Build once more and compare."""
     with tempfile.TemporaryDirectory() as folder:
         second = build_distributions(source, Path(folder) / "dist", *kinds)
-    differing = sorted(name for name in first | second if first.get(name) != second.get(name))
-    if differing:
+    if differing := sorted(name for name in first | second if first.get(name) != second.get(name)):
         raise ReleaseError(
             f"Two builds of one commit differ: {', '.join(differing)}",
             expected="the same files, or a re-run could never finish a release",

@@ -68,11 +68,12 @@ def version_in(code: bytes, name: str, settings: Settings) -> str:
 def check_versions(found: dict[str, str], expected: Version | None) -> Version:
     """Check that all places agree, by PEP 440 equality, and agree with the tag if there is one."""
     wanted = expected if expected is not None else Version(next(iter(found.values())))
-    wrong = [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]
-    if wrong:
-        problem = f"The built version is not {wanted}: {'; '.join(wrong)}"
-        fix = "git describe --tags --long (shows what the version was made from)"
-        raise refusal(problem, expected=f"{wanted} in all {len(found)} places", fix=fix)
+    if wrong := [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]:
+        raise refusal(
+            f"The built version is not {wanted}: {'; '.join(wrong)}",
+            expected=f"{wanted} in all {len(found)} places",
+            fix="git describe --tags --long (shows what the version was made from)",
+        )
     return wanted
 
 
@@ -95,9 +96,8 @@ def pythons_of(path: Path, settings: Settings) -> list[str]:
         )
     older = [f"3.{minor}" for minor in range(int(tested[0][2:]))] if metadata.requires_python else []
     if untested := sorted({*named, *admitted(older)} - set(tested), key=Version):
-        claimed = (
-            f"{', '.join(untested)} (Requires-Python {allowed}; classifiers {', '.join(named) or 'none'})"
-        )
+        why = f"Requires-Python {allowed}; classifiers {', '.join(named) or 'none'}"
+        claimed = f"{', '.join(untested)} ({why})"
         annotate("warning", "Untested Pythons", f"{path.name} claims {claimed}, and no test runs on it")
     return tested
 

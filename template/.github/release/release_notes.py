@@ -162,8 +162,8 @@ def main() -> None:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(notes + "\n", encoding="utf-8")
     summary(f"## {settings.distribution} {version}\n\n{notes}")
-    left = settings.release_notes == "git-cliff" and part("commits").left_out(options.tag, version, settings)
-    if left:
+    cliff = settings.release_notes == "git-cliff"
+    if left := cliff and part("commits").left_out(options.tag, version, settings):
         summary(left)
 
 

@@ -64,8 +64,7 @@ def name_and_version(filename: str) -> tuple[str, Version] | None:
 
 def version_of(filename: str) -> Version | None:
     """The version in a file name; see `name_and_version`."""
-    found = name_and_version(filename)
-    return found[1] if found else None
+    return found[1] if (found := name_and_version(filename)) else None
 
 
 def metadata_name(files: Iterable[str]) -> str:
@@ -175,8 +174,7 @@ def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[
 def refuse_other_files(folder: Path, built: dict[str, str]) -> None:
     """Stop unless a folder has what the build listed, and nothing else."""
     found = hashes_of([path for path in folder.glob("*") if not path.name.startswith(".")])
-    wrong = sorted(name for name in built | found if built.get(name) != found.get(name))
-    if wrong:
+    if wrong := sorted(name for name in built | found if built.get(name) != found.get(name)):
         raise refusal(
             f"The files in {folder} are not those that were built: {', '.join(wrong)}",
             expected="every file of the build with its hash, and no other file",

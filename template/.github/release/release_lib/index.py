@@ -89,7 +89,7 @@ class Comparison:
             raise ReleaseError(
                 f"{index.title} already has other files for {project} {version}: {', '.join(self.differing)}",
                 expected="no file of this version there, or exactly the files that were built",
-                fix="release the next version: a file name cannot be reused, not even after deletion",
+                fix="release the next version (no file name can be reused), or take another name if it is not yours",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",
             )
 
