@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uv
 from release_lib.step import ReleaseError, run
 
+from copier_pypi_release.adopt.ci import testing_jobs
 from copier_pypi_release.adopt.programs import try_git
 from copier_pypi_release.adopt.repository import read_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Collection
 
     from copier_pypi_release.adopt.repository import Repository
+    from copier_pypi_release.workflow_files import Workflow
 
 # Files whose lines are executed, or name what is.
 EXECUTED = (
@@ -50,8 +53,39 @@ WHOLE_TREE = (
     "pydocstyle",
 )
 
+_FILES = r"(?:pyproject\.toml|setup\.(?:py|cfg)|(?:__init__|__about__|_*version_*|about)\.py)"
+# What reads a version that is written down, or raises it.
+READS = re.compile(
+    r"\b(?:bump2version|bumpversion|bump-my-version|tbump|bumpver)\b"
+    r"|\b(?:poetry|hatch|pdm|uv|flit|rye)\s+(?:-\S+\s+)*version\b|\bpdm\s+show\s+--version"
+    r"|\bsetup\.py\s+(?:-\S+\s+)*--(?:version|fullname)\b"
+    r"|\[\s*[\"'](?:project|poetry)[\"']\s*\]\s*(?:\.get\(|\[)\s*[\"']version\b"
+    r"|\b(?:project|poetry)\.version\b"
+    rf"|\b(?:grep|sed|awk|perl|Select-String)\b.*version.*{_FILES}|{_FILES}.*\|.*\bversion"
+    r"|\bre\.\w+\(.*(?:__version__|\bversion\s*=)"
+    rf"|\b(?:exec|compile|run_path)\(.*{_FILES}"
+    r"|^\s*version_(?:variables?|toml|files?|provider)\s*=",
+    re.IGNORECASE,
+)
+SCRIPTS = ("docs/", "docs/*/", "doc/", "doc/*/", "scripts/", "tools/", "ci/", "bin/", ".ci/", ".github/*/")
+CONTAINERS = ("*Dockerfile*", "*Containerfile*", "*.dockerfile")
+BUILDS = re.compile(
+    r"\binstall\b.*\s[\"']?\.(?=[\s\[/\"']|$)|\binstall\b.*\s(?:-e|--editable)\s|\b-m build\b"
+    r"|\buv (?:sync|build)\b|\b(?:poetry|pdm) install\b|\bhatch build\b"
+)
+HARMLESS = re.compile(r"(?:actions/(?:checkout|setup-python|cache|upload-artifact)|codecov/\S*)@")
+# What installs the package, or something of which that cannot be said.
+INSTALLS = re.compile(
+    rf"{BUILDS.pattern}|\b(?:uv|poetry|pdm|hatch|tox|nox|make|just|task|inv|invoke|poe|rye)\b"
+    r"|\b(?:pixi|conda|mamba|docker)\b|\bsetup\.py\b|\.sh\b|\bdist/|\.whl\b"
+)
+REQUIREMENTS = re.compile(r"(?:-r|--requirement)[ =]?([\w./-]+)")
+OWN_SOURCE = re.compile(r"(?m)^\s*(?:(?:-e|--editable)[ =]?)?\.(?:/|\[|\s*$)")
 
-def aftermath(repository: Repository, root: Path, deleted: list[str], written: str) -> list[str]:
+
+def aftermath(
+    repository: Repository, root: Path, deleted: list[str], written: str, *, edited: Collection[str] | None
+) -> list[str]:
     """What a person must look at.
 
     Args:
@@ -59,11 +93,15 @@ def aftermath(repository: Repository, root: Path, deleted: list[str], written: s
         root: A clone in which the change is committed.
         deleted: Files that the change deletes, from the root of the repository.
         written: The file that the build writes, from the project's folder.
+        edited: Modules that import the version from that file now; None where it came from tags before.
     """
+    moved = [] if edited is None else [*readers(repository, root), *copies(root)]
     return [
         *_mentions(repository, root, deleted, written),
+        *moved,
+        *(uninstalled(repository, root, written) if edited else []),
         *locks(repository, root),
-        *_notes(repository, root),
+        *notes(repository, root),
     ]
 
 
@@ -121,10 +159,76 @@ def _mentions(repository: Repository, root: Path, deleted: list[str], written: s
             if not file.startswith(".github/release/") and not OWN_LINE.match(text)
         ]
         if places:
-            more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
             gone = "is in no checkout: the build writes it" if inside == written else "is gone"
-            steps.append(f"{name} {gone}. Correct what names it: {', '.join(places[:SHOWN])}{more}.")
+            steps.append(f"{name} {gone}. Correct what names it: {_listed(places)}.")
     return steps
+
+
+def readers(repository: Repository, root: Path) -> list[str]:
+    """What reads or writes the version where it was written down, such as a tool that raises it."""
+    found = _lines(root, READS, *EXECUTED, "*.py", ".bumpversion.*", "*.ini", "Dockerfile*", "*.ps1")
+    own = f"{repository.folder}/" if repository.folder else ""
+    package = tuple(
+        f"{own}{folder}" for folder in ("src/", "tests/", "test/", "setup.py", ".github/release/")
+    )
+    places = [place for place in found if not place.startswith(package)]
+    if not places:
+        return []
+    told = "The version is nowhere but in the tag. Correct what reads or writes it elsewhere"
+    return [f"{told}: {_listed(places)}."]
+
+
+def copies(root: Path) -> list[str]:
+    """Builds in a container, which has no git unless somebody copies it."""
+    texts = [name for name in _tracked(root, *CONTAINERS) if ".git " not in read_text(root / name)]
+    places = _lines(root, BUILDS, *texts) if texts else []
+    if not places:
+        return []
+    how = "copy .git with it, or set SETUPTOOLS_SCM_PRETEND_VERSION there"
+    return [f"{_listed(places)} builds a copy, and the version comes from git now: {how}."]
+
+
+def uninstalled(repository: Repository, root: Path, written: str) -> list[str]:
+    """What imports the package from a checkout, which lacks the file that the build writes."""
+    places = _lines(root, re.compile(r"^\s*sys\.path\.(?:insert|append)\("), "*conf.py")
+    for workflow in repository.workflows:
+        if workflow.file in repository.gate.files:
+            jobs = [job for job in testing_jobs(workflow) if not _installs(workflow, job)]
+            places += [f"{workflow.place}:{workflow.line(job)} ({job})" for job in jobs]
+    if not places:
+        return []
+    why = f"imports the package without installing it, and {written} is in no checkout"
+    return [f"{_listed(places)} {why}: install it there."]
+
+
+def _installs(workflow: Workflow, job: str) -> bool:
+    """Whether a job installs the package, or could."""
+    steps = workflow.steps(job)
+    if workflow.jobs[job].get("uses") or any(
+        not HARMLESS.match(str(s["uses"])) for s in steps if "uses" in s
+    ):
+        return True
+    scripts = "\n".join(str(step.get("run", "")) for step in steps)
+    named = [read_text((workflow.root or Path()) / name) for name in REQUIREMENTS.findall(scripts)]
+    return bool(INSTALLS.search(scripts)) or any(OWN_SOURCE.search(text) for text in named)
+
+
+def _tracked(root: Path, *patterns: str) -> list[str]:
+    return [name for name in (try_git(root, "ls-files", "-z", "--", *patterns) or "").split("\0") if name]
+
+
+def _lines(root: Path, pattern: re.Pattern[str], *patterns: str) -> list[str]:
+    """The lines of tracked files that a pattern finds, with their places."""
+    return [
+        f"{name}:{number} ({line.strip()[:60]})"
+        for name in _tracked(root, *patterns)
+        for number, line in enumerate(read_text(root / name).splitlines(), 1)
+        if pattern.search(line) and not line.lstrip().startswith("#")
+    ]
+
+
+def _listed(places: list[str]) -> str:
+    return ", ".join(places[:SHOWN]) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
 
 
 def locks(repository: Repository, root: Path) -> list[str]:
@@ -162,19 +266,22 @@ def _locked(text: str) -> list[object]:
     return [data.get("project"), data.get("dependency-groups"), tools.get("poetry"), tools.get("pdm")]
 
 
-def _notes(repository: Repository, root: Path) -> list[str]:
+def notes(repository: Repository, root: Path) -> list[str]:
     """Whether the gate's own reader finds the notes of the newest tag."""
     if repository.tags.newest is None:
         return []
     tag = f"{repository.tags.prefix}{repository.tags.newest}"
-    script = root / ".github" / "release" / "release_notes.py"
+    script, project = root / ".github" / "release" / "release_notes.py", root / repository.folder
+    source = repository.changelog or {"changelog": "CHANGELOG.md"}.get(repository.release_notes, "commits")
     try:
-        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, tag, cwd=root)
+        (project / source).read_bytes().decode() if (project / source).is_file() else ""
+        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, tag, cwd=project)
+    except UnicodeDecodeError as error:
+        return [
+            f"{source} is not UTF-8, and a release stops where it cannot read it ({error}): save it as UTF-8."
+        ]
     except ReleaseError as error:
         said = error.problem.partition(": ")[2].removeprefix("error: ").split(" | ")[0]
-        source = repository.changelog or {"changelog": "CHANGELOG.md"}.get(
-            repository.release_notes, "commits"
-        )
         problem = f"No notes could be read for {repository.tags.newest}: {said}."
         return [f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."]
     return []

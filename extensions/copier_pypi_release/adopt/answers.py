@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from copier_pypi_release.adopt.package import Package
     from copier_pypi_release.adopt.repository import Repository
     from copier_pypi_release.workflow_files import PublishingJob, Workflow
+
+
+FILE = re.compile(r"[A-Za-z0-9_][\w.-]*\.ya?ml", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ def choose_publisher(repository: Repository, publisher: str = "", keep: Sequence
     check_files(workflows, {named, *kept_files} - {""})
     kept_files |= repository.kept_workflows - {named}
     said_so = tuple(sorted(kept_files & set(workflows)))
+    check_blanks((*repository.gate.files, *said_so))
     doubtful = [job for w in repository.workflows for job in w.doubtful_jobs() if job.file not in kept_files]
     sure = [job for job in repository.publishers if job.file not in kept_files]
     said = [job for job in (*sure, *doubtful) if job.file == named]
@@ -151,6 +156,20 @@ def check_files(workflows: Mapping[str, Workflow], files: set[str]) -> None:
         )
 
 
+def check_blanks(files: Sequence[str]) -> None:
+    """Check that a list of files, with blanks between, is understood.
+
+    Raises:
+        AdoptionError: A name has a blank itself.
+    """
+    if odd := [file for file in files if " " in file]:
+        raise AdoptionError(
+            f"The name of a workflow has a blank: {FOLDER}/{odd[0]}",
+            expected="a name without blanks, because a release waits for it by this name",
+            fix=f"git mv '{FOLDER}/{odd[0]}' {FOLDER}/{odd[0].replace(' ', '-')}, commit, run this again",
+        )
+
+
 def check_doubts(doubtful: list[PublishingJob]) -> None:
     """Check that no job is left that could publish.
 
@@ -170,12 +189,20 @@ def check_doubts(doubtful: list[PublishingJob]) -> None:
 def best_of(
     workflows: Mapping[str, Workflow], own: Sequence[PublishingJob], every: Sequence[PublishingJob]
 ) -> PublishingJob | None:
-    """The publisher whose file the release takes over; None if each has something else that must stay."""
+    """The publisher whose file the release takes over; None if each has something else that must stay.
+
+    Nor does it take over a file whose name a trusted publisher's form and a shell would take otherwise.
+    """
     files = {}
     for file in dict.fromkeys(job.file for job in own):
         workflow, jobs = workflows[file], {job.job for job in own if job.file == file}
         others = {job.job for job in every if job.file == file} - jobs
-        if workflow.only_releases and not others and (workflow.ours or not side_jobs(workflow, jobs)):
+        if (
+            FILE.fullmatch(file)
+            and workflow.only_releases
+            and not others
+            and (workflow.ours or not side_jobs(workflow, jobs))
+        ):
             files[file] = workflow
     return max(
         (job for job in own if job.file in files),

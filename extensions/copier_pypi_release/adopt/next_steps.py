@@ -169,9 +169,15 @@ def message(title: str, changed: Mapping[str, str], before: Sequence[str], after
             line
             for heading, steps in lists.items()
             if steps
-            for line in ("", heading, "", *(f"- [ ] {step[0].upper()}{step[1:]}" for step in steps))
+            for line in ("", heading, "", *(f"- [ ] {_sentence(step)}" for step in steps))
         ),
     ]
+
+
+def _sentence(text: str) -> str:
+    """A text with a capital in front, unless it begins with the name of a file."""
+    first = text.partition(" ")[0].rstrip(".,:")
+    return text if set("./_-") & set(first) else f"{text[0].upper()}{text[1:]}"
 
 
 def _update(repository: Repository) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from contextlib import contextmanager
@@ -66,6 +67,15 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.template_source import Source
 
+# How Copier says that the template does not take an answer: what to enter, and what is wrong.
+REFUSED_ANSWER = re.compile(r"Validation error for question '(\w+)': Enter (.+?); (.+)", re.DOTALL)
+_ENVIRONMENT = "rename the environment in the workflow, on GitHub, and in the publisher on the index"
+RENAME = {  # by question
+    "tag_prefix": "tag the newest release once more in such a form (git tag v1.2.3 OLD), as the next ones",
+    "release_branches": "rename the branch (git branch --move OLD NEW), here and on GitHub",
+    "pypi_environment": _ENVIRONMENT,
+    "testpypi_environment": _ENVIRONMENT,
+}
 # One moment for every commit of this tool's, so that a file that names it is the same before and after.
 MOMENT = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-01-01T00:00:00+00:00")
 AS_TOOL = (
@@ -210,6 +220,7 @@ def make_plan(
                     work.root,
                     [change.path for change in changes if change.after is None],
                     package.version_file,
+                    edited=None if kept else edited,
                 ),
             ],
             next_steps=next_steps(repository, choice, answers, None if kept else before.version),
@@ -512,6 +523,8 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         found = (work.root / ".github/release/settings.toml").is_file()
         reason = "it has no copier.yml that renders a release"
     except (ValueError, ProcessExecutionError) as error:  # a folder that is none; git's own words
+        if refused := REFUSED_ANSWER.fullmatch(str(error)):
+            raise _no_answer(*refused.groups()) from error
         found, reason = False, str(getattr(error, "stderr", error)).strip().rpartition("\n")[2]
     if not found:
         raise AdoptionError(
@@ -532,6 +545,15 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         "opens an issue for a newer version of the template, and for files on PyPI that no release made"
     )
     work.reasons[answers_file] = "the answers to the template's questions, for `copier update`"
+
+
+def _no_answer(question: str, wanted: str, wrong: str) -> AdoptionError:
+    """A name that the repository has, and that a release cannot use."""
+    return AdoptionError(
+        f"What the repository has cannot be used in a release: {wrong}",
+        expected=wanted,
+        fix=f"{RENAME.get(question, 'choose another name')}, then run this again",
+    )
 
 
 def _build_pinned(work: _Work, tag: str) -> Wheel:
