@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
+from copier_pypi_release.adopt import plan
 from copier_pypi_release.adopt.convert.setuptools import read_setup
 from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.wheels import read_wheel
+from copier_pypi_release.workflow_files import load
 from support.rendering import commit_all, git
 
-from adopt.adoption import run_adopt
-from adopt.fixtures import PROJECT, common, repository
+from adopt.adoption import adopt_repository, run_adopt
+from adopt.fixtures import PROJECT, UV_TABLE, common, repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,3 +80,49 @@ def test_build_plugins_stay_and_are_pinned_by_hash(tmp_path: Path, template_repo
     assert done.returncode == 0, done.stderr
     assert "demo_pkg-2.0.0-py3-none-any.whl" in done.stdout
     assert git(root, "status", "--porcelain") == ""
+
+
+def with_submodules(folder: Path, pyproject: str) -> Path:
+    """A package with another repository in it, which has one itself; what is built has the files of both."""
+    added = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    for name, inner in (("names", ""), ("zones", "names")):
+        repository(folder / name, {f"{name}.json": "{}\n"}, tags=())
+        if inner:
+            git(folder / name, *added, str(folder / inner), inner)
+            commit_all(folder / name, "feat: more")
+    root = repository(folder / "demo-pkg", {**common(), "pyproject.toml": pyproject})
+    git(root, *added, str(folder / "zones"), "src/demo_pkg/zones")
+    fetch = ("submodule", "--quiet", "update", "--init", "--recursive")
+    git(root, "-c", "protocol.file.allow=always", *fetch)
+    commit_all(root, "feat: zones")
+    git(root, "tag", "--force", "v1.4.2")
+    return root
+
+
+@pytest.mark.requirement("P3.11")
+def test_what_a_submodule_brings_is_there_afterwards(tmp_path: Path, template_repository: Path) -> None:
+    root = with_submodules(tmp_path, UV_TABLE + PROJECT)
+    made = adopt_repository("no-tests", root, tmp_path, template_repository)
+    assert made.status == 0, made.output
+    inside = {"demo_pkg/zones/zones.json", "demo_pkg/zones/names/names.json"}
+    before, after = (read_wheel(wheel) for wheel in (made.before, made.after))
+    assert inside <= set(before.files)
+    assert set(after.files) - set(before.files) == {"demo_pkg/_version.py"}
+    with tarfile.open(made.sdists[1]) as sdist:
+        assert {f"demo_pkg-2.0/src/{name}" for name in inside} <= set(sdist.getnames())
+    release = load(root / ".github/workflows/publish.yml")
+    checkouts = [dict(step["with"]) for _, step in release.using("actions/checkout")]
+    fetched = {(one.get("path"), one.get("submodules")) for one in checkouts}
+    assert fetched == {("source", "recursive"), (None, None)}  # the others get the release's scripts alone
+    assert "- .github/workflows/publish.yml: replaced in place: a trusted publisher" in made.output
+    assert "; it fetches the submodules" in made.output
+    assert git(root, "submodule", "status", "--recursive").count("\n") == 1  # as they were
+
+
+def test_a_submodule_that_was_not_fetched_is_not_missed(tmp_path: Path) -> None:
+    """What users build of that tree has no file of it."""
+    root = with_submodules(tmp_path, UV_TABLE + PROJECT)
+    git(root, "submodule", "--quiet", "deinit", "--all", "--force")
+    clone = plan._clone(root, tmp_path / "clone")  # noqa: SLF001  (what an adoption builds)
+    assert list((clone / "src/demo_pkg/zones").iterdir()) == []
+    assert plan.submodules(clone) == ["src/demo_pkg/zones"]

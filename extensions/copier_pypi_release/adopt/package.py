@@ -65,7 +65,9 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     Raises:
         AdoptionError: The wheel has no package, or has files that git does not track.
     """
-    tracked = [name for name in git(project, "ls-files", "-z", "--", ".").split("\0") if name]
+    tracked = [
+        name for name in git(project, "ls-files", "-z", "--recurse-submodules", "--", ".").split("\0") if name
+    ]
     document = Pyproject(read_text(project / "pyproject.toml"))
     if kept:
         return _as_it_is(project, wheel, tracked)

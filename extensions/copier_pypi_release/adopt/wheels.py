@@ -54,6 +54,7 @@ FIELDS = {
     *("classifier", "project-url", "home-page", "download-url", "keywords", "license", "license-expression"),
     *("author", "author-email", "maintainer", "maintainer-email"),
 }
+OF_GIT = "/.git"  # where git keeps the rest of a submodule; some backends take it for a file of the package
 CAUSES = 5  # lines of a failed build's output that a message has
 Markers = Any  # the parsed tree of packaging.markers
 
@@ -121,7 +122,8 @@ def read_wheel(path: Path, commit: str = "") -> Wheel:
             Version(metadata["version"])
             for line in metadata.get("requires_dist", []):
                 Requirement(line)
-            contents = {n: archive.read(n) for n in names if not n.startswith(f"{info}/")}
+            own = [n for n in names if not n.startswith(f"{info}/") and not n.endswith(OF_GIT)]
+            contents = {n: archive.read(n) for n in own}
             named = re.compile(re.escape(commit[:7].encode()) + rb"[0-9a-f]*" if commit else rb"(?!)")
             return Wheel(
                 name=path.name,
@@ -178,7 +180,8 @@ def read_sdist(path: Path) -> tuple[dict[str, int], RawMetadata]:
         inside = archive.extractfile(files["PKG-INFO"]) if "PKG-INFO" in files else None
         metadata = parse_email(inside.read() if inside else b"")[0]
     sizes = {name: member.size for name, member in files.items()}
-    return {n: s for n, s in sizes.items() if n != "PKG-INFO" and ".egg-info/" not in n}, metadata
+    own = [n for n in sizes if n != "PKG-INFO" and ".egg-info/" not in n and not n.endswith(OF_GIT)]
+    return {n: sizes[n] for n in own}, metadata
 
 
 def _cause(problem: str) -> str:
@@ -187,6 +190,8 @@ def _cause(problem: str) -> str:
     known = (
         "error: Failed to build",
         "cause: The build backend returned",
+        "Caused by: The build backend returned",
+        "Caused by: Call to",
         "hint:",
         "warning:",
         "Traceback",
