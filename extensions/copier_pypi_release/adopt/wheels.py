@@ -229,7 +229,7 @@ def contents_of(wheel: Wheel) -> dict[str, set[str]]:
         "keywords": {word for text in fields.get("keywords", []) for word in text.split()},
         "author": {f"{name} <{mail}>" for name, mail in authors_of(fields)},
         "maintainer": {f"{name} <{mail}>" for name, mail in maintainers_of(fields)},
-        "license": {fields.get("license_expression") or fields.get("license", "")},
+        "license": {fields.get("license_expression") or _unfolded(fields.get("license", ""))},
         "license files": set(wheel.licenses),
         "entry points": {
             f"{group}: {name} = {''.join(target.split())}"
@@ -246,6 +246,11 @@ def _stated(text: str | None) -> str:
 
 def _versionless(wheel: Wheel) -> str:
     return _plain(wheel.metadata.get("description", "").replace(str(wheel.version), "VERSION"))
+
+
+def _unfolded(text: str) -> str:
+    """A text of several lines, however a backend has marked those after the first."""
+    return "\n".join(filter(None, (line.strip().removeprefix("|").strip() for line in text.splitlines())))
 
 
 def _plain(text: str) -> str:
@@ -460,9 +465,10 @@ def project_table(wheel: Wheel, readme: str | None) -> dict[str, Any]:
         "name": fields["name"],
         "dynamic": ["version"],
         "description": _stated(fields.get("summary")),
-        "readme": readme,
+        "readme": _readme(fields, readme),
         "requires-python": fields.get("requires_python", "").replace(" ", ""),
         **_license(fields),
+        **_license_files(fields),
         **{key: [_person(name, mail) for name, mail in found] for key, found in people.items()},
         "keywords": _keywords(fields.get("keywords", [])),
         "classifiers": fields.get("classifiers"),
@@ -475,6 +481,14 @@ def project_table(wheel: Wheel, readme: str | None) -> dict[str, Any]:
 
 def _person(name: str, mail: str) -> dict[str, str]:
     return {key: value for key, value in (("name", name), ("email", mail)) if value}
+
+
+def _readme(fields: RawMetadata, path: str | None) -> str | dict[str, str] | None:
+    """The file with the description; with what it is written in, where its name does not say so."""
+    if path is None or "." in path.rpartition("/")[2]:
+        return path
+    # What says nothing is shown as reStructuredText by the index.
+    return {"file": path, "content-type": fields.get("description_content_type") or "text/x-rst"}
 
 
 def _urls(fields: RawMetadata) -> dict[str, str]:
@@ -501,6 +515,14 @@ def _license(fields: RawMetadata) -> dict[str, Any]:
             pass
     # An expression beside licence classifiers is refused by the indexes (PEP 639); the text form is not.
     return {"license": {"text": text}} if text else {}
+
+
+def _license_files(fields: RawMetadata) -> dict[str, Any]:
+    """The licence files, where hatchling would not find them by itself, and may be told (PEP 639)."""
+    files = fields.get("license_files", [])
+    usual = re.compile(r"(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*", re.IGNORECASE)
+    told = not isinstance(_license(fields).get("license"), dict)
+    return {"license-files": files} if told and not all(map(usual.fullmatch, files)) else {}
 
 
 def dependency_tables(wheel: Wheel) -> dict[str, Any]:
