@@ -157,9 +157,9 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
     Raises:
         AdoptionError: The build fails.
     """
-    how = ["--sdist", "--wheel"]
+    how = ["--sdist", "--wheel"]  # both from the source
     if constraints is not None:
-        how += [f"--build-constraint={constraints}", "--require-hashes"]
+        how = [f"--build-constraint={constraints}", "--require-hashes"]
     try:
         run(uv.find_uv_bin(), "build", "--no-config", *how, "--out-dir", out, project, cwd=project)
     except ReleaseError as error:
