@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from release_lib.settings import Settings
 
 UNRELEASED = re.compile(r"\[?unreleased\]?\b.*", re.IGNORECASE)
-VERSION = re.compile(r"\[?v?([^\s\]()]+)")  # as the gate reads a heading
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 LEVEL = 2  # of the headings of versions
 
@@ -49,13 +48,21 @@ def is_restructured(name: str) -> bool:
 
 def version_in(title: str) -> Version | None:
     """The version that a heading names, as the gate reads it: first of all or after words."""
-    for place, word in enumerate(re.findall(r"[^\s\[\]():,*`]+", title)):
+    word = version_word(title)
+    return Version(word) if word else None
+
+
+def version_word(title: str) -> str:
+    """The word of a heading that is its version; empty if none is."""
+    words = re.findall(r"(?:[A-Za-z_.-]*[-_/.](?=v?\d+\.))?([\w.!+/-]*[^\W_])", title)
+    for place, word in enumerate(words):
         try:
             if place == 0 or "." in word:
-                return Version(word)
+                Version(word)
+                return str(word)
         except InvalidVersion:
             continue
-    return None
+    return ""
 
 
 def versions_in(name: str, text: str) -> set[Version]:
@@ -161,12 +168,11 @@ def restructured_titles(lines: Sequence[str]) -> Iterator[tuple[int, str, str, i
 
 def title_like(earlier: str, version: Version, today: dt.date) -> str:
     """The title of a version, written as that of an earlier one."""
-    known = version_in(earlier)
+    known = version_word(earlier).removeprefix("v")
     plain = f"{version} - {today.isoformat()}"
-    if known is None or "](" in earlier or not DATE.search(earlier):
+    if not known or "](" in earlier or not DATE.search(earlier):
         return plain
-    titled = VERSION.sub(lambda found: found[0].replace(found[1], str(version)), earlier, count=1)
-    return DATE.sub(today.isoformat(), titled)
+    return DATE.sub(today.isoformat(), earlier.replace(known, str(version), 1))
 
 
 def towncrier(project: Path) -> str:

@@ -6,11 +6,13 @@ import fcntl
 import io
 import multiprocessing
 import pickle
+import re
 import shutil
 import zipfile
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -23,9 +25,12 @@ from adopt.fixtures import SHAPES, make
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from copier_pypi_release.adopt.wheels import Wheel
+
+
+PASTED = "For the commit and the pull request:"
+FOLDERS = (".github/release/", ".github/rulesets/")  # of a release, each named as one
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,33 @@ class Adoption:
         return git(self.root, "show", f"HEAD:{path}") + "\n"
 
 
-def run_adopt(*arguments: str | Path) -> tuple[int, str]:
-    """Run the command in this process and return its status and what it printed."""
+def run_adopt(folder: str | Path, *options: str) -> tuple[int, str]:
+    """Run the command in this process and return its status and what it printed.
+
+    Whatever is adopted, only files that the report names have changed, and every one that it names has.
+    """
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
-        status = cli.main(["adopt", *map(str, arguments)])
-    return status, printed.getvalue()
+        status = cli.main(["adopt", str(folder), *options])
+    output = printed.getvalue()
+    if status == 0 and PASTED in output:
+        assert changed_files(Path(folder)) == named_files(output), output
+    return status, output
+
+
+def changed_files(folder: Path) -> set[str]:
+    """The files of a repository that are not as they were committed; of the release's folders, the folder."""
+    how = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
+    listed = {entry[3:] for entry in git(folder, "status", *how).split("\0") if entry}
+    return {next((ours for ours in FOLDERS if path.startswith(ours)), path) for path in listed}
+
+
+def named_files(output: str) -> set[str]:
+    """The files and folders that a report names as changed; none if nothing has."""
+    if "Nothing has changed" in output:
+        return set()
+    _, _, pasted = output.partition(PASTED)
+    return set(re.findall(r"(?m)^    - (?!\[ \])(.+?): ", pasted))  # the others are steps
 
 
 def adopt(shape: str, folder: Path, template: Path) -> Adoption:

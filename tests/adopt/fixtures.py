@@ -926,10 +926,76 @@ def written_setuptools(root: Path) -> Path:
     return compiled(root, build, PROJECT, **{"setup.py": setup})
 
 
+def setuptools_broken(root: Path) -> Path:
+    """The same where the compiler finds no library."""
+    made = setuptools_compiled(root)
+    write(made, {"src/demo_pkg/_native.c": "#error there is no library\n"})
+    commit_all(made, "feat: a library")
+    return made
+
+
 def scikit_written(root: Path) -> Path:
     """scikit-build-core with a version that is written down."""
     build = '[build-system]\nrequires = ["scikit-build-core"]\nbuild-backend = "scikit_build_core.build"\n\n'
     return compiled(root, build, PROJECT, **{"CMakeLists.txt": CMAKE})
+
+
+def meson_compiled(root: Path) -> Path:
+    """meson-python, with the version that git describes; its jobs build wheels."""
+    build = '[build-system]\nrequires = ["meson-python>=0.16"]\nbuild-backend = "mesonpy"\n\n'
+    meson = """\
+        project('demo-pkg', 'c', version: run_command('python3', 'version.py', check: true).stdout().strip())
+        py = import('python').find_installation(pure: false)
+        py.install_sources('src/demo_pkg/__init__.py', subdir: 'demo_pkg')
+        py.extension_module('_native', 'src/demo_pkg/_native.c', install: true, subdir: 'demo_pkg')
+        meson.add_dist_script('python3', files('version.py'), 'dist')
+        """
+    version = """\
+        import os, pathlib, subprocess, sys
+        here = pathlib.Path(__file__).parent
+        kept = here / "VERSION"
+        if kept.exists():
+            text = kept.read_text()
+        else:
+            text = subprocess.run(
+                ["git", "describe", "--tags"], cwd=here, capture_output=True, text=True, check=True
+            ).stdout.strip().removeprefix("v")
+        if sys.argv[1:] == ["dist"]:
+            pathlib.Path(os.environ["MESON_DIST_ROOT"], "VERSION").write_text(text)
+        print(text)
+        """
+    files = {"meson.build": meson, "version.py": version, ".github/workflows/wheels.yml": WHEELS}
+    return compiled(root, build, **files)
+
+
+def hatch_hooks(root: Path) -> Path:
+    """Hatchling with two hooks that compile: one translates Cython to C, the other Python by mypyc."""
+    build = """\
+[build-system]
+requires = ["hatchling", "hatch-cython", "hatch-mypyc", "setuptools"]
+build-backend = "hatchling.build"
+
+[tool.hatch.build.targets.wheel]
+packages = ["src/demo_pkg"]
+exclude = ["*.c"]
+
+[tool.hatch.build.targets.wheel.hooks.cython]
+dependencies = ["hatch-cython", "setuptools"]
+
+[tool.hatch.build.targets.wheel.hooks.cython.options]
+src = "demo_pkg"
+compile_py = false
+
+[tool.hatch.build.targets.wheel.hooks.mypyc]
+dependencies = ["hatch-mypyc"]
+include = ["/src/demo_pkg/_typed.py"]
+
+"""
+    code = {
+        "src/demo_pkg/_native.pyx": "def size(long number):\n    return abs(number)\n",
+        "src/demo_pkg/_typed.py": "def twice(number: int) -> int:\n    return 2 * number\n",
+    }
+    return repository(root, {**common(), **code, "pyproject.toml": build + PROJECT})
 
 
 @dataclass(frozen=True)
@@ -976,6 +1042,8 @@ COMPILED: dict[str, Shape] = {
     "scikit-written": Shape(scikit_written),
     "hatch-compiled": Shape(hatch_compiled),
     "setuptools-compiled": Shape(setuptools_compiled, kept=True),
+    "meson": Shape(meson_compiled, kept=True),
+    "hatch-hooks": Shape(hatch_hooks),
 }
 SHAPES = PACKAGES | COMPILED
 
@@ -996,6 +1064,10 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "doubtful": (doubtful, ".github/workflows/nightly.yml:6 pypi may ask for an identity"),
     "single-module": (single_module, "The wheel has no package"),
     "setuptools-alone": (setuptools_alone, "Compiled: setuptools builds it, and no job here"),
+    "setuptools-broken": (
+        setuptools_broken,
+        "Compiled: the project does not build at the tag v2.0, with the",
+    ),
     "maturin": (maturin, "Compiled: maturin takes the version from Cargo.toml"),
     "written-setuptools": (
         written_setuptools,

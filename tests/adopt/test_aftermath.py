@@ -9,15 +9,18 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier_pypi_release.adopt.aftermath import locks
+from copier_pypi_release.adopt import aftermath
+from copier_pypi_release.adopt.repository import read_repository
 from support.rendering import commit_all
 from uv import find_uv_bin
 
 from adopt.adoption import run_adopt
-from adopt.fixtures import make, repository, write
+from adopt.fixtures import CI, PROJECT, UV_TABLE, make, repository, write
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from adopt.adoption import Adoptions
 
 pytestmark = pytest.mark.requirement("B11")
 
@@ -90,8 +93,8 @@ filename = "CHANGELOG.md"
     commit_all(root, "chore: more")
     status, output = run_adopt(root, "--yes", "--template", str(template_repository))
     assert status == 0, output
-    told = "Correct what reads the version in demo_pkg/__init__.py, where it is no text any more: "
-    assert f"{told}.bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])." in output
+    told = "Correct what reads or writes the version elsewhere than in the tag: .bumpversion.cfg:1 ([bumpversion])"
+    assert f"{told}, .bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])" in output
     assert "from ._version import __version__" in (root / "demo_pkg/meta.py").read_text(encoding="utf-8")
     stale = "Take from importlib.metadata.version('demo-pkg') what demo_pkg/data/VERSION states"
     assert f"{stale}: as text it would go on to be 1.4.2, whatever is released." in output
@@ -108,6 +111,108 @@ def test_a_lock_file_that_fits_is_not_named(tmp_path: Path) -> None:
     shutil.copytree(root, changed)
     found: Any = SimpleNamespace(root=root, project=root, folder="")
     write(changed, {"pyproject.toml": f"{project.format('1.0')}[tool.hatch]\n"})
-    assert locks(found, changed) == []
+    assert aftermath.locks(found, changed) == []
     write(changed, {"pyproject.toml": project.format("1.1")})
-    assert [line.rpartition(": ")[2] for line in locks(found, changed)] == ["uv lock", "poetry lock"]
+    assert [line.rpartition(": ")[2] for line in aftermath.locks(found, changed)] == [
+        "uv lock",
+        "poetry lock",
+    ]
+
+
+# The package's own CI, documentation and tools would break. By shape: a file, and the line that is named.
+READ = {
+    "bump2version": (".bumpversion.cfg", "[bumpversion]\ncurrent_version = 1.4.2\n", 1),
+    "bump-my-version": ("pyproject.toml", "[tool.bumpversion]\ncurrent_version = '1.4.2'\n", 1),
+    "tbump": ("tbump.toml", "[version]\ncurrent = '1.4.2'\n\n[tool.tbump]\n", 4),
+    "commitizen": (".cz.toml", "[tool.commitizen]\nversion_files = ['src/demo_pkg/__init__.py']\n", 2),
+    "semantic-release": ("x/pyproject.toml", "[a]\nversion_toml = ['pyproject.toml:project.version']\n", 2),
+    "poetry version": (".github/workflows/tag.yml", "# poetry version\nrun: poetry version -s\n", 2),
+    "hatch version": ("Makefile", "bump:\n\thatch -q version minor\n", 2),
+    "uv version": ("justfile", "bump:\n    uv version --bump minor\n", 2),
+    "setup.py": ("ci/name.sh", "NAME=demo-$(python setup.py --version)\n", 1),
+    "tomllib": ("docs/conf.py", "release = tomllib.load(file)['project']['version']\n", 1),
+    "a pattern": ("doc/source/conf.py", "re.search(r'__version__ = (.*)', text)\n", 1),
+    "exec": ("scripts/notes.py", "exec(open('src/demo_pkg/__about__.py').read())\n", 1),
+    "grep": (".gitlab-ci.yml", "- V=$(grep -m1 '^version' pyproject.toml)\n", 1),
+    "sed": ("tools/bump.sh", "sed -i s/version=.*/version=$1/ setup.cfg\n", 1),
+    "yq": ("Taskfile.yml", "cmd: yq -r .project.version pyproject.toml\n", 1),
+}
+# And what reads no version that was written down.
+HARMLESS = {
+    "Makefile2.sh": "pip install demo-pkg==1.4.2\npython --version\nuv --version\nnode version.js\n",
+    "tools/a.py": "print(demo_pkg.__version__)\nversion = importlib.metadata.version('demo-pkg')\n",
+    "tox.ini": "[tox]\nskip_missing_interpreters = true\nminversion = 4\n",
+    "src/demo_pkg/x.py": "re.search(r'version = (.*)', text)\n",
+}
+
+
+def test_what_reads_or_raises_a_written_version_is_named(tmp_path: Path) -> None:
+    files = {name: text for name, text, _ in READ.values()} | HARMLESS
+    root = repository(tmp_path / "demo-pkg", files, tags=())
+    found: Any = SimpleNamespace(root=root, folder="")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aftermath, "SHOWN", 99)
+        (said,) = aftermath.readers(found, root)
+    places = {text.partition(" (")[0] for text in said.partition("than in the tag: ")[2].split("), ")}
+    assert places == {f"{name}:{line}" for name, _, line in READ.values()}
+    assert aftermath.readers(found, repository(tmp_path / "other", HARMLESS, tags=())) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"Dockerfile": "COPY . .\nRUN pip install --no-cache-dir .\n"}, "Dockerfile:2"),
+        ({"docker/dev.Dockerfile": "RUN uv sync --frozen\n"}, "docker/dev.Dockerfile:1"),
+        ({"Containerfile": "RUN pip install '.[all]'\n"}, "Containerfile:1"),
+        ({"Dockerfile": "COPY .git .git\nRUN pip install .\n"}, ""),
+        ({"Dockerfile": "RUN pip install demo-pkg\n"}, ""),
+    ],
+)
+def test_a_container_that_builds_without_git_is_named(
+    files: dict[str, str], place: str, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "demo-pkg", files, tags=())
+    said = aftermath.copies(root)
+    assert [line.partition("git now: ")[2].partition(" (")[0] for line in said] == [place] * bool(place)
+
+
+@pytest.mark.parametrize(
+    ("install", "alone"),
+    [
+        ("pip install -r requirements.txt", True),
+        ("pip install pytest", True),
+        ("pip install -r own.txt", False),
+        ("pip install .", False),
+        ("python -m pip install --editable .[test]", False),
+        ("uv sync --locked", False),
+        ("make install", False),
+        ("./ci/setup.sh", False),
+    ],
+)
+def test_tests_of_a_checkout_that_nobody_installs_are_named(
+    install: str, alone: bool, tmp_path: Path
+) -> None:
+    files = {
+        ".github/workflows/ci.yml": CI.replace("pip install -e . pytest", install),
+        "requirements.txt": "pytest\n",
+        "own.txt": "pytest\n-e .\n",
+        "pyproject.toml": UV_TABLE + PROJECT,
+        "docs/conf.py": "import sys\nsys.path.insert(0, '..')\n",
+    }
+    root = repository(tmp_path / "demo-pkg", files)
+    (said,) = aftermath.uninstalled(read_repository(root), root, "demo_pkg/_version.py")
+    assert "in no checkout: docs/conf.py:2 (sys.path.insert(0, '..'))" in said
+    assert (".github/workflows/ci.yml:7 (test)" in said) is alone
+
+
+def test_notes_are_read_in_the_folder_of_the_package(adoptions: Adoptions) -> None:
+    made = adoptions["monorepo"]
+    assert "No notes could be read" not in made.output
+
+
+def test_notes_that_are_not_utf_8_are_named(tmp_path: Path) -> None:
+    root = repository(tmp_path / "demo-pkg", {"pyproject.toml": UV_TABLE + PROJECT})
+    (root / "CHANGELOG.md").write_bytes("## 1.4.2\n\n- Größe.\n".encode("latin-1"))
+    commit_all(root, "docs: notes")
+    said = aftermath.unread_notes(read_repository(root), root)
+    assert said.startswith("Save CHANGELOG.md as UTF-8, because a release stops where it cannot read it (")

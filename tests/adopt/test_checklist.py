@@ -24,7 +24,21 @@ BEFORE, AFTER, LATER = (
 )
 # What a step can begin with.
 ACTIONS = {
-    *("Add", "Correct", "Create", "Delete", "Fill", "Give", "Head", "Leave", "Let", "List", "Register"),
+    *(
+        "Add",
+        "Copy",
+        "Correct",
+        "Create",
+        "Delete",
+        "Fill",
+        "Give",
+        "Head",
+        "Install",
+        "Leave",
+        "Let",
+        "List",
+        "Register",
+    ),
     *("Renew", "Review", "Revoke", "Say", "Spell", "Switch", "Take", "Write"),
 }
 

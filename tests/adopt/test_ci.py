@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.adopt.ci import Gate, runs_tests, starts_for
@@ -33,7 +34,6 @@ pytestmark = pytest.mark.requirement("S2", "P1.1")
         ("hatch run test:cov", True),
         ("hatch run +py=${{ matrix.py || matrix.python-version }} test:with-coverage", True),
         ("make lint-check test", True),
-        ("hatch run types:check", False),
         ("make type-check", False),
         ("coverage run -m pytest", True),
         ("./ci/run_tests.sh", True),
@@ -54,6 +54,34 @@ pytestmark = pytest.mark.requirement("S2", "P1.1")
         ("exit 1", False),
         ("apk add git", False),
         ("Get-ChildItem | Remove-Item", False),
+        # What only looks like a test: of files, of installers, of options, of targets.
+        ("cat pytest.ini", False),
+        ("git add tests/test_x.py", False),
+        ("ruff check tests/test_a.py", False),
+        ("black --check tests/test_x.py", False),
+        ("apk add py3-pytest", False),
+        ("sudo apt-get install python3-pytest", False),
+        ("mamba install pytest", False),
+        ("python -c 'import pytest'", False),
+        (": pytest", False),
+        ("pytest --version", False),
+        ("pytest --collect-only -q", False),
+        ("tox -l", False),
+        ("tox -e py312 --notest", False),
+        ("nox --list-sessions", False),
+        ("hatch fmt --check", False),
+        ("hatch run types:check", False),
+        ("make typecheck", False),
+        ("make check-manifest", False),
+        ("make -C docs check", False),
+        ("make test-deps", False),
+        ("poe lint-check", False),
+        # And what is one, in other words.
+        ("conda run -n ci pytest", True),
+        ("pixi run -e py312 tests", True),
+        ("python tests/test_all.py", True),
+        ("PYTHONPATH=src bash ci/run-tests.sh", True),
+        ("make build-and-test", True),
     ],
 )
 def test_tests_are_told_from_linters_and_installers(script: str, *, tests: bool) -> None:
@@ -200,6 +228,41 @@ def test_ci_that_tests_through_what_it_calls_counts(tmp_path: Path) -> None:
     files = named(caller=caller, suite=suite, through=through)
     gate = gate_of(tmp_path, {**files, ".github/actions/suite/action.yml": action})
     assert gate.files == ("caller.yml", "through.yml")
+
+
+@pytest.mark.parametrize(
+    ("job", "step", "result"),
+    [
+        ({"if": False}, {}, "nowhere"),
+        ({"if": "${{ false }}"}, {}, "nowhere"),
+        (
+            {"if": "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"},
+            {},
+            "nowhere",
+        ),
+        ({"if": "github.event_name != 'push'"}, {}, "nowhere"),
+        ({"if": "startsWith(github.ref, 'refs/tags/v')"}, {}, "nowhere"),
+        ({}, {"if": "github.event_name == 'pull_request'"}, "nowhere"),
+        ({}, {"if": False}, "nowhere"),
+        ({"continue-on-error": True}, {}, "forgiven"),
+        ({}, {"continue-on-error": True}, "forgiven"),
+        ({}, {"run": "pytest || true"}, "forgiven"),
+        ({"if": "github.ref == 'refs/heads/main' || startsWith(github.ref, 'refs/tags/')"}, {}, "counts"),
+        ({"if": "${{ !startsWith(github.ref, 'refs/tags/') }}"}, {}, "counts"),
+        ({"continue-on-error": "${{ matrix.experimental }}"}, {}, "counts"),
+        ({"if": "github.event_name == 'push' || github.event_name == 'pull_request'"}, {}, "counts"),
+        ({}, {"run": "pytest --durations=5 || exit 1"}, "counts"),
+    ],
+)
+def test_tests_that_a_push_skips_or_forgives_count_for_nothing(
+    job: dict[str, Any], step: dict[str, Any], result: str, tmp_path: Path
+) -> None:
+    one = {"runs-on": "ubuntu-latest", **job, "steps": [{"run": "pytest", **step}]}
+    gate = gate_of(tmp_path, named(ci=json.dumps({"on": "push", "jobs": {"one": one}})))
+    assert gate.files == (("ci.yml",) if result == "counts" else ())
+    assert bool(gate.commands) is (result != "counts")
+    said = (".github/workflows/ci.yml:1 one passes where its tests fail",)
+    assert gate.others == (said if result == "forgiven" else ())
 
 
 def test_a_workflow_that_some_paths_skip_is_said(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from copier_pypi_release.adopt.compiled import check_plan, read_building
+from copier_pypi_release.adopt.compiled import check_plan, read_building, says_compiled
 from copier_pypi_release.adopt.package import read_package
 from copier_pypi_release.adopt.plan import check_compiled
 from copier_pypi_release.adopt.programs import AdoptionError
@@ -23,7 +23,7 @@ from support.archives import make_wheel
 from support.rendering import commit_all
 
 from adopt.adoption import contents_of, metadata_of
-from adopt.fixtures import COMPILED, WHEELS, make
+from adopt.fixtures import COMPILED, WHEELS, make, repository
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def test_a_compiled_package_keeps_its_backend_and_loses_no_file(adopted: Adoptio
     before, after = contents_of(adopted.before), contents_of(adopted.after)
     assert any(name.startswith("demo_pkg/_native.") for name in before)
     assert set(before) <= set(after)
-    written = {"demo_pkg/_version.py"} if adopted.shape in {"scikit-written", "hatch-compiled"} else set()
+    written = set() if COMPILED[adopted.shape].kept else {"demo_pkg/_version.py"}
     assert {name for name in set(after) - set(before) if ".dist-info/" not in name} == written
     assert str(metadata_of(adopted.after).version) == "2.0"
     texts = adopted.original("pyproject.toml"), (adopted.root / "pyproject.toml").read_text()
@@ -65,7 +65,7 @@ def test_its_release_builds_wheels_and_keeps_every_rule(adopted: Adoption) -> No
         assert not [name for name in sdist.getnames() if ".github/release" in name or "RELEASING" in name]
 
 
-@pytest.mark.parametrize("shape", ["scikit-build", "setuptools-compiled"])
+@pytest.mark.parametrize("shape", ["scikit-build", "setuptools-compiled", "meson"])
 def test_jobs_that_test_commits_stay_and_say_what_a_release_builds(shape: str, adoptions: Adoptions) -> None:
     made = adoptions[shape]
     assert set(load(made.root / ".github/workflows/wheels.yml").jobs) == {"wheels", "sdist"}
@@ -80,6 +80,37 @@ def test_jobs_that_test_commits_stay_and_say_what_a_release_builds(shape: str, a
     names = [step.get("name") for step in release.steps("wheels")]
     assert names.index("Show the compiler") == names.index("Build the wheels from the sdist") - 1
     assert release.steps("wheels")[names.index("Show the compiler")]["run"] == "cc --version\n\necho here\n"
+
+
+def test_what_a_hook_of_hatchling_compiles_is_in_the_wheel(adoptions: Adoptions) -> None:
+    """And what it translates on the way is not: a module in C is no file of the package."""
+    made = adoptions["hatch-hooks"]
+    for wheel in (made.before, made.after):
+        native = {name.partition(".")[0] for name in contents_of(wheel) if name.endswith(".so")}
+        assert {"demo_pkg/_native", "demo_pkg/_typed"} <= native
+        assert not [name for name in contents_of(wheel) if name.endswith(".c")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "compiled"),
+    [
+        ("pyproject.toml", "[build-system]\nbuild-backend = 'mesonpy'\n", True),
+        ("pyproject.toml", "[build-system]\nbuild-backend = 'maturin'\n", True),
+        ("pyproject.toml", "[[tool.setuptools.ext-modules]]\nname = 'a._b'\n", True),
+        ("pyproject.toml", "[tool.hatch.build.targets.wheel.hooks.mypyc]\n", True),
+        ("pyproject.toml", "[tool.hatch.build.hooks.'cython']\n", True),
+        ("pyproject.toml", "[build-system]\nrequires = ['setuptools-rust']\n", True),
+        ("setup.py", "setup(ext_modules=cythonize('a/*.pyx'))\n", True),
+        ("setup.py", "setup(cffi_modules=['build.py:ffi'])\n", True),
+        ("setup.py", "setup(packages=['demo'])\n", False),
+        ("pyproject.toml", "[tool.hatch.build.hooks.vcs]\nversion-file = 'a.py'\n", False),
+    ],
+)
+def test_a_package_says_that_it_is_compiled_before_it_is_built(
+    name: str, text: str, *, compiled: bool, tmp_path: Path
+) -> None:
+    root = repository(tmp_path / "demo-pkg", {name: text})
+    assert says_compiled(read_repository(root)) is compiled
 
 
 # ---- What a job may say, without a build --------------------------------------------------------------

@@ -10,7 +10,7 @@ from copier_pypi_release.adopt.wheels import build_wheel
 from support.rendering import commit_all, git
 
 from adopt.adoption import run_adopt
-from adopt.fixtures import REFUSED, make, repository, write
+from adopt.fixtures import PROJECT, REFUSED, common, make, repository, write
 from adopt.test_target import tree_of
 
 if TYPE_CHECKING:
@@ -102,6 +102,19 @@ def test_a_conversion_that_would_lose_something_is_refused(
     problem = refused(make("no-remote", tmp_path), template_repository)
     assert "would not be the same" in problem
     assert "would lose" in problem
+
+
+def test_a_wheel_that_the_sdist_does_not_give_is_refused(tmp_path: Path, template_repository: Path) -> None:
+    """A release builds the one from the other; `uv build --wheel`, and many a workflow, does not."""
+    build = '[build-system]\nrequires = ["hatchling", "hatch-vcs"]\nbuild-backend = "hatchling.build"\n\n'
+    tables = (
+        '\n[tool.hatch.version]\nsource = "vcs"\n[tool.hatch.build.targets.sdist]\nexclude = ["*.json"]\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["src/demo_pkg"]\n'
+    )
+    project = PROJECT.replace('version = "1.4.2"  # keep in step with the code', 'dynamic = ["version"]')
+    root = repository(tmp_path / "demo-pkg", {**common(), "pyproject.toml": build + project + tables})
+    problem = refused(root, template_repository)
+    assert "would not be the same: the wheel would lose demo_pkg/data/table.json" in problem
 
 
 def test_a_project_that_does_not_build_is_refused(tmp_path: Path, template_repository: Path) -> None:

@@ -9,7 +9,7 @@ import release_notes
 from copier_pypi_release.adopt.answers import choose_publisher
 from copier_pypi_release.adopt.next_steps import next_steps
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.repository import Tags, find_changelog, find_tags, read_repository
+from copier_pypi_release.adopt.repository import Tags, find_changelog, find_tags, read_repository, versions_of
 from copier_pypi_release.notes import version_in
 from packaging.version import Version
 from support.rendering import git
@@ -117,6 +117,32 @@ RESTRUCTURED = "Demo 1.0 (2026-11-22)\n=====================\n\n* One.\n\n0.9\n=
             ("", "git-cliff", ".pre-commit-config.yaml wants conventional commits"),
         ),
         ({}, ("", "git-cliff", "1 of the last 1 commit: conventional")),
+        # Under other names, in other places, without a suffix.
+        ({"NEWS": "1.0\n===\n\n* One.\n"}, ("NEWS", "changelog", "NEWS")),
+        ({"docs/whats-new.rst": RESTRUCTURED}, ("docs/whats-new.rst", "changelog", "docs/whats-new.rst")),
+        ({"RELNOTES.markdown": CHANGES}, ("RELNOTES.markdown", "changelog", "RELNOTES.markdown")),
+        (
+            {"docs/source/about/changelog.rst": RESTRUCTURED, "a/b/c/CHANGES.md": CHANGES},
+            ("docs/source/about/changelog.rst", "changelog", "docs/source/about/changelog.rst"),
+        ),
+        (
+            {"docs/version_history.md": CHANGES},
+            ("docs/version_history.md", "changelog", "docs/version_history.md"),
+        ),
+        ({"src/demo/NEWS.txt": RESTRUCTURED}, ("src/demo/NEWS.txt", "changelog", "src/demo/NEWS.txt")),
+        # What a release does not read is said.
+        *(
+            (
+                {name: text},
+                ("", "git-cliff", f"1 of the last 1 commit: conventional; a release does not read {name}"),
+            )
+            for name, text in {
+                "CHANGELOG.adoc": "= Changes\n\n== 1.0\n\n* One.\n",
+                "docs/releases/1.0.md": "# 1.0\n\n- One.\n",
+                "release-notes/v1.0.rst": RESTRUCTURED,
+                "ChangeLog": "2026-11-22  Ada\n\n\t* Version 1.0\n",
+            }.items()
+        ),
     ],
 )
 def test_notes_come_from_where_the_project_keeps_them(
@@ -127,10 +153,50 @@ def test_notes_come_from_where_the_project_keeps_them(
 
 
 @pytest.mark.parametrize(
-    "title", ["1.2", "v1.2", "Demo 1.2 (2026-11-22)", "[1.2]", "Plan 2", "2", "Since 1.2", ""]
+    ("title", "version"),
+    [
+        *(("1.2", "1.2"), ("v1.2", "1.2"), ("Demo 1.2 (2026-11-22)", "1.2"), ("[1.2]", "1.2"), ("2", "2")),
+        *(("Plan 2", "None"), ("Since 1.2", "1.2"), ("", "None"), ("2026-11-22 - 1.2", "1.2")),
+        *(("v.1.2", "1.2"), ("demo-pkg-1.2", "1.2"), ("zope.demo==1.2", "1.2"), ("demo/v1.2", "1.2")),
+        *(("demo@1.2", "1.2"), ("What's new in 1.2?", "1.2"), ("Version 1.2.", "1.2"), ("_1.2_", "1.2")),
+        *(("1.2; a Tuesday", "1.2"), ("1.2|old", "1.2"), ("1.2—2026", "1.2"), ("<1.2>", "1.2")),
+        *(('<a name="1.2"></a>1.2 (2026)', "1.2"), ("“Bee” 1.2", "1.2"), ("1!1.2", "1!1.2")),
+        *(("1.2rc1 (yanked)", "1.2rc1"), ("Phase-2", "None"), ("1.x", "None")),
+    ],
 )
-def test_a_heading_is_read_as_the_gate_reads_it(title: str) -> None:
-    assert version_in(title) == release_notes.version_in(title)
+def test_a_heading_is_read_as_the_gate_reads_it(title: str, version: str) -> None:
+    assert str(version_in(title)) == str(release_notes.version_in(title)) == version
+
+
+BODY = "\n\n- One.\n\n  - Of it.\n\n"
+
+
+WRITTEN = {
+    "setext": ("a.md", f"Changes\n=======\n\n1.0 (2026-11-22)\n----------------{BODY}0.9\n---\n"),
+    "below a series": ("a.md", f"# Changes\n\n## 1.x\n\n### 1.0{BODY}### 0.9\n"),
+    "closing marks": ("a.md", f"# Changes\n\n## 1.0 ##{BODY}## 0.9 ##\n"),
+    "front matter": ("a.md", f"---\ntitle: Changes\n---\n\n## 1.0{BODY}"),
+    "an anchor": ("a.md", f"(v1)=\n## 1.0 {{ #v1 }}{BODY}"),
+    "a link at the end": ("a.md", f"## [1.0] - 2026{BODY}## 0.9\n\n[1.0]: https://demo.example.org/1.0\n"),
+    "a mark first of all": ("a.md", f"\ufeff## 1.0{BODY}"),
+    "Windows": ("a.md", f"# Changes\n\n## 1.0{BODY}## 0.9\n".replace("\n", "\r\n")),
+    "old Mac": ("a.md", f"# Changes\n\n## 1.0{BODY}## 0.9\n".replace("\n", "\r")),
+    "no suffix": ("NEWS", f"1.0\n==={BODY}0.9\n===\n"),
+    "a role": ("a.rst", f"Changes\n=======\n\n:version:`1.0`\n--------------{BODY}0.9\n---\n"),
+    "a short line": ("a.rst", f"History\n=======\n\n1.0 (2026-11-22)\n+++++{BODY}0.9\n+++++\n"),
+    "a target": ("a.txt", f".. _v1:\n\n===\n1.0\n==={BODY}===\n0.9\n===\n"),
+}
+
+
+@pytest.mark.parametrize("way", WRITTEN)
+def test_notes_are_found_however_they_are_written(way: str, tmp_path: Path) -> None:
+    name, text = WRITTEN[way]
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    assert Version("1.0") in versions_of(path, Tags("v", Version("1.0"), ()))
+    notes = release_notes.from_changelog(path, Version("1.0"))
+    assert "- One." in notes
+    assert "0.9" not in notes
 
 
 def test_a_configuration_of_towncrier_that_is_no_toml_is_named(tmp_path: Path) -> None:

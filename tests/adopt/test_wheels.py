@@ -186,6 +186,16 @@ def test_an_extra_that_names_others_of_the_package_means_what_they_bring() -> No
     ]
 
 
+@pytest.mark.parametrize("mark", ["        ", "       |", "        |  "])
+def test_a_whole_licence_is_the_same_however_its_lines_are_marked(mark: str) -> None:
+    lines = ["MIT License", "", "Copyright (c) 2020", "", "Permission is hereby"]
+    before, after = (wheel(("License", f"\n{one}".join(lines))) for one in ("        ", mark))
+    assert compare(before, after, edited=frozenset(), generated=frozenset()) == []
+    other = wheel(("License", f"\n{mark}".join([*lines[:-1], "Permission is not"])))
+    (said,) = compare(before, other, edited=frozenset(), generated=frozenset())
+    assert said.startswith("the license would lose 'MIT License")
+
+
 def test_a_whole_licence_is_shown_by_its_first_line() -> None:
     before, after = (
         wheel(),

@@ -129,6 +129,8 @@ CHANGELOG = """# Changelog
         ("[0.1.0] - 2026-01-02", "[0.2.0] - 2026-11-27"),
         ("v0.1.0 (2026-01-02)", "v0.2.0 (2026-11-27)"),
         ("[0.1.0](https://example.org/0.1.0) (2026-01-02)", "0.2.0 - 2026-11-27"),
+        ("Demo 0.1.0 (2026-01-02)", "Demo 0.2.0 (2026-11-27)"),
+        ("2026-01-02 - 0.1.0", "2026-11-27 - 0.2.0"),
     ],
 )
 def test_the_unreleased_section_gets_the_title_of_a_version(earlier: str, wanted: str) -> None:

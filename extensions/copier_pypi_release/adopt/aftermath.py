@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uv
 from release_lib import fragments
 from release_lib.step import ReleaseError, run
 
+from copier_pypi_release.adopt.ci import testing_jobs
 from copier_pypi_release.adopt.programs import git, try_git
 from copier_pypi_release.adopt.repository import read_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Collection
 
     from copier_pypi_release.adopt.repository import Repository
+    from copier_pypi_release.workflow_files import Workflow
 
 # Files whose lines are executed, or name what is.
 EXECUTED = (
@@ -51,9 +54,44 @@ WHOLE_TREE = (
     "pydocstyle",
 )
 
+_FILES = r"(?:pyproject\.toml|setup\.(?:py|cfg)|(?:__init__|__about__|_*version_*|about)\.py)"
+# What reads a version that is written down, or raises it.
+READS = re.compile(
+    r"\b(?:bump2version|bumpversion|bump-my-version|tbump|bumpver)\b"
+    r"|\b(?:poetry|hatch|pdm|uv|flit|rye)\s+(?:-\S+\s+)*version\b|\bpdm\s+show\s+--version"
+    r"|\bsetup\.py\s+(?:-\S+\s+)*--(?:version|fullname)\b"
+    r"|\[\s*[\"'](?:project|poetry)[\"']\s*\]\s*(?:\.get\(|\[)\s*[\"']version\b"
+    r"|\b(?:project|poetry)\.version\b"
+    rf"|\b(?:grep|sed|awk|perl|Select-String)\b.*version.*{_FILES}|{_FILES}.*\|.*\bversion"
+    r"|\bre\.\w+\(.*(?:__version__|\bversion\s*=)"
+    rf"|\b(?:exec|compile|run_path)\(.*{_FILES}"
+    r"|^\s*version_(?:variables?|toml|files?|provider)\s*=",
+    re.IGNORECASE,
+)
+SCRIPTS = ("docs/", "docs/*/", "doc/", "doc/*/", "scripts/", "tools/", "ci/", "bin/", ".ci/", ".github/*/")
+CONTAINERS = ("*Dockerfile*", "*Containerfile*", "*.dockerfile")
+BUILDS = re.compile(
+    r"\binstall\b.*\s[\"']?\.(?=[\s\[/\"']|$)|\binstall\b.*\s(?:-e|--editable)\s|\b-m build\b"
+    r"|\buv (?:sync|build)\b|\b(?:poetry|pdm) install\b|\bhatch build\b"
+)
+HARMLESS = re.compile(r"(?:actions/(?:checkout|setup-python|cache|upload-artifact)|codecov/\S*)@")
+# What installs the package, or something of which that cannot be said.
+INSTALLS = re.compile(
+    rf"{BUILDS.pattern}|\b(?:uv|poetry|pdm|hatch|tox|nox|make|just|task|inv|invoke|poe|rye)\b"
+    r"|\b(?:pixi|conda|mamba|docker)\b|\bsetup\.py\b|\.sh\b|\bdist/|\.whl\b"
+)
+REQUIREMENTS = re.compile(r"(?:-r|--requirement)[ =]?([\w./-]+)")
+OWN_SOURCE = re.compile(r"(?m)^\s*(?:(?:-e|--editable)[ =]?)?\.(?:/|\[|\s*$)")
+
 
 def aftermath(
-    repository: Repository, root: Path, deleted: list[str], rewritten: list[str], written: str
+    repository: Repository,
+    root: Path,
+    deleted: list[str],
+    rewritten: list[str],
+    written: str,
+    *,
+    edited: Collection[str] | None,
 ) -> list[str]:
     """What a person must correct in the change itself.
 
@@ -63,10 +101,13 @@ def aftermath(
         deleted: Files that the change deletes, from the root of the repository.
         rewritten: Files that stated a version as text, and do so no more.
         written: The file that the build writes, from the project's folder.
+        edited: Modules that import the version from that file now; None where it came from tags before.
     """
+    moved = [] if edited is None else [*readers(repository, root, rewritten), *copies(root)]
     return [
         *_mentions(repository, root, deleted, written),
-        *_readers(repository, root, rewritten),
+        *moved,
+        *(uninstalled(repository, root, written) if edited else []),
         *locks(repository, root),
     ]
 
@@ -120,33 +161,86 @@ def _mentions(repository: Repository, root: Path, deleted: list[str], written: s
     return steps
 
 
-def _readers(repository: Repository, root: Path, rewritten: list[str]) -> list[str]:
-    """Lines that seem to read a version, as text, where it stands no more."""
-    steps = []
-    for path in rewritten:
-        name = path.removeprefix(f"{repository.folder}/")
-        if places := [one for one in _places(repository, root, name) if "version" in one.lower()]:
-            steps.append(
-                f"Correct what reads the version in {name}, where it is no text any more: {_listed(places)}."
-            )
-    return steps
-
-
 def _places(repository: Repository, root: Path, name: str) -> list[str]:
     """The lines that name a file, with file and number."""
     pattern = rf"(^|[^A-Za-z0-9_]){name.replace('.', '[.]')}($|[^A-Za-z0-9_])"
     how = ("grep", "--line-number", "--extended-regexp", "-I", "-e", pattern, "HEAD", "--", *EXECUTED)
     found = [line.split(":", 3)[1:] for line in (try_git(root / repository.folder, *how) or "").splitlines()]
     return [
-        f"{file}:{number} ({text.strip()})"
+        f"{file}:{number} ({text.strip()[:60]})"
         for file, number, text in found
         if not file.startswith(".github/release/") and not OWN_LINE.match(text)
     ]
 
 
+def readers(repository: Repository, root: Path, rewritten: Collection[str] = ()) -> list[str]:
+    """What reads or writes the version where it was written down, such as a tool that raises it."""
+    found = _lines(root, READS, *EXECUTED, "*.py", ".bumpversion.*", "*.ini", "Dockerfile*", "*.ps1")
+    own = f"{repository.folder}/" if repository.folder else ""
+    for path in rewritten:
+        found += [
+            one for one in _places(repository, root, path.removeprefix(own)) if "version" in one.lower()
+        ]
+    package = tuple(
+        f"{own}{folder}" for folder in ("src/", "tests/", "test/", "setup.py", ".github/release/")
+    )
+    places = list(dict.fromkeys(place for place in found if not place.startswith(package)))
+    if not places:
+        return []
+    return [f"Correct what reads or writes the version elsewhere than in the tag: {_listed(places)}."]
+
+
+def copies(root: Path) -> list[str]:
+    """Builds in a container, which has no git unless somebody copies it."""
+    texts = [name for name in _tracked(root, *CONTAINERS) if ".git " not in read_text(root / name)]
+    places = _lines(root, BUILDS, *texts) if texts else []
+    if not places:
+        return []
+    how = "Copy .git, or set SETUPTOOLS_SCM_PRETEND_VERSION, where a container builds a copy"
+    return [f"{how}, because the version comes from git now: {_listed(places)}."]
+
+
+def uninstalled(repository: Repository, root: Path, written: str) -> list[str]:
+    """What imports the package from a checkout, which lacks the file that the build writes."""
+    places = _lines(root, re.compile(r"^\s*sys\.path\.(?:insert|append)\("), "*conf.py")
+    for workflow in repository.workflows:
+        if workflow.file in repository.gate.files:
+            jobs = [job for job in testing_jobs(workflow) if not _installs(workflow, job)]
+            places += [f"{workflow.place}:{workflow.line(job)} ({job})" for job in jobs]
+    if not places:
+        return []
+    why = f"because {written} is in no checkout"
+    return [f"Install the package where it is imported without, {why}: {_listed(places)}."]
+
+
+def _installs(workflow: Workflow, job: str) -> bool:
+    """Whether a job installs the package, or could."""
+    steps = workflow.steps(job)
+    if workflow.jobs[job].get("uses") or any(
+        not HARMLESS.match(str(s["uses"])) for s in steps if "uses" in s
+    ):
+        return True
+    scripts = "\n".join(str(step.get("run", "")) for step in steps)
+    named = [read_text((workflow.root or Path()) / name) for name in REQUIREMENTS.findall(scripts)]
+    return bool(INSTALLS.search(scripts)) or any(OWN_SOURCE.search(text) for text in named)
+
+
+def _tracked(root: Path, *patterns: str) -> list[str]:
+    return [name for name in (try_git(root, "ls-files", "-z", "--", *patterns) or "").split("\0") if name]
+
+
+def _lines(root: Path, pattern: re.Pattern[str], *patterns: str) -> list[str]:
+    """The lines of tracked files that a pattern finds, with their places."""
+    return [
+        f"{name}:{number} ({line.strip()[:60]})"
+        for name in _tracked(root, *patterns)
+        for number, line in enumerate(read_text(root / name).splitlines(), 1)
+        if pattern.search(line) and not line.lstrip().startswith("#")
+    ]
+
+
 def _listed(places: list[str]) -> str:
-    more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-    return f"{', '.join(places[:SHOWN])}{more}"
+    return ", ".join(places[:SHOWN]) + (f" and {len(places) - SHOWN} more" if len(places) > SHOWN else "")
 
 
 def locks(repository: Repository, root: Path) -> list[str]:
@@ -189,20 +283,20 @@ def unread_notes(repository: Repository, root: Path) -> str:
     if repository.tags.newest is None:
         return ""
     tag = f"{repository.tags.prefix}{repository.tags.newest}"
-    script = root / ".github" / "release" / "release_notes.py"
-    project = root / repository.folder
+    script, project = root / ".github" / "release" / "release_notes.py", root / repository.folder
+    source = repository.changelog or {"changelog": "CHANGELOG.md"}.get(repository.release_notes, "commits")
     # Fragments that wait are for the next version; those with a wrong name would stop it.
     if repository.release_notes == "towncrier" and (table := fragments.configuration(project)):
         for name in fragments.waiting_in(project, table):
             if set(fragments.kinds_of(table)) & set(name.split(".")[1:]):
                 (project / fragments.folder_of(table) / name).unlink()
     try:
-        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, tag, cwd=root)
+        (project / source).read_bytes().decode() if (project / source).is_file() else ""
+        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, tag, cwd=project)
+    except UnicodeDecodeError as error:
+        return f"Save {source} as UTF-8, because a release stops where it cannot read it ({error})."
     except ReleaseError as error:
         said = error.problem.partition(": ")[2].removeprefix("error: ").split(" | ")[0]
-        source = repository.changelog or {"changelog": "CHANGELOG.md"}.get(
-            repository.release_notes, "commits"
-        )
         problem = f"No notes could be read for {repository.tags.newest}: {said}."
         return f"{problem} A release reads {source}: see 'Release notes' in RELEASING.md."
     finally:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from copier_pypi_release.workflow_files import PublishingJob, Workflow
 
 
+FILE = re.compile(r"[A-Za-z0-9_][\w.-]*\.ya?ml", re.ASCII)
+
+
 @dataclass(frozen=True)
 class Choice:
     """Which publisher is replaced, and which ones are disarmed.
@@ -74,6 +77,7 @@ def choose_publisher(
     check_names(workflows, sorted(named | kept))
     kept |= repository.kept_workflows - named
     said_so = tuple(sorted(name for name in kept if name.partition(":")[0] in workflows))
+    check_blanks((*repository.gate.files, *said_so))
 
     def stays(job: PublishingJob) -> bool:
         return job.name in kept or (job.file in kept and job.name not in named)
@@ -172,6 +176,20 @@ def check_names(workflows: Mapping[str, Workflow], names: Sequence[str]) -> None
             )
 
 
+def check_blanks(files: Sequence[str]) -> None:
+    """Check that a list of files, with blanks between, is understood.
+
+    Raises:
+        AdoptionError: A name has a blank itself.
+    """
+    if odd := [file for file in files if " " in file]:
+        raise AdoptionError(
+            f"The name of a workflow has a blank: {FOLDER}/{odd[0]}",
+            expected="a name without blanks, because a release waits for it by this name",
+            fix=f"git mv '{FOLDER}/{odd[0]}' {FOLDER}/{odd[0].replace(' ', '-')}, commit, run this again",
+        )
+
+
 def check_doubts(doubtful: list[PublishingJob], workflows: Mapping[str, Workflow]) -> None:
     """Check that no job is left that could publish.
 
@@ -193,13 +211,17 @@ def best_of(
     every: Sequence[PublishingJob],
     protected: set[str],
 ) -> PublishingJob | None:
-    """The publisher whose file the release takes over; None if each has something else that must stay."""
+    """The publisher whose file the release takes over; None if each has something else that must stay.
+
+    Nor does it take over a file whose name a trusted publisher's form and a shell would take otherwise.
+    """
     files = {}
     for file in dict.fromkeys(job.file for job in own):
         workflow, jobs = workflows[file], {job.job for job in own if job.file == file}
         others = {job.job for job in every if job.file == file} - jobs
         others |= {key for key in workflow.jobs if f"{file}:{key}" in protected}
-        if workflow.only_releases and not others and (workflow.ours or not side_jobs(workflow, jobs)):
+        stays = others or (not workflow.ours and side_jobs(workflow, jobs))
+        if FILE.fullmatch(file) and workflow.only_releases and not stays:
             files[file] = workflow
     return max(
         (job for job in own if job.file in files),

@@ -20,25 +20,54 @@ if TYPE_CHECKING:
 PYTHON = re.compile(r"3\.\d+")
 # A command that runs tests; a linter, a type checker or a build alone is none.
 TESTS = re.compile(
-    r"\b(?:pytest|py\.test|unittest|stestr|trial|nose2?|behave|testify|hatch test|hatch-test|pytester)\b"
+    r"(?<![\w.-])(?<!import )(?:pytest|py\.test|unittest|stestr|trial|nose2?|behave|testify"
+    r"|hatch test|hatch-test|pytester)(?![\w-]|\.(?!exe))"
     r"|\b(?:coverage|slipcover) run\b|\bmanage\.py test\b|\bsetup\.py test\b"
     r"|\b(?:scripts?|ci|tools|bin)/[\w-]*(?:test|check|coverage)[\w-]*(?=\s|$)"
-    r"|[\w./-]*tests?[\w.-]*\.(?:sh|py|ps1|bat|cmd)\b|\bpython\S* -m [\w.]*\.?tests?\b",
+    r"|\bpython\S* -m [\w.]*\.?tests?\b",
     re.IGNORECASE,
 )
-TASKS = re.compile(r"\b(?:make|just|task|inv|invoke|poe|pdm|doit|hatch|rye|duty|yarn)\b([^\n]*)")
-TASK = re.compile(r"\b(?:\w*(?:test|check)s?|ci)\b", re.IGNORECASE)
+# A file of tests is one only where it is what runs.
+TEST_FILE = re.compile(
+    r"\A\W*(?:(?:then|do|else|time|exec|source|sudo|env|\w+=\S*|xvfb-run|python\S*|pypy\S*"
+    r"|(?:uv|poetry|pdm|hatch) run|py|bash|sh|zsh|pwsh)\s+(?:-\S+\s+)*)*"
+    r"[\w./\\-]*tests?[\w.-]*\.(?:sh|py|ps1|bat|cmd)\b",
+    re.IGNORECASE,
+)
+TARGETS = re.compile(
+    r"\b(?:make|just|task|inv|invoke|poe|pdm|doit|hatch|rye|duty|yarn|pixi|spin)\s([^\n]*)", re.IGNORECASE
+)
+TARGET = re.compile(r"\b(?:\w*(?:test|check)s?|ci)\b", re.IGNORECASE)
+PREPARED = re.compile(
+    r"deps|install|data|\benv\b|setup|requirements|lint", re.IGNORECASE
+)  # with "test" beside
+FOLDER_OPTION = re.compile(r"(?:\A|\s)(?:-C|-f|-e|--directory|--file)[ =]?(\S+)")
 RUNNER = re.compile(r"\b(?:tox|nox)\b[^\n]*")
 CHOSEN = re.compile(r"(?:-e|-s|--env|--sessions?)[ =]?(\S+)")
+# Programs that install, show, move or look at what is named like tests.
+NO_RUN = re.compile(
+    r"\W*(?:sudo\s+)?(?:\S*pip\d?|uv pip|python\S* -m pip|apt\S*|apk|dnf|yum|brew|choco|pacman|echo|printf"
+    r"|cat|cp|mv|rm|ls|test|which|grep|git|curl|wget|ruff|mypy|black|isort|flake8|pylint|pyright|codecov"
+    r"|(?:conda|mamba|micromamba)(?!\s+run\b))\s"
+    r"|.*\b(?:uv|pipx|poetry|pdm) (?:tool |self )?(?:install|add|sync|inject)\b"
+    r"|\s*:\s"
+)
+ASKS = re.compile(
+    r"\s--(?:version|help|collect-only|co|notest|list\S*|fixtures|markers|showconfig)(?=\s|$)"
+    r"|\btox\s+(?:-l|-a|l|list|c|config|d|devenv)(?=\s|$)|\bnox\s+-l(?=\s|$)"
+)
 NO_TESTS = re.compile(
     r"lint|style|format|fmt|type|typing|mypy|pyright|docs?|doc8|flake8|pre-?commit|build|dist|package|pkg_meta|"
     r"release|publish|upload|deploy|bench|spell|manifest|twine|changelog|security|audit",
     re.IGNORECASE,
 )
+_OTHER = r"github\.event_name\s*==\s*'(?:pull_request\w*|schedule|release|workflow_dispatch|merge_group)'"
 ONLY_ELSEWHERE = re.compile(
-    r"\A\W*github\.event_name\s*==\s*'(?:pull_request|schedule|release|workflow_dispatch)'\W*\Z"
-    r"|startsWith\(\s*github\.ref\s*,\s*'refs/tags"
+    rf"\A\W*{_OTHER}(?:\s*\|\|\s*{_OTHER})*\W*\Z|\A\W*false\W*\Z"
+    r"|\A(?!.*\|\|).*(?:github\.event_name\s*!=\s*'push'|(?<!!)startsWith\(\s*github\.ref\s*,\s*'refs/tags)",
+    re.IGNORECASE,
 )
+FORGIVEN = re.compile(r"(?m)^.*\|\|\s*(?:true|:|exit 0)\s*$")  # what may fail
 
 
 @dataclass(frozen=True)
@@ -68,21 +97,30 @@ class Gate:
 def runs_tests(script: str) -> bool:
     """Whether a script runs tests."""
     for _, command in commands_of(script):
-        if re.match(r"\s*(?:\S*pip\d?|uv pip|python\S* -m pip|apt\S*|echo|conda)\s", command) or re.search(
-            r"\b(?:uv|pipx|poetry|pdm) (?:tool |self )?(?:install|add|sync|inject)\b", command
-        ):
+        if NO_RUN.match(command) or ASKS.search(command):
             continue
-        if TESTS.search(command):
+        if TESTS.search(command) or TEST_FILE.match(command):
             return True
-        if tasks := TASKS.search(command):
-            named = [word for word in tasks[1].split() if TASK.search(word)]
-            if any(not NO_TESTS.search(word) for word in named):
-                return True
+        if (found := TARGETS.search(command)) and _names_tests(found[1]):
+            return True
         if runner := RUNNER.search(command):
             names = [n for value in CHOSEN.findall(runner[0]) for n in value.split(",")]
             if not names or any(not NO_TESTS.search(name) for name in names):
                 return True
     return False
+
+
+def _names_tests(arguments: str) -> bool:
+    """Whether one of the targets of a task runner tests."""
+    if any(NO_TESTS.search(folder) for folder in FOLDER_OPTION.findall(arguments)):
+        return False
+    words = FOLDER_OPTION.sub(" ", arguments).split()
+    return any(
+        TARGET.search(word)
+        and not (PREPARED if "test" in word.lower() else NO_TESTS).search(word)
+        and not word.startswith("-")
+        for word in words
+    )
 
 
 def scripts_of(workflow: Workflow, script: str) -> Iterator[str]:
@@ -101,12 +139,13 @@ def testing_jobs(workflow: Workflow) -> list[str]:
     publishing = {job.job for job in (*workflow.publishing_jobs(), *workflow.doubtful_jobs())}
     found = []
     for key, job in workflow.jobs.items():
-        if key in publishing or ONLY_ELSEWHERE.search(str(job.get("if") or "")):
+        if key in publishing or ONLY_ELSEWHERE.search(str(job.get("if", ""))):
             continue
-        texts = [str(step.get("run", "")) for step in workflow.steps(key)]
+        steps = [step for step in workflow.steps(key) if not ONLY_ELSEWHERE.search(str(step.get("if", "")))]
+        texts = [str(step.get("run", "")) for step in steps]
         texts += [
             read(workflow.root / str(s["uses"]) / "action.yml")
-            for s in workflow.steps(key)
+            for s in steps
             if workflow.root and str(s.get("uses", "")).startswith("./")
         ]
         texts += [text for script in tuple(texts) for text in scripts_of(workflow, script)]
@@ -124,6 +163,17 @@ def testing_jobs(workflow: Workflow) -> list[str]:
         ):
             found.append(str(key))
     return found
+
+
+def forgives(workflow: Workflow, job: str) -> bool:
+    """Whether a job passes where its tests fail."""
+    if workflow.jobs[job].get("continue-on-error") is True:
+        return True
+    steps = [step for step in workflow.steps(job) if runs_tests(str(step.get("run", "")))]
+    return bool(steps) and all(
+        step.get("continue-on-error") is True or not runs_tests(FORGIVEN.sub("", str(step["run"])))
+        for step in steps
+    )
 
 
 def starts_for(workflow: Workflow, branch: str) -> bool:
@@ -161,14 +211,16 @@ def find_ci(workflows: Iterable[Workflow], branch: str, packages: list[Member]) 
     files, places, others = [], [], []
     pythons: list[list[str] | None] = []
     for workflow in workflows:
-        jobs = testing_jobs(workflow)
+        every = testing_jobs(workflow)
+        jobs = [job for job in every if not forgives(workflow, job)]
+        places_of = {job: f"{FOLDER}/{workflow.file}:{workflow.line(job)}" for job in every}
+        others += [f"{places_of[job]} {job} passes where its tests fail" for job in every if job not in jobs]
         if not jobs or list(workflow.triggers) == ["workflow_call"]:
             continue
-        line = f"{FOLDER}/{workflow.file}:{workflow.line(jobs[0])}"
-        if len(packages) > 1:
-            named = {one for job in jobs for one in owners(workflow, job, packages)}
-            if named and packages[0] not in named:
-                continue
+        named = {one for job in jobs for one in owners(workflow, job, packages)} if packages[1:] else set()
+        if named and packages[0] not in named:
+            continue
+        line = places_of[jobs[0]]
         if not starts_for(workflow, branch):
             if not workflow.only_releases:
                 others.append(f"{line} tests no push to {branch}")

@@ -20,7 +20,7 @@ from release_lib.step import ReleaseError, run
 from copier_pypi_release.adopt.build_pins import uv_program
 from copier_pypi_release.adopt.programs import AdoptionError
 from copier_pypi_release.adopt.publishing_jobs import members, owners
-from copier_pypi_release.uploads import commands_of
+from copier_pypi_release.uploads import commands_of, read
 from copier_pypi_release.workflow_files import FOLDER, PINNED, matrix_values, plain
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ BACKENDS: Mapping[str, tuple[str, ...]] = {
     "sip": (),
 }
 NATIVE = (".so", ".pyd", ".dylib", ".dll")
+# What asks for a compiler, in the words of setuptools and of hatchling's hooks.
+EXTENSIONS = re.compile(
+    r"\bext[-_]modules\b|\bcythonize\b|\bmypycify\b|\bcffi_modules\b|setuptools[-_]rust|\bRustExtension\b"
+    r"|\bhooks\.[\"']?(?:cython|mypyc|scikit-build|cmake|meson|zig|nanobind)\b",
+    re.IGNORECASE,
+)
 # Where a runner is, by the beginning of its label; the first that fits counts.
 RUNNERS = (
     (r"ubuntu-\S*arm", "linux-aarch64"),
@@ -110,6 +116,16 @@ def is_native(name: str) -> bool:
 def is_compiled(wheel: Wheel) -> bool:
     """Whether a wheel is for one system."""
     return not wheel.pure or any(map(is_native, wheel.files))
+
+
+def says_compiled(repository: Repository) -> bool:
+    """Whether a package says that it is compiled, without a wheel of it."""
+    texts = (repository.pyproject, *(read(repository.project / name) for name in ("setup.py", "setup.cfg")))
+    return (
+        repository.backend in BACKENDS
+        or any(map(EXTENSIONS.search, texts))
+        or bool(building_jobs(repository))
+    )
 
 
 def check_version_source(repository: Repository, *, kept: bool) -> None:

@@ -65,7 +65,8 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     Raises:
         AdoptionError: The wheel has no package, or has files that git does not track.
     """
-    tracked = [name for name in git(project, "ls-files", "-z", "--", ".").split("\0") if name]
+    listed = git(project, "ls-files", "-z", "--recurse-submodules", "--", ".").split("\0")
+    tracked = [name for name in listed if name]
     document = Pyproject(read_text(project / "pyproject.toml"))
     if kept:
         return _as_it_is(project, wheel, tracked)
@@ -84,7 +85,8 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     prefix = f"{where}/" if where else ""
     generated = f"{prefix}{imports.replace('.', '/')}/_version.py"
     version_file = conversion.version_file or generated
-    missing = [n for n in written if f"{prefix}{n}" not in tracked and f"{prefix}{n}" != version_file]
+    known = {*tracked, version_file, *(f"{prefix}{name}" for name in written if _is_forced(name, document))}
+    missing = [name for name in written if f"{prefix}{name}" not in known]
     if missing and repository.backend != "hatchling":  # whose hooks make them afterwards, too
         says = "Compiled: the" if any(map(is_native, wheel.files)) else "The"
         raise AdoptionError(
@@ -109,6 +111,13 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
         tracked=tracked,
         sources=sources,
     )
+
+
+def _is_forced(name: str, document: Pyproject) -> bool:
+    """Whether hatchling takes a file of the wheel from elsewhere, as its settings say."""
+    tables = (_hatch(document, "targets", "wheel"), _hatch(document))
+    forced = [str(to).strip("/") for table in tables for to in (table.get("force-include") or {}).values()]
+    return any(f"{name}/".startswith(f"{to}/") for to in forced)
 
 
 def _as_it_is(project: Path, wheel: Wheel, tracked: list[str]) -> Package:
@@ -173,16 +182,17 @@ def sources_of(package: Package, document: Pyproject, machinery: list[str]) -> t
     """
     own = {"only-include", "include", "packages"} & {*_hatch(document, "targets", "sdist"), *_hatch(document)}
     shipped = {*package.wheel.sdist, *package.sources}
-    kept = [name for name in package.tracked if name in shipped]
+    stays = [name for name in package.tracked if name not in package.conversion.deleted]
+    kept = [name for name in stays if name in shipped]
     tops = {name.split("/")[0] for name in kept}
-    everything = tops >= {name.split("/")[0] for name in package.tracked}
+    everything = tops >= {name.split("/")[0] for name in stays}
     hatch = document.get("build-system", "build-backend") == "hatchling.build"
     if hatch and own:  # its list says what it wants
         return [], _shortened([name for name in machinery if name.split("/")[0] in tops], kept)
     added = [n for n in machinery if hatch or everything or n.split("/")[0] in tops]
     if hatch:
         return [], _shortened(added, kept)
-    left_out = [name for name in package.tracked if name not in shipped and name.split("/")[0] in tops]
+    left_out = [name for name in stays if name not in shipped and name.split("/")[0] in tops]
     include = [] if everything else [f"/{name}" for name in sorted(tops - {"pyproject.toml"})]
     return include, _shortened([*left_out, *added], kept)
 
@@ -217,7 +227,7 @@ def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Pypr
         return None
     lines = [line.strip() for line in text.splitlines()]
     for name in sorted(tracked, key=lambda n: (not n.lower().startswith("readme"), n.count("/"), n)):
-        if name.lower().endswith((".md", ".rst", ".txt")):
+        if name.lower().endswith((".md", ".rst", ".txt")) or name.lower() == "readme":
             found = [line.strip() for line in read_text(project / name).strip().splitlines()]
             if found == lines:
                 return name

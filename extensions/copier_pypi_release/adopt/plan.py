@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import warnings
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from copier_pypi_release.adopt.compiled import (
     move_settings,
     read_building,
     refusal,
+    says_compiled,
 )
 from copier_pypi_release.adopt.convert import converter_for
 from copier_pypi_release.adopt.next_steps import look_at, next_steps
@@ -67,6 +69,15 @@ if TYPE_CHECKING:
     from copier_pypi_release.template_source import Source
 
 GENERATED = "the version comes from the generated file"
+# How Copier says that the template does not take an answer: what to enter, and what is wrong.
+REFUSED_ANSWER = re.compile(r"Validation error for question '(\w+)': Enter (.+?); (.+)", re.DOTALL)
+_ENVIRONMENT = "rename the environment in the workflow, on GitHub, and in the publisher on the index"
+RENAME = {  # by question
+    "tag_prefix": "tag the newest release once more in such a form (git tag v1.2.3 OLD), as the next ones",
+    "release_branches": "rename the branch (git branch --move OLD NEW), here and on GitHub",
+    "pypi_environment": _ENVIRONMENT,
+    "testpypi_environment": _ENVIRONMENT,
+}
 # One moment for every commit of this tool's, so that a file that names it is the same before and after.
 MOMENT = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-01-01T00:00:00+00:00")
 AS_TOOL = (
@@ -223,6 +234,7 @@ def make_plan(
                     [change.path for change in changes if change.after is None],
                     [path for path, why in work.reasons.items() if why == GENERATED],
                     package.version_file,
+                    edited=None if kept else edited,
                 ),
             ],
             next_steps=next_steps(
@@ -299,22 +311,37 @@ def _clone(root: Path, to: Path) -> Path:
     git(root, "-c", "core.autocrlf=false", "clone", *how, "--", str(root), str(to))
     # A branch of the tool's own: the user's may be checked out, detached or unborn.
     git(to, "checkout", "--quiet", "-B", "adopt-staging", git(root, "rev-parse", "HEAD"))
+    _fetch_submodules(root, to)
     return to
 
 
+def _fetch_submodules(root: Path, clone: Path) -> None:
+    """Check out the submodules that the user's tree has, from there."""
+    names = try_git(clone, "config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$") or ""
+    for line in names.splitlines():
+        key, _, path = line.partition(" ")
+        if (root / path / ".git").exists() and path in submodules(clone):
+            git(clone, "config", key.replace(".path", ".url"), str(root / path))
+            fetch = ("submodule", "--quiet", "update", "--init", "--", path)
+            git(clone, "-c", "protocol.file.allow=always", *fetch)
+            _fetch_submodules(root / path, clone / path)
+
+
+def submodules(root: Path) -> list[str]:
+    """The paths at which other repositories belong to one."""
+    entries = git(root, "ls-files", "-z", "--stage").split("\0")
+    return [entry.partition("\t")[2] for entry in entries if entry.startswith("160000 ")]
+
+
 def _overlay(repository: Repository, clone: Path) -> None:
-    """Put in what the user's tree has: the files of submodules, and contents that git keeps elsewhere."""
+    """Put in what the user's tree has: contents that git keeps elsewhere."""
     listed = git(repository.root, "ls-files", "-z", "--recurse-submodules").split("\0")
     for name in filter(None, listed):
         here, there = repository.root / name, clone / name
         if here.is_file() and not here.is_symlink() and not there.is_symlink():
             data = here.read_bytes()
-            if not there.is_file() or there.read_bytes() != data:
-                there.parent.mkdir(parents=True, exist_ok=True)
+            if there.is_file() and there.read_bytes() != data:
                 there.write_bytes(data)
-    for entry in git(clone, "ls-files", "-z", "--stage").split("\0"):
-        if entry.startswith("160000 "):  # its files become files of the clone
-            git(clone, "rm", "--quiet", "--cached", "--", entry.partition("\t")[2])
 
 
 def _commit_and_tag(clone: Path, tag: str, *, again: bool = False) -> None:
@@ -343,16 +370,18 @@ def _build_before(repository: Repository, place: Path, *, tagged: bool) -> Wheel
     except OfflineError:
         raise
     except ReleaseError as error:
+        the = "Compiled: the" if says_compiled(repository) else "The"
+        otherwise = "" if the.startswith("Compiled") else "; or adopt --convert"
         if tagged:
             cause = error.problem.removeprefix("The build failed: ")
             raise AdoptionError(
-                f"The project does not build at the tag {_next_tag(repository)[0]}, with the version from "
+                f"{the} project does not build at the tag {_next_tag(repository)[0]}, with the version from "
                 f"{repository.version_from}: {cause}",
                 expected="a build that works at a tag as the newest ones are",
-                fix="make `uv build` work there, commit, run this again; or adopt --convert",
+                fix=f"make `uv build` work there, commit, run this again{otherwise}",
             ) from error
         raise AdoptionError(
-            f"The project does not build as it is: {error.problem.removeprefix('The build failed: ')}",
+            f"{the} project does not build as it is: {error.problem.removeprefix('The build failed: ')}",
             expected="a build that works, to compare the converted one with",
             fix="make `uv build` work, commit, run this again",
         ) from error
@@ -540,6 +569,8 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         found = (work.root / ".github/release/settings.toml").is_file()
         reason = "it has no copier.yml that renders a release"
     except (ValueError, ProcessExecutionError) as error:  # a folder that is none; git's own words
+        if refused := REFUSED_ANSWER.fullmatch(str(error)):
+            raise _no_answer(*refused.groups()) from error
         found, reason = False, str(getattr(error, "stderr", error)).strip().rpartition("\n")[2]
     if not found:
         raise AdoptionError(
@@ -549,6 +580,11 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         )
     if own is not None:
         cliff.write_bytes(own)
+    if submodules(work.root):
+        workflow = work.root / ".github" / "workflows" / answers["release_workflow"]
+        deep = re.compile(r"(?m)^( *)fetch-depth: 0\n")
+        write_text(workflow, deep.sub(r"\g<0>\1submodules: recursive\n", read_text(workflow)))
+        work.reasons[str(workflow.relative_to(work.root))] += "; it fetches the submodules"
     _unignore(
         work, [".github/release", ".github/rulesets", f".github/workflows/{answers['release_workflow']}"]
     )
@@ -560,6 +596,15 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         "opens an issue for a newer version of the template, and for files on PyPI that no release made"
     )
     work.reasons[answers_file] = "the answers to the template's questions, for `copier update`"
+
+
+def _no_answer(question: str, wanted: str, wrong: str) -> AdoptionError:
+    """A name that the repository has, and that a release cannot use."""
+    return AdoptionError(
+        f"What the repository has cannot be used in a release: {wrong}",
+        expected=wanted,
+        fix=f"{RENAME.get(question, 'choose another name')}, then run this again",
+    )
 
 
 def _build_pinned(work: _Work, tag: str) -> Wheel:

@@ -30,8 +30,12 @@ WRITTEN_AT_ROOT = (
     *("RELEASING.md", ".gitignore", ".copier-answers.yml", "cliff.toml"),
 )
 WRITTEN_IN_PROJECT = (*PROJECT_FILES, "MANIFEST.in", ".gitignore", ".gitattributes", ".git_archival.txt")
-CHANGELOGS = ("changelog", "changes", "history", "news", "releases", "release_notes", "release-notes")
-TEXTS = (".md", ".rst", ".txt")  # what the gate reads notes from
+# Stems of changelogs, without what stands between the words.
+CHANGELOGS = (
+    *("changelog", "changes", "history", "news", "releases", "releasenotes", "whatsnew", "versionhistory"),
+    *("relnotes", "changehistory", "releasehistory"),
+)
+TEXTS = ("", ".md", ".markdown", ".rst", ".txt")  # what the gate reads notes from
 CONVENTIONAL = re.compile(
     r"^(?:feat|fix|perf|docs|chore|refactor|test|ci|build|style|revert)(?:\([^)]*\))?!?: "
 )
@@ -187,16 +191,23 @@ def read_toml(path: Path) -> str:
     """The text of a TOML file; empty if there is none.
 
     Raises:
-        AdoptionError: It is not UTF-8.
+        AdoptionError: It is not UTF-8, or has a mark in front that TOML does not know.
     """
     try:
-        return path.read_bytes().decode("utf-8") if path.is_file() else ""
+        text = path.read_bytes().decode("utf-8") if path.is_file() else ""
     except UnicodeDecodeError as error:
         raise AdoptionError(
             f"{path.name} is not UTF-8: {error}",
             expected="text in UTF-8, as TOML must be",
             fix=f"save {path.name} as UTF-8, commit, run this again",
         ) from error
+    if text.startswith("\ufeff"):
+        raise AdoptionError(
+            f"{path.name} begins with a byte order mark, which build backends do not read",
+            expected="text in UTF-8 without one",
+            fix=f"save {path.name} as UTF-8 without a byte order mark, commit, and run this again",
+        )
+    return text
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
@@ -409,8 +420,9 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
     found = [
         (newest_in(versions, tags), len(versions), name)
         for name in sorted(tracked, key=lambda n: (not is_changelog(n), n.count("/"), n))
-        if name.count("/") <= 2 and (is_changelog(name) or name.lower().endswith(".md"))  # noqa: PLR2004
-        if (versions := versions_of(project / name, tags)) or is_changelog(name)
+        if name.count("/") <= 2 or name.startswith(("doc/", "docs/"))  # noqa: PLR2004
+        if is_changelog(name) or name.lower().endswith(".md")
+        if (versions := versions_of(project / name, tags)) or (is_changelog(name) and "." in name)
     ]
     usual = [one for one in found if is_changelog(one[2])]
     others = [one for one in found if one[1] > 1]
@@ -420,22 +432,39 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
             return name, "changelog", name
         lacks = "" if covers or tags.newest is None else f", none is {tags.newest}"
         return name, "changelog", f"{name}, {counted(count, 'version')} in its headings{lacks}"
+    unread = next((name for name in tracked if is_unread(name, tags)), "")
+    told = f"; a release does not read {unread}" if unread else ""
     subjects = recent_subjects(root, tags)
     conventional = sum(bool(CONVENTIONAL.match(subject)) for subject in subjects)
     if subjects and conventional * 2 >= len(subjects):
-        return "", "git-cliff", f"{conventional} of the last {counted(len(subjects), 'commit')}: conventional"
-    return "", "changelog", "no changelog yet"
+        said = f"{conventional} of the last {counted(len(subjects), 'commit')}: conventional"
+        return "", "git-cliff", f"{said}{told}"
+    return "", "changelog", f"no changelog yet{told}"
 
 
 def is_changelog(path: str) -> bool:
-    """Whether a file has a name that changelogs have."""
-    stem, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
-    return stem in CHANGELOGS and f"{dot}{suffix}" in TEXTS
+    """Whether a file has a name that changelogs have, and a form that the gate reads."""
+    name, dot, suffix = path.rpartition("/")[2].lower().rpartition(".")
+    stem, ending = (name, f".{suffix}") if dot else (suffix, "")
+    return stem_of(stem) in CHANGELOGS and ending in TEXTS
+
+
+def is_unread(path: str, tags: Tags) -> bool:
+    """Whether a file has notes that the gate does not read: in another markup, or of one version each."""
+    *_, folder, name = f"//{path}".split("/")
+    stem = name if name.lower().endswith(".d") else name.rpartition(".")[0] or name
+    each = parse_version(stem) == tags.newest is not None and stem_of(folder.removesuffix(".d"))
+    return stem_of(stem) in CHANGELOGS or each in CHANGELOGS
+
+
+def stem_of(name: str) -> str:
+    """The letters of a name."""
+    return re.sub(r"[^a-z]", "", name.lower())
 
 
 def versions_of(path: Path, tags: Tags) -> set[Version]:
     """The versions in the headings of a file, none above the newest tag."""
-    text = read_text(path)
+    text = read_text(path).removeprefix("\ufeff")
     found = versions_in(path.name, text) if re.search(r"\d\.\d", text) else set()
     return {version for version in found if tags.newest is None or version <= tags.newest}
 

@@ -63,6 +63,7 @@ OFFLINE = re.compile(
 BACKENDS = re.compile(
     r"(?:setuptools|wheel|hatchling|hatch|flit|poetry|pdm|uv|scikit-build|meson|versioningit|versioneer|pbr)(?:-.*)?"
 )
+OF_GIT = "/.git"  # where git keeps the rest of a submodule; some backends take it for a file of the package
 CAUSES = 5  # lines of a failed build's output that a message has
 Markers = Any  # the parsed tree of packaging.markers
 
@@ -130,7 +131,8 @@ def read_wheel(path: Path, commit: str = "") -> Wheel:
             Version(metadata["version"])
             for line in metadata.get("requires_dist", []):
                 Requirement(line)
-            contents = {n: archive.read(n) for n in names if not n.startswith(f"{info}/")}
+            own = [n for n in names if not n.startswith(f"{info}/") and not n.endswith(OF_GIT)]
+            contents = {n: archive.read(n) for n in own}
             named = re.compile(re.escape(commit[:7].encode()) + rb"[0-9a-f]*" if commit else rb"(?!)")
             return Wheel(
                 name=path.name,
@@ -160,9 +162,9 @@ def build_wheel(project: Path, out: Path, *, constraints: Path | None = None) ->
     Raises:
         AdoptionError: The build fails.
     """
-    how = ["--sdist", "--wheel"]
+    how = ["--sdist", "--wheel"]  # both from the source
     if constraints is not None:
-        how += [f"--build-constraint={constraints}", "--require-hashes"]
+        how = [f"--build-constraint={constraints}", "--require-hashes"]
     try:
         run(uv.find_uv_bin(), "build", "--no-config", *how, "--out-dir", out, project, cwd=project)
     except ReleaseError as error:
@@ -202,7 +204,8 @@ def read_sdist(path: Path) -> tuple[dict[str, int], RawMetadata]:
         inside = archive.extractfile(files["PKG-INFO"]) if "PKG-INFO" in files else None
         metadata = parse_email(inside.read() if inside else b"")[0]
     sizes = {name: member.size for name, member in files.items()}
-    return {n: s for n, s in sizes.items() if n != "PKG-INFO" and ".egg-info/" not in n}, metadata
+    own = [n for n in sizes if n != "PKG-INFO" and ".egg-info/" not in n and not n.endswith(OF_GIT)]
+    return {n: sizes[n] for n in own}, metadata
 
 
 def _cause(problem: str) -> str:
@@ -211,6 +214,8 @@ def _cause(problem: str) -> str:
     known = (
         "error: Failed to build",
         "cause: The build backend returned",
+        "Caused by: The build backend returned",
+        "Caused by: Call to",
         "hint:",
         "warning:",
         "Traceback",
@@ -248,7 +253,7 @@ def contents_of(wheel: Wheel) -> dict[str, set[str]]:
         "keywords": {word for text in fields.get("keywords", []) for word in text.split()},
         "author": {f"{name} <{mail}>" for name, mail in authors_of(fields)},
         "maintainer": {f"{name} <{mail}>" for name, mail in maintainers_of(fields)},
-        "license": {fields.get("license_expression") or fields.get("license", "")},
+        "license": {fields.get("license_expression") or _unfolded(fields.get("license", ""))},
         "license files": set(wheel.licenses),
         "entry points": {
             f"{group}: {name} = {''.join(target.split())}"
@@ -265,6 +270,11 @@ def _stated(text: str | None) -> str:
 
 def _versionless(wheel: Wheel) -> str:
     return _plain(wheel.metadata.get("description", "").replace(str(wheel.version), "VERSION"))
+
+
+def _unfolded(text: str) -> str:
+    """A text of several lines, however a backend has marked those after the first."""
+    return "\n".join(filter(None, (line.strip().removeprefix("|").strip() for line in text.splitlines())))
 
 
 def _plain(text: str) -> str:
@@ -479,9 +489,10 @@ def project_table(wheel: Wheel, readme: str | None) -> dict[str, Any]:
         "name": fields["name"],
         "dynamic": ["version"],
         "description": _stated(fields.get("summary")),
-        "readme": readme,
+        "readme": _readme(fields, readme),
         "requires-python": fields.get("requires_python", "").replace(" ", ""),
         **_license(fields),
+        **_license_files(fields),
         **{key: [_person(name, mail) for name, mail in found] for key, found in people.items()},
         "keywords": _keywords(fields.get("keywords", [])),
         "classifiers": fields.get("classifiers"),
@@ -494,6 +505,14 @@ def project_table(wheel: Wheel, readme: str | None) -> dict[str, Any]:
 
 def _person(name: str, mail: str) -> dict[str, str]:
     return {key: value for key, value in (("name", name), ("email", mail)) if value}
+
+
+def _readme(fields: RawMetadata, path: str | None) -> str | dict[str, str] | None:
+    """The file with the description; with what it is written in, where its name does not say so."""
+    if path is None or "." in path.rpartition("/")[2]:
+        return path
+    # What says nothing is shown as reStructuredText by the index.
+    return {"file": path, "content-type": fields.get("description_content_type") or "text/x-rst"}
 
 
 def _urls(fields: RawMetadata) -> dict[str, str]:
@@ -520,6 +539,14 @@ def _license(fields: RawMetadata) -> dict[str, Any]:
             pass
     # An expression beside licence classifiers is refused by the indexes (PEP 639); the text form is not.
     return {"license": {"text": text}} if text else {}
+
+
+def _license_files(fields: RawMetadata) -> dict[str, Any]:
+    """The licence files, where hatchling would not find them by itself, and may be told (PEP 639)."""
+    files = fields.get("license_files", [])
+    usual = re.compile(r"(?:LICEN[CS]E|COPYING|NOTICE|AUTHORS)[^/]*", re.IGNORECASE)
+    told = not isinstance(_license(fields).get("license"), dict)
+    return {"license-files": files} if told and not all(map(usual.fullmatch, files)) else {}
 
 
 def dependency_tables(wheel: Wheel) -> dict[str, Any]:

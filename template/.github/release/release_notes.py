@@ -121,7 +121,7 @@ def sections(text: str, level: int) -> list[tuple[str, str]]:
 
 def version_in(title: str) -> Version | None:
     """The version that a heading names, first of all or after words; a lone number after words is none."""
-    for place, word in enumerate(re.findall(r"[^\s\[\]():,*`]+", title)):
+    for place, word in enumerate(re.findall(r"(?:[A-Za-z_.-]*[-_/.](?=v?\d+\.))?([\w.!+/-]*[^\W_])", title)):
         try:
             if place == 0 or "." in word:
                 return Version(word)
