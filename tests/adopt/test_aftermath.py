@@ -93,8 +93,8 @@ filename = "CHANGELOG.md"
     commit_all(root, "chore: more")
     status, output = run_adopt(root, "--yes", "--template", str(template_repository))
     assert status == 0, output
-    told = "Correct what reads or writes the version elsewhere than in the tag: .bumpversion.cfg:1 ([bumpversion])"
-    assert f"{told}, .bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])" in output
+    told = "Correct what reads or writes the version elsewhere than in the tag: .bumpversion.cfg:1 "
+    assert f"{told}([bumpversion]), .bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])" in output
     assert "from ._version import __version__" in (root / "demo_pkg/meta.py").read_text(encoding="utf-8")
     stale = "Take from importlib.metadata.version('demo-pkg') what demo_pkg/data/VERSION states"
     assert f"{stale}: as text it would go on to be 1.4.2, whatever is released." in output

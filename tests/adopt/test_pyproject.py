@@ -190,7 +190,7 @@ def test_what_an_adoption_changes_is_valid_and_stays_when_it_is_repeated(text: s
     assert data["project"]["dynamic"] == ["version"]
     assert "version" not in data["project"]
     assert data["build-system"]["build-backend"] == "hatchling.build"
-    assert "scm" not in data["tool"]["hatch"]["version"]["raw-options"]
+    assert set(data["tool"]["hatch"]["version"]["raw-options"]["scm"]["git"]) == {"describe_command"}
     assert adopted(after) == after
 
 

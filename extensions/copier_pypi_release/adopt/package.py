@@ -87,7 +87,7 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     version_file = conversion.version_file or generated
     known = {*tracked, version_file, *(f"{prefix}{name}" for name in written if _is_forced(name, document))}
     missing = [name for name in written if f"{prefix}{name}" not in known]
-    if missing and repository.backend != "hatchling":  # whose hooks make them afterwards, too
+    if missing and not _has_hooks(document):  # which make them afterwards, too
         says = "Compiled: the" if any(map(is_native, wheel.files)) else "The"
         raise AdoptionError(
             f"{says} wheel has files that are not in the repository: {', '.join(missing[:5])}",
@@ -118,6 +118,13 @@ def _is_forced(name: str, document: Pyproject) -> bool:
     tables = (_hatch(document, "targets", "wheel"), _hatch(document))
     forced = [str(to).strip("/") for table in tables for to in (table.get("force-include") or {}).values()]
     return any(f"{name}/".startswith(f"{to}/") for to in forced)
+
+
+def _has_hooks(document: Pyproject) -> bool:
+    """Whether hatchling runs hooks that can make files."""
+    build = document.get("tool", "hatch", "build") or {}
+    tables = (build, build.get("targets", {}).get("wheel", {}))
+    return any(set(table.get("hooks", {})) - {"vcs"} for table in tables)
 
 
 def _as_it_is(project: Path, wheel: Wheel, tracked: list[str]) -> Package:

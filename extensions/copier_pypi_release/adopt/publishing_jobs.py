@@ -408,8 +408,7 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
                 f"The job {made[0]!r} in {workflow.file} makes the GitHub Release, which the new workflow "
                 f"does, and {after[0]!r} needs it",
                 expected="jobs that build, test and publish, and make the GitHub Release",
-                fix=f"move {after[0]!r} to a workflow that starts with `release: {{types: [published]}}`, "
-                "commit, and run this again",
+                fix=f"move {after[0]!r} to a workflow on `release: published`, commit, run this again",
             )
         if dependants:
             raise AdoptionError(
