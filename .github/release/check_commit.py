@@ -52,8 +52,9 @@ def check_clean() -> None:
 def check_present() -> None:
     """Check that every file's contents are here: git calls a tree clean whose contents it keeps elsewhere."""
     absent = []
-    listed = git("-c", "core.quotePath=false", "ls-files", "-v", "--stage", "--recurse-submodules")
-    for line in listed.splitlines():
+    listed = partial(git, "ls-files", "-v", "-z", "--stage")
+    both = f"{listed()}\0{listed('--recurse-submodules')}"
+    for line in dict.fromkeys(filter(None, both.split("\0"))):
         facts, _, name = line.partition("\t")
         path = Path(name)
         if facts.split()[1] == "160000":
@@ -92,8 +93,7 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
             fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
         )
     beside = set(git("tag", "--points-at", "HEAD").splitlines()) - {tag}
-    rivals = sorted(filter(settings.tagged_version, beside))
-    if rivals:
+    if rivals := sorted(filter(settings.tagged_version, beside)):
         raise ReleaseError(
             f"The commit {head[:12]} has more than one version tag: {tag} and {', '.join(rivals)}",
             expected="one version tag on a commit; with two, either may be taken",
@@ -103,8 +103,7 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
     version = settings.tagged_version(tag)
     # Only a canonical spelling can have been released (check_tag.py), like v1.2 before v1.2.0.
     others = {name: settings.tagged_version(name) for name in git("tag").splitlines() if name != tag}
-    same = [name for name, v in others.items() if v and v == version and name == settings.tag(v)]
-    if same:
+    if same := [name for name, v in others.items() if v and v == version and name == settings.tag(v)]:
         raise ReleaseError(
             f"The version of {tag} has another tag already: {', '.join(same)}",
             expected="one tag for a version, because PEP 440 reads both as the same number",

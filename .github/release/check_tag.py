@@ -15,6 +15,8 @@ import os
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, event, step
 
+SEE = ".github/release/RECOVERY.md, 'gate'"
+
 
 def check_trigger(tag: str, settings: Settings) -> None:
     """Check that this run was started by the tag itself, or by hand from the default branch.
@@ -24,16 +26,20 @@ def check_trigger(tag: str, settings: Settings) -> None:
     kind = os.environ.get("GITHUB_EVENT_NAME")
     if kind is None:  # by hand, in a clone
         return
+    here = os.environ.get("GITHUB_REPOSITORY") or settings.repository
+    if here.casefold() != settings.repository.casefold():  # renamed, or transferred
+        problem, (owner, name) = f"{settings.repository} is called {here} by now", here.split("/")
+        wanted = "its present name in settings.toml, and on both publishers' forms, which compare it"
+        fix = f"copier update --data repository_owner={owner} --data repository_name={name}"
+        raise ReleaseError(problem, expected=wanted, fix=fix, see=SEE)
     ref = os.environ.get("GITHUB_REF", "")
     default = event().get("repository", {}).get("default_branch", "main")
     allowed = {"push": f"refs/tags/{tag}", "workflow_dispatch": f"refs/heads/{default}"}
     if ref != allowed.get(kind):
-        raise ReleaseError(
-            f"This release was started by {kind!r} from {ref!r}",
-            expected=f"a push of the tag {tag}, or a start by hand from the branch {default}",
-            fix=f"gh workflow run {settings.release_workflow} --ref {default} -f tag={tag}",
-            see=".github/release/RECOVERY.md, 'gate'",
-        )
+        problem = f"This release was started by {kind!r} from {ref!r}"
+        wanted = f"a push of the tag {tag}, or a start by hand from the branch {default}"
+        fix = f"gh workflow run {settings.release_workflow} --ref {default} -f tag={tag}"
+        raise ReleaseError(problem, expected=wanted, fix=fix, see=SEE)
 
 
 def main() -> None:

@@ -85,8 +85,7 @@ class Environment:
             return None
         print(f"$ {command}", flush=True)
         own = {"PATH": path, "UV_PYTHON": str(self.python), "VIRTUAL_ENV": str(self.scripts.parent)}
-        variables = {**os.environ, **own}
-        return subprocess.run([program, *words[1:]], cwd=folder, env=variables, check=False).returncode
+        return subprocess.run([program, *words[1:]], cwd=folder, env=os.environ | own, check=False).returncode
 
     def fitting(self, wheels: list[Path]) -> Path:
         """The wheel that fits the environment's Python, which may be older than this one, and this system."""

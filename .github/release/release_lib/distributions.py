@@ -47,11 +47,9 @@ def find_distributions(folder: Path) -> tuple[list[Path], Path]:
     wheels = [p for p in files if p.suffix == ".whl"]
     sdists = [p for p in files if p.name.endswith(".tar.gz")]
     if not wheels or len(sdists) != 1 or len(files) != len(wheels) + 1:
-        raise refusal(
-            f"The folder {folder} contains {', '.join(p.name for p in files) or 'nothing'}",
-            expected="at least one wheel, exactly one sdist (.tar.gz), and nothing else",
-            fix=BUILD,
-        )
+        problem = f"The folder {folder} contains {', '.join(p.name for p in files) or 'nothing'}"
+        wanted = "at least one wheel, exactly one sdist (.tar.gz), and nothing else"
+        raise refusal(problem, expected=wanted, fix=BUILD)
     return wheels, sdists[0]
 
 
@@ -66,8 +64,7 @@ def name_and_version(filename: str) -> tuple[str, Version] | None:
 
 def version_of(filename: str) -> Version | None:
     """The version in a file name; see `name_and_version`."""
-    found = name_and_version(filename)
-    return found[1] if found else None
+    return found[1] if (found := name_and_version(filename)) else None
 
 
 def metadata_name(files: Iterable[str]) -> str:
@@ -112,11 +109,8 @@ def readable(path: Path, expected: str) -> Iterator[None]:
         yield
     except BROKEN as error:
         reasons = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
-        raise refusal(
-            f"{path.name} cannot be read as a distribution: {'; '.join(map(str, reasons))}",
-            expected=expected,
-            fix=BUILD,
-        ) from error
+        problem = f"{path.name} cannot be read as a distribution: {'; '.join(map(str, reasons))}"
+        raise refusal(problem, expected=expected, fix=BUILD) from error
 
 
 def asset_name(name: str) -> str:
@@ -171,7 +165,7 @@ def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[
     if version is None or others or len(hashes) != len(lines):
         raise refusal(
             f"{name} is not a list of SHA-256 hashes",
-            expected="SHA256SUMS as check_distributions.py writes it",
+            expected="SHA256SUMS as check_distributions.py writes it, each file once",
             fix="uv run .github/release/check_distributions.py dist --checksums SHA256SUMS",
         )
     return version, hashes
@@ -180,8 +174,7 @@ def parse_checksums(text: str, name: str = "SHA256SUMS") -> tuple[Version, dict[
 def refuse_other_files(folder: Path, built: dict[str, str]) -> None:
     """Stop unless a folder has what the build listed, and nothing else."""
     found = hashes_of([path for path in folder.glob("*") if not path.name.startswith(".")])
-    wrong = sorted(name for name in built | found if built.get(name) != found.get(name))
-    if wrong:
+    if wrong := sorted(name for name in built | found if built.get(name) != found.get(name)):
         raise refusal(
             f"The files in {folder} are not those that were built: {', '.join(wrong)}",
             expected="every file of the build with its hash, and no other file",

@@ -602,7 +602,7 @@ def _no_answer(question: str, wanted: str, wrong: str) -> AdoptionError:
     """A name that the repository has, and that a release cannot use."""
     return AdoptionError(
         f"What the repository has cannot be used in a release: {wrong}",
-        expected=wanted,
+        expected=f"{wanted}, as the template takes it",
         fix=f"{RENAME.get(question, 'choose another name')}, then run this again",
     )
 

@@ -19,8 +19,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from check_commit import check_clean, check_commit, check_complete, check_present
-from release_lib.distributions import hashes_of, listed, refusal
+from check_commit import NAMED, check_clean, check_commit, check_complete, check_present
+from release_lib.distributions import hashes_of, listed, read_distribution, refusal
 from release_lib.settings import PATH, load_settings
 from release_lib.step import ReleaseError, git, output, run, step
 
@@ -28,11 +28,9 @@ from release_lib.step import ReleaseError, git, output, run, step
 def build_distributions(source: Path, out: Path, *kinds: str) -> dict[str, str]:
     """Build the distributions of a commit, and return the SHA-256 of each file, by file name."""
     if out.is_dir() and any(not p.name.startswith(".") for p in out.iterdir()):
-        raise refusal(
-            f"The folder {out} already has files in it",
-            expected="an empty folder, so that only this build's files are published",
-            fix=f"rm -r {out}",
-        )
+        problem = f"The folder {out} already has files in it"
+        wanted = "an empty folder, so that only this build's files are published"
+        raise refusal(problem, expected=wanted, fix=f"rm -r {out}")
     pins = sorted(PATH.parent.glob("build-constraints*.txt"))[0]  # "-own" comes first, then the compiled ones
     time = git("log", "-1", "--format=%ct", cwd=source)
     # By its name, in its folder: uv would take a path with a blank for two.
@@ -41,6 +39,21 @@ def build_distributions(source: Path, out: Path, *kinds: str) -> dict[str, str]:
     for sdist in out.glob("*.tar.gz"):
         date_sdist(sdist, int(time))
     return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
+
+
+def check_shipped(sdist: Path, package: str) -> None:
+    """Check that an sdist has what git has of the package: hatchling leaves out what .gitignore names."""
+    hidden = git("ls-files", "-z", "--cached", "--ignored", "--exclude-standard").split("\0")
+    hidden += [
+        name for name in git("ls-files", "-z").split("\0") if Path(name).is_symlink() and Path(name).is_dir()
+    ]
+    files = [f"{name.partition('/')[2]}/" for name in read_distribution(sdist).files]
+    ours = [name for name in hidden if f"/{package}/" in f"/{name}"]
+    if absent := [name for name in ours if not any(file.startswith(f"{name}/") for file in files)]:
+        problem = f"{sdist.name} lacks what git has of the package: {', '.join(absent[:NAMED])}"
+        wanted = "every tracked file of the package: none that .gitignore names, or behind a link to a folder"
+        fix = f"a line !/{absent[0]} at the end of .gitignore; or the files in place of the link"
+        raise refusal(problem, expected=wanted, fix=fix)
 
 
 def date_sdist(sdist: Path, time: int) -> None:
@@ -60,8 +73,7 @@ def check_reproducible(source: Path, first: dict[str, str], *kinds: str) -> None
     """Build once more and compare."""
     with tempfile.TemporaryDirectory() as folder:
         second = build_distributions(source, Path(folder) / "dist", *kinds)
-    differing = sorted(name for name in first | second if first.get(name) != second.get(name))
-    if differing:
+    if differing := sorted(name for name in first | second if first.get(name) != second.get(name)):
         raise ReleaseError(
             f"Two builds of one commit differ: {', '.join(differing)}",
             expected="the same files, or a re-run could never finish a release",
@@ -84,6 +96,7 @@ def main() -> None:
         check_clean()
         check_present()
     built = build_distributions(Path.cwd(), options.out)
+    check_shipped(next(options.out.glob("*.tar.gz")), settings.import_name.replace(".", "/"))
     if options.twice:
         check_reproducible(Path.cwd(), built)
     output(hashes=listed(built).rstrip())

@@ -39,20 +39,15 @@ def versions_of(path: Path, settings: Settings) -> dict[str, str]:
     """Every version that a distribution names, by the place that names it."""
     found = distributions.name_and_version(path.name)
     if found is None:
-        raise refusal(
-            f"{path.name} is not a file name that an index accepts",
-            expected="a name as the build backend gives it",
-            fix=BUILD,
-        )
+        problem = f"{path.name} is not a file name that an index accepts"
+        raise refusal(problem, expected="a name as the build backend gives it", fix=BUILD)
     name, version = found
     distribution = read_distribution(path, settings.version_file)
     names = {canonicalize_name(distribution.metadata.name), name}
     if names != {canonicalize_name(settings.distribution)}:
-        raise refusal(
-            f"{path.name} is a distribution of {', '.join(sorted(names))}",
-            expected=f"the project {settings.distribution}",
-            fix="make the name in pyproject.toml and in .github/release/settings.toml the same",
-        )
+        problem = f"{path.name} is a distribution of {', '.join(sorted(names))}"
+        fix = "make the name in pyproject.toml and in .github/release/settings.toml the same"
+        raise refusal(problem, expected=f"the project {settings.distribution}", fix=fix)
     stated = {f"the file name {path.name}": str(version)}
     stated[f"the metadata of {path.name}"] = str(distribution.metadata.version)
     if settings.version_file:
@@ -65,18 +60,15 @@ def version_in(code: bytes, name: str, settings: Settings) -> str:
     """The value that a version file gives to ``__version__``, found without running it."""
     if found := next(filter(None, map(STATED.match, code.decode(errors="replace").splitlines())), None):
         return found[2]
-    raise refusal(
-        f"{settings.version_file} in {name} does not set __version__ to a version",
-        expected="the file that hatch-vcs writes",
-        fix="git rm --cached --ignore-unmatch " + settings.version_file,
-    )
+    problem = f"{settings.version_file} in {name} does not set __version__ to a version"
+    fix = f"git rm --cached --ignore-unmatch {settings.version_file}"
+    raise refusal(problem, expected="the file that hatch-vcs writes", fix=fix)
 
 
 def check_versions(found: dict[str, str], expected: Version | None) -> Version:
     """Check that all places agree, by PEP 440 equality, and agree with the tag if there is one."""
     wanted = expected if expected is not None else Version(next(iter(found.values())))
-    wrong = [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]
-    if wrong:
+    if wrong := [f"{place} says {text}" for place, text in found.items() if Version(text) != wanted]:
         raise refusal(
             f"The built version is not {wanted}: {'; '.join(wrong)}",
             expected=f"{wanted} in all {len(found)} places",
@@ -85,9 +77,9 @@ def check_versions(found: dict[str, str], expected: Version | None) -> Version:
     return wanted
 
 
-def pythons_of(wheel: Path, settings: Settings) -> list[str]:
-    """The Pythons of the settings; without any, of the wheel's classifiers, or of Requires-Python; sorted."""
-    metadata = read_distribution(wheel).metadata
+def pythons_of(path: Path, settings: Settings) -> list[str]:
+    """The Pythons of the settings; without any, of the file's classifiers, or of Requires-Python; sorted."""
+    metadata = read_distribution(path).metadata
     allowed = metadata.requires_python or SpecifierSet()
     pattern = re.compile(r"Programming Language :: Python :: (3\.\d+)")
     named = [m[1] for c in metadata.classifiers or () if (m := pattern.fullmatch(c))]
@@ -98,16 +90,15 @@ def pythons_of(wheel: Path, settings: Settings) -> list[str]:
     tested = sorted(settings.pythons or named or admitted(SUPPORTED_PYTHONS), key=Version)
     if not tested or set(tested) - admitted(tested):
         raise refusal(
-            f"{wheel.name} is tested on {', '.join(tested) or 'no Python'}, but requires Python {allowed}",
+            f"{path.name} is tested on {', '.join(tested) or 'no Python'}, but requires Python {allowed}",
             expected=f"tests on Pythons that it admits, one of {', '.join(SUPPORTED_PYTHONS)} if none is named",
             fix="correct requires-python and the classifiers in pyproject.toml, and `pythons` in settings.toml",
         )
     older = [f"3.{minor}" for minor in range(int(tested[0][2:]))] if metadata.requires_python else []
     if untested := sorted({*named, *admitted(older)} - set(tested), key=Version):
-        claimed = (
-            f"{', '.join(untested)} (Requires-Python {allowed}; classifiers {', '.join(named) or 'none'})"
-        )
-        annotate("warning", "Untested Pythons", f"{wheel.name} claims {claimed}, and no test runs on it")
+        why = f"Requires-Python {allowed}; classifiers {', '.join(named) or 'none'}"
+        claimed = f"{', '.join(untested)} ({why})"
+        annotate("warning", "Untested Pythons", f"{path.name} claims {claimed}, and no test runs on it")
     return tested
 
 
@@ -117,9 +108,8 @@ def description_of(path: Path) -> str:
     files = [f"{size:>11,}  {visible(name)}" for name, size in sorted(found.files.items())]
     if len(files) > SHOWN_FILES:
         files[SHOWN_FILES:] = [f"and {len(files) - SHOWN_FILES} more"]
-    title = html.escape(
-        f"{path.name}: {len(found.files)} files, {sum(found.files.values()):,} bytes unpacked"
-    )
+    size = sum(found.files.values())
+    title = html.escape(f"{path.name}: {len(found.files)} files, {size:,} bytes unpacked")
     parts = [f"<details><summary>{visible(title)}</summary>", fenced("\n".join(files)), fenced(found.header)]
     if path.suffix == ".whl":
         parts += ["check-wheel-contents says:", fenced(findings_in(path))]

@@ -63,13 +63,13 @@ def refuse_handmade(tag: str) -> None:
             return
         raise  # unknown: nothing has been uploaded yet, and the failed job can be run again
     if not release["isDraft"] and SUMS not in {asset["name"] for asset in release["assets"]}:
+        anew = f"gh release delete {tag}, then release the next version"
         again = f"gh release edit {tag} --draft, then `gh run rerun --failed` this run"
+        anew = f"gh release delete {tag}, then release the next version"
         raise ReleaseError(
             f"The GitHub Release of {tag} was published by hand: {release['url']}",
             expected="no GitHub Release of it, or a draft; this workflow drafts it at its end",
-            fix=f"gh release delete {tag}, then release the next version"
-            if release["isImmutable"]
-            else again,
+            fix=anew if release["isImmutable"] else again,
             see=".github/release/RECOVERY.md, 'The GitHub Release was published too early'",
         )
 
@@ -77,8 +77,7 @@ def refuse_handmade(tag: str) -> None:
 def create_draft(tag: str, version: Version, title: str, notes: Path, files: list[Path]) -> None:
     """Create the draft with its files; pre-releases (PEP 440) are marked and never become "latest"."""
     options = ["--draft", "--verify-tag", "--title", title, "--notes-file", str(notes)]
-    if version.is_prerelease:
-        options += ["--prerelease", "--latest=false"]
+    options += ["--prerelease", "--latest=false"] if version.is_prerelease else []
     run("gh", "release", "create", tag, *files, *options)
 
 
@@ -104,8 +103,7 @@ def check_assets(tag: str, hashes: dict[str, str]) -> None:
         look_up("download", tag, "--dir", folder)
         found = hashes_of(list(Path(folder).iterdir()))
     wanted = {asset_name(name): sha256 for name, sha256 in hashes.items()}
-    wrong = sorted(n for n in wanted | found if wanted.get(n) != found.get(n))
-    if wrong:
+    if wrong := sorted(n for n in wanted | found if wanted.get(n) != found.get(n)):
         raise ReleaseError(
             f"The GitHub Release of {tag} does not serve what was built: {', '.join(wrong)}",
             expected="every built file with the hash of SHA256SUMS, and no other file",

@@ -121,7 +121,7 @@ def sections(text: str, level: int) -> list[tuple[str, str]]:
 
 def version_in(title: str) -> Version | None:
     """The version that a heading names, first of all or after words; a lone number after words is none."""
-    for place, word in enumerate(re.findall(r"[^\s\[\]():,*`]+", title)):
+    for place, word in enumerate(re.findall(r"(?:[A-Za-z_.-]*[-_/.](?=v?\d+\.))?([\w.!+/-]*[^\W_])", title)):
         try:
             if place == 0 or "." in word:
                 return Version(word)
@@ -155,17 +155,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_tag_argument(parser)
     parser.add_argument("--output", type=Path, help="file to write; only shown by default")
-    options = parser.parse_args()
-    settings = load_settings()
+    options, settings = parser.parse_args(), load_settings()
     version = read_tag(options.tag, settings)
     notes = release_notes(options.tag, version, settings)
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(notes + "\n", encoding="utf-8")
     summary(f"## {settings.distribution} {version}\n\n{notes}")
-    if settings.release_notes == "git-cliff":
-        if left := part("commits").left_out(options.tag, version, settings):
-            summary(left)
+    cliff = settings.release_notes == "git-cliff"
+    if left := cliff and part("commits").left_out(options.tag, version, settings):
+        summary(left)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,8 @@ AUTHORS = {"app/github-actions", "github-actions[bot]"}  # as gh and as REST spe
 
 def stopped_at(needs: dict[str, Any]) -> str | None:
     """The first job, in the workflow's order, that did not succeed; None if all did."""
-    for verdict in ("failure", "cancelled", "skipped"):
-        for job, fact in needs.items():
-            if fact["result"] == verdict:
-                return job
-    return None
+    verdicts = ("failure", "cancelled", "skipped")
+    return next((job for verdict in verdicts for job in needs if needs[job]["result"] == verdict), None)
 
 
 def index_states(settings: Settings, tag: str) -> list[str]:
@@ -90,19 +87,13 @@ def report(needs: dict[str, Any], tag: str, settings: Settings, run_url: str) ->
         try:
             if number := find_issue(tag):
                 run("gh", "issue", "close", number, "--comment", f"Released by {run_url}")
-        except (
-            ReleaseError,
-            ValueError,
-            KeyError,
-            TypeError,
-        ) as error:  # no issues, a rate limit: it is released
+        except (ReleaseError, ValueError, KeyError, TypeError) as error:  # no issues, a limit: it is released
             annotate("warning", "Report", f"Whether an issue about {tag} is open is unknown: {error}")
         print(f"{tag} is released up to its draft")
         return
     title, text = f"Release {tag} stopped at {stage}", body_of(stage, tag, settings, run_url)
     summary(text)
-    number = find_issue(tag)
-    if number:
+    if number := find_issue(tag):
         run("gh", "issue", "comment", number, "--body", text)
         run("gh", "issue", "edit", number, "--title", title)  # it may have stopped elsewhere this time
     else:

@@ -29,17 +29,14 @@ def run_commands(check: str, commands: tuple[str, ...], environment: Environment
         status = environment.run_command(command, folder)
         if status is None:
             program = command.split(maxsplit=1)[0]
-            raise refusal(
-                f"The check {check!r} needs {program}, which is not installed",
-                expected=f"{program} on the runner, or from the dependency group {check!r}",
-                fix=f"add it to [dependency-groups] {check} in pyproject.toml, or install it before",
-            )
+            problem = f"The check {check!r} needs {program}, which is not installed"
+            wanted = f"{program} on the runner, or from the dependency group {check!r}"
+            fix = f"add it to [dependency-groups] {check} in pyproject.toml, or install it before"
+            raise refusal(problem, expected=wanted, fix=fix)
         if status:
-            raise refusal(
-                f"The check {check!r} failed: `{command}` ended with status {status}",
-                expected="status 0; its report is in the log above",
-                fix=f"run `{command}` in a clone, and fix what it says",
-            )
+            problem = f"The check {check!r} failed: `{command}` ended with status {status}"
+            fix = f"run `{command}` in a clone, and fix what it says"
+            raise refusal(problem, expected="status 0; its report is in the log above", fix=fix)
 
 
 def run_in_clone(settings: Settings, clone: Path) -> None:

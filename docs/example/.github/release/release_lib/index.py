@@ -15,7 +15,7 @@ import requests
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from pypi_simple import ACCEPT_JSON_ONLY, PYPI_SIMPLE_ENDPOINT, DistributionPackage, ProjectPage, PyPISimple
-from pypi_simple.errors import NoProvenanceError, NoSuchProjectError
+from pypi_simple.errors import NoProvenanceError, NoSuchProjectError, UnsupportedRepoVersionError
 from release_lib.distributions import version_of
 from release_lib.settings import Settings
 from release_lib.step import WHEN_IT_STOPS, ReleaseError
@@ -89,7 +89,7 @@ class Comparison:
             raise ReleaseError(
                 f"{index.title} already has other files for {project} {version}: {', '.join(self.differing)}",
                 expected="no file of this version there, or exactly the files that were built",
-                fix="release the next version: a file name cannot be reused, not even after deletion",
+                fix="release the next version (no file name can be reused), or take another name if it is not yours",
                 see=".github/release/RECOVERY.md, 'The version is there with other contents'",
             )
 
@@ -101,6 +101,8 @@ def page_of(index: Index, project: str) -> ProjectPage | None:
             page = client.get_project_page(project, timeout=30.0, headers=NOW)
         except NoSuchProjectError:
             return None
+        except UnsupportedRepoVersionError as error:
+            raise ValueError(str(error)) from error
     if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
         raise ValueError("the answer is not a list of files (PEP 691)")
     return page
@@ -141,7 +143,7 @@ def project_page(index: Index, project: str) -> ProjectPage | None:
                 raise ReleaseError(
                     f"{index.title} did not answer {ATTEMPTS} times: {error}",
                     expected="the list of the project's files",
-                    fix="see whether the index is up, then `gh run rerun --failed` this run",
+                    fix="see whether the index is up, then run this again (in a workflow: gh run rerun --failed)",
                     see=WHEN_IT_STOPS,
                 ) from error
         time.sleep(2**attempt / 4)

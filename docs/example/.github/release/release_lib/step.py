@@ -10,14 +10,24 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from itertools import chain
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
 WHEN_IT_STOPS = "RELEASING.md, 'When it stops'"
 LAST_LINES = 12  # of a failed program's output, in a message
-# Variables that a caller (a git hook, say) sets, and that would point git at another repository.
+# A word, or a command: in backticks, or where a clause begins with a program. Quotes hold a command's word together.
+PARTS = re.compile(
+    r"`[^`]*`\S*|(?:^|(?<=[:,;] )|(?<=[(])|(?<=then )|(?<=or )|(?<=&& ))(?:git|gh|uvx?|copier|adopt|cd|rm)[ -]"
+    r".*?(?: &&(?= )|[,;](?= )|(?= [(])|$)|\S+"
+)
+WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\S)+")
+# Variables that a caller (a git hook, say) sets: they would point git at another repository, or colour gh's JSON.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
+FOREIGN |= {"CLICOLOR_FORCE", "GH_FORCE_TTY"}
+# Lists and logs of git are read here, and not by a person.
+PLAIN = {"GIT_CONFIG_PARAMETERS": "'column.ui=never' 'log.showSignature=false'"}
 
 
 class ReleaseError(Exception):
@@ -70,7 +80,7 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
 
 def git(*arguments: str | Path, cwd: Path | None = None) -> str:
     """Run git; see `run`."""
-    return run("git", *arguments, cwd=cwd)
+    return run("git", *arguments, cwd=cwd, env=PLAIN)
 
 
 def output(**values: str) -> None:
@@ -120,6 +130,19 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def folded(text: str, first: str = "", rest: str = "  ", width: int = 80) -> list[str]:
+    """A text in lines of a width; a command stays whole, or goes on behind a backslash, to be copied."""
+    lines = [first]
+    for part in PARTS.findall(text):
+        words = WORDS.findall(part) if " " in part and len(rest + part) > width else [part]
+        for n, word in enumerate(words, 1):
+            room = width if n == len(words) else width - 2  # for the backslash
+            if lines[-1].rstrip() not in {"", rest.rstrip()} and len(lines[-1] + word) > room:
+                lines[-1:] = [lines[-1] + "\\" * (n > 1), rest]
+            lines[-1] += f"{word} "
+    return [line.rstrip() for line in lines]
+
+
 def append(variable: str, text: str) -> None:
     """Add a text to the file that a variable of GitHub's names, if there is one."""
     if path := os.environ.get(variable):
@@ -129,12 +152,12 @@ def append(variable: str, text: str) -> None:
 
 def annotate(kind: str, title: str, text: str) -> None:
     """Print a text that GitHub shows as an annotation: an ``error``, a ``warning`` or a ``notice``."""
-    text = shown(text)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        safe = text.replace("%", "%25").replace("\n", "%0A")
+        safe = shown(text).replace("%", "%25").replace("\n", "%0A")
         print(f"::{kind} title={title}::{safe}", flush=True)
     else:
-        print(f"{kind}: {text}", file=sys.stderr)
+        lines = f"{kind}: {shown(text)}".splitlines()
+        print(*(chain(*map(folded, lines)) if sys.stderr.isatty() else lines), sep="\n", file=sys.stderr)
 
 
 def event() -> dict[str, Any]:
