@@ -155,11 +155,11 @@ def test_the_answers_file_has_the_answers(everything: Everything) -> None:
 
 
 @pytest.mark.requirement("B6")
-def test_the_template_of_the_answers_file_tells_no_answer_from_another(renderer: Renderer) -> None:
-    """So it is no other file for another combination, and is not rendered for each."""
+def test_the_template_of_the_answers_file_looks_up_answers_as_a_whole(renderer: Renderer) -> None:
+    """So it is not rendered for each combination; two answers say which pins an adopted package stores."""
     renderer.files()
     looked_up = renderer.lookups.names[renderer.lookups.sources[ANSWERS]]
-    assert looked_up - {"pins"} == {ALL_ANSWERS}
+    assert looked_up - {"pins", "namespace"} == {ALL_ANSWERS, "adopted", "release_notes"}
     assert renderer.lookups.names.keys() >= {"template/pyproject.toml.jinja"}  # the recording works
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import shutil
@@ -12,7 +13,7 @@ import build_distributions
 import check_commit
 import pytest
 import release_notes
-from release_lib.settings import PATH
+from release_lib.settings import PATH, load_settings
 from support.archives import hashes_of
 from support.rendering import commit_all, git
 
@@ -131,7 +132,9 @@ def test_contents_that_git_keeps_elsewhere_are_not_built_in_ci_either(clone: Pat
 
 
 @pytest.mark.requirement("P3.11")
-def test_what_git_has_of_the_package_and_the_sdist_has_not_is_named(clone: Path, run_step: RunStep) -> None:
+def test_what_git_has_of_the_package_and_the_sdist_has_not_is_named(
+    clone: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Hatchling leaves out what .gitignore names, tracked or not; and, behind a link, what it has seen."""
     package = clone / "src/demo_pkg"
     for name in ("build/__init__.py", "de.mo"):
@@ -150,6 +153,11 @@ def test_what_git_has_of_the_package_and_the_sdist_has_not_is_named(clone: Path,
     absent = [f"src/demo_pkg/{name}" for name in ("build/__init__.py", "de.mo", "zones")]
     assert lines[0].endswith(f".tar.gz lacks what git has of the package: {', '.join(absent)}")
     assert lines[3] == SEE
+    adopted = dataclasses.replace(load_settings(), conventions="RELEASING.md")  # it may mean it
+    with monkeypatch.context() as patch:
+        patch.setattr(build_distributions, "load_settings", lambda: adopted)
+        done = run_step(build_distributions, "--out", "../warned")
+    assert (done.status, "lacks what git has of the package" in done.errors) == (0, True), done.errors
     ignored.write_text(f"{ignored.read_text()}!/src/demo_pkg/build/\n!/src/demo_pkg/de.mo\n")
     (package / "zones").unlink()
     (clone / "data").rename(package / "zones")

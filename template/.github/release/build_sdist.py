@@ -60,7 +60,7 @@ def main() -> None:
         check_present()
     built = build_distributions(source, options.out, "--sdist")
     sdist = options.out / next(iter(built))
-    check_shipped(sdist, settings.import_name.replace(".", "/"))
+    check_shipped(sdist, settings)
     if options.twice:
         check_reproducible(source, built, "--sdist")
     with tempfile.TemporaryDirectory() as folder:
