@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import os
 import shutil
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import build_distributions
 import check_commit
 import pytest
 import release_notes
-from release_lib.settings import PATH, load_settings
+from release_lib.settings import PATH
 from support.archives import hashes_of
 from support.rendering import commit_all, git
 
@@ -21,6 +21,8 @@ from release.outcomes import WHEN_IT_STOPS, fix_command, recovery, shell
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from release_lib.settings import Settings
 
     from release.conftest import RunStep
 
@@ -133,7 +135,7 @@ def test_contents_that_git_keeps_elsewhere_are_not_built_in_ci_either(clone: Pat
 
 @pytest.mark.requirement("P3.11")
 def test_what_git_has_of_the_package_and_the_sdist_has_not_is_named(
-    clone: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+    clone: Path, settings: Settings, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hatchling leaves out what .gitignore names, tracked or not; and, behind a link, what it has seen."""
     package = clone / "src/demo_pkg"
@@ -153,7 +155,7 @@ def test_what_git_has_of_the_package_and_the_sdist_has_not_is_named(
     absent = [f"src/demo_pkg/{name}" for name in ("build/__init__.py", "de.mo", "zones")]
     assert lines[0].endswith(f".tar.gz lacks what git has of the package: {', '.join(absent)}")
     assert lines[3] == SEE
-    adopted = dataclasses.replace(load_settings(), conventions="RELEASING.md")  # it may mean it
+    adopted = replace(settings, conventions="RELEASING.md")  # it may mean it
     with monkeypatch.context() as patch:
         patch.setattr(build_distributions, "load_settings", lambda: adopted)
         done = run_step(build_distributions, "--out", "../warned")
