@@ -87,7 +87,7 @@ def test(source: Path, identifiers: list[str], project: dict, out: Path) -> None
     for identifier in identifiers:
         env = {**os.environ, "CIBUILDWHEEL_BUILD_IDENTIFIER": identifier}
         subprocess.run([sys.executable, "-c", call, str(out)], env={**env, "PYTHONPATH": path}, check=True)
-        if command.startswith("python "):
+        if command.startswith("python {package}"):
             words = shlex.split(command.replace("{package}", str(source)))
             subprocess.run([sys.executable, *words[1:]], env=env, check=True)
     print(f"A stand-in has tested the wheels for {option_of('--platform')}")

@@ -87,8 +87,9 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     version_file = conversion.version_file or generated
     known = {*tracked, version_file, *(f"{prefix}{name}" for name in written if _is_forced(name, document))}
     missing = [name for name in written if f"{prefix}{name}" not in known]
-    if missing and not _has_hooks(document):  # which make them afterwards, too
-        says = "Compiled: the" if any(map(is_native, wheel.files)) else "The"
+    compiled = any(map(is_native, wheel.files))
+    if missing and (compiled or not _has_hooks(document)):  # hooks make them afterwards, too
+        says = "Compiled: the" if compiled else "The"
         raise AdoptionError(
             f"{says} wheel has files that are not in the repository: {', '.join(missing[:5])}",
             expected=f"files below {where or 'the project'}/ that are tracked by git",
