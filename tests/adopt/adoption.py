@@ -86,7 +86,7 @@ def run_adopt(folder: str | Path, *options: str) -> tuple[int, str]:
 def changed_files(folder: Path) -> set[str]:
     """The files of a repository that are not as they were committed; of the release's folders, the folder."""
     how = ("--porcelain", "-z", "--untracked-files=all", "--no-renames")
-    listed = {entry[3:] for entry in git(folder, "status", *how).split("\0") if entry}
+    listed = {entry[3:] for entry in git(folder, "--no-optional-locks", "status", *how).split("\0") if entry}
     return {next((ours for ours in FOLDERS if path.startswith(ours)), path) for path in listed}
 
 

@@ -152,7 +152,7 @@ def test_a_name_that_a_release_cannot_use_is_named(
             path.write_bytes(data + path.read_bytes())
     commit_all(root, "chore: odd")
     status, output = run_adopt(root, "--dry-run", "--template", str(template_repository))
-    lines = output.splitlines()
+    lines = [line for line in output.splitlines() if not line.endswith(" ...")]  # what it is doing
     assert (status, len(lines)) == (1, 4), output
     assert problem in lines[0]
     assert "adopt without --template" not in output
@@ -175,4 +175,4 @@ def test_a_terminal_without_these_letters_is_no_reason_to_stop(
         capture_output=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, {line[-4:] for line in done.stderr.splitlines()}) == (0, {b" ..."}), done.stderr
