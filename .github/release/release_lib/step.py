@@ -26,8 +26,8 @@ WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\S)+")
 # Variables that a caller (a git hook, say) sets: they would point git at another repository, or colour gh's JSON.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
 FOREIGN |= {"CLICOLOR_FORCE", "GH_FORCE_TTY"}
-# Lists and logs of git are read here, and not by a person.
-PLAIN = {"GIT_CONFIG_PARAMETERS": "'column.ui=never' 'log.showSignature=false'"}
+# Lists and logs of git are read here, and not by a person; who only reads writes no index anew.
+PLAIN = {"GIT_CONFIG_PARAMETERS": "'column.ui=never' 'log.showSignature=false'", "GIT_OPTIONAL_LOCKS": "0"}
 
 
 class ReleaseError(Exception):

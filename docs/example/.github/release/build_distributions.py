@@ -21,8 +21,8 @@ from pathlib import Path
 
 from check_commit import NAMED, check_clean, check_commit, check_complete, check_present
 from release_lib.distributions import hashes_of, listed, read_distribution, refusal
-from release_lib.settings import PATH, load_settings
-from release_lib.step import ReleaseError, git, output, run, step
+from release_lib.settings import PATH, Settings, load_settings
+from release_lib.step import ReleaseError, annotate, git, output, run, step
 
 
 def build_distributions(source: Path, out: Path, *kinds: str) -> dict[str, str]:
@@ -41,16 +41,22 @@ def build_distributions(source: Path, out: Path, *kinds: str) -> dict[str, str]:
     return hashes_of(sorted(p for p in out.iterdir() if not p.name.startswith(".")))
 
 
-def check_shipped(sdist: Path, package: str) -> None:
-    """Check that an sdist has what git has of the package: hatchling leaves out what .gitignore names."""
+def check_shipped(sdist: Path, settings: Settings) -> None:
+    """Check that an sdist has what git has of the package: hatchling leaves out what .gitignore names.
+
+    An adopted package may have left it out before, on purpose: it is warned.
+    """
     hidden = git("ls-files", "-z", "--cached", "--ignored", "--exclude-standard").split("\0")
     hidden += [
         name for name in git("ls-files", "-z").split("\0") if Path(name).is_symlink() and Path(name).is_dir()
     ]
     files = [f"{name.partition('/')[2]}/" for name in read_distribution(sdist).files]
+    package = settings.import_name.replace(".", "/")
     ours = [name for name in hidden if f"/{package}/" in f"/{name}"]
     if absent := [name for name in ours if not any(file.startswith(f"{name}/") for file in files)]:
         problem = f"{sdist.name} lacks what git has of the package: {', '.join(absent[:NAMED])}"
+        if settings.conventions == "RELEASING.md":
+            return annotate("warning", "Left out", problem)
         wanted = "every tracked file of the package: none that .gitignore names, or behind a link to a folder"
         fix = f"a line !/{absent[0]} at the end of .gitignore; or the files in place of the link"
         raise refusal(problem, expected=wanted, fix=fix)
@@ -96,7 +102,7 @@ def main() -> None:
         check_clean()
         check_present()
     built = build_distributions(Path.cwd(), options.out)
-    check_shipped(next(options.out.glob("*.tar.gz")), settings.import_name.replace(".", "/"))
+    check_shipped(next(options.out.glob("*.tar.gz")), settings)
     if options.twice:
         check_reproducible(Path.cwd(), built)
     output(hashes=listed(built).rstrip())
