@@ -10,6 +10,7 @@ import shutil
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 from copier_pypi_release import cli, github
 from emulator.github import HOSTS
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    import pytest
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 OWNER = NAME = "demo-pkg"
@@ -291,3 +291,16 @@ def bench(package: Path, folder: Path, patch: pytest.MonkeyPatch) -> Bench:
     for key, known in index.INDEXES.items():
         patch.setitem(index.INDEXES, key, index.Index(known.title, f"{ADDRESS}/simple/"))
     return Bench(clone, local, patch)
+
+
+@pytest.fixture
+def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A maintainer's clone of the default package, and an empty repository."""
+    return bench(default_package, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def set_up_desk(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """The same, set up."""
+    assert desk.run("setup", "--yes", capsys=capsys).status == 0
+    return desk

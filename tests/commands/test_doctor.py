@@ -18,7 +18,7 @@ from release_lib import index
 from release_lib.step import ReleaseError
 from support.rendering import ROOT, commit_all, git, render
 
-from commands.local_github import REPOSITORY, Bench, Command, Outcome, bench
+from commands.local_github import REPOSITORY, Bench, Command, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,12 +29,6 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A maintainer's clone and an empty repository."""
-    return bench(default_package, tmp_path, monkeypatch)
-
-
-@pytest.fixture
 def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run `doctor`."""
 
@@ -42,13 +36,6 @@ def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
         return desk.run("doctor", *arguments, capsys=capsys)
 
     return command
-
-
-@pytest.fixture
-def set_up_desk(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Bench:
-    """The same, set up."""
-    assert desk.run("setup", "--yes", capsys=capsys).status == 0
-    return desk
 
 
 def without_network(desk: Bench) -> None:

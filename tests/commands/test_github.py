@@ -12,16 +12,10 @@ from copier_pypi_release import github
 from copier_pypi_release.github import GitHub, GitHubError
 from release_lib.step import ReleaseError
 
-from commands.local_github import Bench, bench
-
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@pytest.fixture
-def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A maintainer's clone and an empty repository."""
-    return bench(default_package, tmp_path, monkeypatch)
+    from commands.local_github import Bench
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from support.rendering import ROOT
 
-from commands.local_github import ADDRESS, bench, ready_bench
+from commands.local_github import ADDRESS, ready_bench
 from commands.test_status import BUILT, NO_RUN, files, release_of, run_of, state
 
 if TYPE_CHECKING:
@@ -54,12 +54,6 @@ STATES = {
     "the draft waits to be read": state(release=release_of(draft=True)),
     "it was yanked": state(served={"testpypi": files(), "pypi": files(yanked="Broken: use 1.2.4.")}),
 }
-
-
-@pytest.fixture
-def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A maintainer's clone and an empty repository."""
-    return bench(default_package, tmp_path, monkeypatch)
 
 
 def terminal() -> Console:

@@ -22,12 +22,6 @@ BUILT = dict.fromkeys(("demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz
 NOTES = "### Features\n\n- The first release.\n"
 
 
-@pytest.fixture
-def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A maintainer's clone."""
-    return bench(default_package, tmp_path, monkeypatch)
-
-
 def scripts(
     failing: str = "", problem: str = "It is wrong", used: list[tuple[str, str]] | None = None
 ) -> Callable[..., str]:

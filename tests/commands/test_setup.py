@@ -16,19 +16,13 @@ from copier_pypi_release.commands import setup
 from release_lib.index import INDEXES
 from support.rendering import git
 
-from commands.local_github import NAME, OWNER, REPOSITORY, Bench, Command, Outcome, bench
+from commands.local_github import NAME, OWNER, REPOSITORY, Bench, Command, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 EVERYTHING = 8  # settings: two environments, two rules, releases, tokens, actions, default branch
-
-
-@pytest.fixture
-def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A maintainer's clone and an empty repository."""
-    return bench(default_package, tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -462,12 +462,6 @@ def settings(default_package: Path) -> Settings:
 
 
 @pytest.fixture
-def desk(default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A maintainer's clone and a repository."""
-    return bench(default_package, tmp_path, monkeypatch)
-
-
-@pytest.fixture
 def run(desk: Bench, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run status."""
 
