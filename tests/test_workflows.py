@@ -825,6 +825,7 @@ def hand_on_last(draft: Draft) -> None:
 @pytest.mark.parametrize(
     ("rule", "change"),
     [
+        ("platforms", lambda d: d.release["jobs"].pop("wheels")),
         ("bound", two_of_one_name),
         ("bound", lambda d: step_of(d.release, "wheels", "upload-artifact").update({"if": NO_FORK})),
         ("bound", lambda d: step_of(d.release, "wheels", "--hand-on")["env"].update(ARTIFACT="1")),

@@ -242,6 +242,22 @@ def test_a_job_that_wrote_version_and_tag_goes_and_is_named(commit: str, tmp_pat
     )
 
 
+@pytest.mark.parametrize(
+    ("on", "told"),
+    [
+        ("{release: {types: [published]}}", "was started by a GitHub Release: from now on push the tag"),
+        ("workflow_dispatch", "was started by hand: from now on push the tag"),
+        ("{push: {tags: ['v*']}}", ""),
+    ],
+)
+def test_who_started_a_release_in_another_way_is_told(on: str, told: str, tmp_path: Path) -> None:
+    root = package(
+        tmp_path, publish=TRUSTED.replace("on:\n  release:\n    types: [published]\n", f"on: {on}\n")
+    )
+    looks = [one for one in look_at(read_repository(root), choice_of(root)) if "from now on" in one]
+    assert [f"publish.yml {told}" in one for one in looks] == [True] * bool(told)
+
+
 def test_a_job_that_needs_the_old_github_release_is_named() -> None:
     steps = "    runs-on: ubuntu-latest\n    steps:\n      - run: gh release"
     made = f"  draft:\n    needs: pypi\n{steps} create v1 --generate-notes\n"

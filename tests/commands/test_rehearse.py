@@ -88,6 +88,19 @@ def test_what_follows_a_failure_is_not_run(
     assert steps[1]["error_lines"] == list(outcome.error_lines[-4:])
 
 
+@pytest.mark.parametrize("committed", [True, False], ids=["adopted-not-committed", "no-commit"])
+def test_what_is_not_committed_is_not_rehearsed(
+    desk: Bench, capsys: pytest.CaptureFixture[str], *, committed: bool
+) -> None:
+    git(desk.clone, "update-ref", "-d", "HEAD")
+    git(desk.clone, "rm", "--cached", "--quiet", "-r", ".github")
+    if committed:
+        git(desk.clone, "commit", "--quiet", "--message", "before")
+    outcome = desk.run("rehearse", "--offline", capsys=capsys)
+    assert outcome.error_lines[0] == "The commit that is checked out has no .github/release/settings.toml"
+    assert outcome.error_lines[2] == "Fix: git add --all && git commit, then run this again"
+
+
 @pytest.mark.requirement("B8")
 def test_without_a_network_it_says_what_to_leave_out(
     desk: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

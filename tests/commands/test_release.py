@@ -386,15 +386,15 @@ def serves(**files: float | None) -> ProjectPage:
         (serves(**{"0_0_9": None}), "known after the build; the indexes take", []),  # it does not say sizes
         (
             serves(**{"0_0_10": 0.05, "0_0_9": 9}),
-            "known after the build; 0.0.10 is a good estimate: 1 file, 51 KiB. PyPI has 9.0 MiB of",
+            "known after the build; like 0.0.10, probably: 1 file, 51 KiB. PyPI has 9.0 MiB of",
             [],
         ),
         (
             serves(**{"0_0_9": 90, "0_0_10": 96}),
-            "known after the build; 0.0.10 is a good estimate: 1 file, 96.0 MiB. PyPI has 186.0 MiB",
+            "known after the build; like 0.0.10, probably: 1 file, 96.0 MiB. PyPI has 186.0 MiB",
             [
-                "PyPI has 186.0 MiB of the project, and takes 192; a release like 0.0.10 has 96.0 MiB",
-                "demo_pkg-0.0.10-py3-none-any.whl on PyPI has 96.0 MiB; a file of this version may have 100",
+                "PyPI has 186.0 MiB of the project, and takes 192 MiB; a release like 0.0.10 has 96.0 MiB",
+                "demo_pkg-0.0.10-py3-none-any.whl on PyPI has 96.0 MiB; a file may have 100 MiB",
             ],
         ),
     ],
@@ -421,12 +421,12 @@ def test_a_full_project_is_in_the_plan_and_stops_it_when_nothing_fits(
 
     with_used(9000)
     plan = planned(ready, capsys)
-    full = "has 9,000.0 MiB of the project, and takes 10,240; a release like 0.0.9 has 9,000.0 MiB"
+    full = "has 9,000.0 MiB of the project, and takes 10,240 MiB; a release like 0.0.9 has 9,000.0 MiB"
     assert {f"TestPyPI {full}", f"PyPI {full}"} <= set(plan["warnings"])
     assert "TestPyPI has 9,000.0 MiB of the project" in plan["size"]
     with_used(10241)
     problem, _, fix, see = stops(ready, capsys)
-    assert problem == "TestPyPI has 10,241.0 MiB of the project, and takes 10,240"
+    assert problem == "TestPyPI has 10,241.0 MiB of the project, and takes 10,240 MiB"
     assert fix.endswith("set project-limit in .github/release/settings.toml")
     assert see.endswith("/help/#project-size-limit")
 
@@ -536,7 +536,7 @@ def test_a_tag_that_moves_elsewhere_does_not_stop_a_release(
     assert git(ready.clone, "rev-parse", "nightly") == mine
     git(ready.clone, "remote", "set-url", "origin", "/nowhere")
     problem, _, fix, _ = stops(ready, capsys)
-    assert problem.startswith("git cannot fetch from origin: ")
+    assert problem.startswith("Nothing can be fetched from origin: ")
     assert fix.startswith("Fix: git remote -v")
 
 
@@ -592,7 +592,7 @@ def test_an_interrupt_ends_in_a_sentence(
     assert done.status == 130
     again = "What was done stays; uv run .github/release/tool.py release 0.1.0 goes on."
     asked = "Release 0.1.0? [y/N] " if where == "the plan" else ""
-    left = "Nothing was changed." if where == "the plan" else again
+    left = "Nothing was released." if where == "the plan" else again
     assert done.errors == f"{asked}\nInterrupted. {left}\n"
 
 

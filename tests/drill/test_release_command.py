@@ -259,7 +259,7 @@ def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> N
     says("the index will call it 1.0rc1", arguments="1.0-rc1")
     says("There are no release notes for 0.7.0", arguments="0.7.0")
     says("Nothing was changed (--dry-run)", arguments="--dry-run")
-    says("Nothing was changed.", "n")
+    says("Nothing was released.", "n")
     says("There is nobody to answer: Release 0.1.0?")
     plan, _ = json.JSONDecoder().raw_decode(
         ready.shell(f"{TOOL} release --dry-run --json 2>/dev/null", check=False)

@@ -85,8 +85,11 @@ def test_a_repository_that_was_renamed_or_transferred_is_named_before_anything_i
     assert refusal(lambda: check_tag.check_trigger("v1.2.3", settings)) == (
         f"demo-pkg/demo-pkg is called {here} by now",
         "Expected: its present name in settings.toml, and on both publishers' forms, which compare it",
-        f"Fix: copier update --data repository_owner={owner} --data repository_name={name}",
-        SEE,
+        (
+            f"Fix: uvx copier update --defaults --data repository_owner={owner} --data repository_name={name}, "
+            "then make the tag again"
+        ),
+        recovery("Making a tag again"),
     )
 
 

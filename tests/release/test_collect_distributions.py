@@ -136,6 +136,24 @@ def test_a_wheel_that_installers_read_in_two_ways_is_refused(
     assert done.lines[3] == recovery("build")
 
 
+@pytest.mark.requirement("B10", "S1")
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"demo_pkg/_vendor/other-2.dist-info/METADATA": "Name: other\n"},
+        {"demo_pkg-1.0.dist-info/METADATA": "Metadata-Version: 2.1\r\nName: demo-pkg\r\nVersion: 1.0\r\n"},
+    ],
+    ids=["vendored", "written on Windows"],
+)
+def test_what_backends_write_otherwise_is_no_difference(
+    collected: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch, more: dict[str, str]
+) -> None:
+    make_compiled_wheel(collected, LINUX, more=more)
+    hand_on(collected, monkeypatch)
+    done = run_step(collect_distributions, collected)
+    assert done.status == 0, done.errors
+
+
 @pytest.mark.requirement("B10", "P8.1")
 @pytest.mark.parametrize(
     ("tag", "said"),

@@ -80,6 +80,12 @@ def test_a_platform_without_a_wheel_is_named() -> None:
     assert refusal(lambda: check_plan({}))[0] == "No wheel is planned for any platform"
 
 
+@pytest.mark.parametrize("other", ["pp311-manylinux_x86_64", "gp311_242-manylinux_x86_64"])
+def test_other_pythons_are_refused_before_anything_is_built(other: str) -> None:
+    lines = refusal(lambda: check_plan({"linux-x86_64": [*LINUX, other]}))
+    assert lines[0] == f"Wheels are planned for other Pythons than CPython: {other}"
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"linux-x86_64": 1}', "null"])
 def test_a_plan_that_is_none_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLAN", text)

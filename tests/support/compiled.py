@@ -46,6 +46,7 @@ def make_compiled_wheel(
     folder: Path,
     tag: str = "cp311-abi3-win_amd64",
     *,
+    more: Mapping[str, str] | None = None,
     unlisted: Mapping[str, str] | None = None,
     inside: str | None = None,
     metadata: str = "",
@@ -56,6 +57,7 @@ def make_compiled_wheel(
     Args:
         folder: Where to.
         tag: The tag in its name.
+        more: Members besides; one that is there already is another one then.
         unlisted: Members that RECORD does not list, or a second time.
         inside: The tag in it, if it is another one.
         metadata: Another line of the metadata.
@@ -67,6 +69,7 @@ def make_compiled_wheel(
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: demo-pkg\nVersion: 1.0\n{metadata}",
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: {inside or tag}\n",
     }
+    files |= more or {}
     hashes = {name: hashlib.sha256(text.encode()).digest() for name, text in files.items()}
     lines = [f"{n},sha256={base64.urlsafe_b64encode(h).rstrip(b'=').decode()}," for n, h in hashes.items()]
     files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""]) if record is None else record

@@ -182,7 +182,7 @@ def check_blanks(files: Sequence[str]) -> None:
     Raises:
         AdoptionError: A name has a blank itself.
     """
-    if odd := [file for file in files if " " in file]:
+    if odd := [file.partition(":")[0] for file in files if " " in file]:
         raise AdoptionError(
             f"The name of a workflow has a blank: {FOLDER}/{odd[0]}",
             expected="a name without blanks, because a release waits for it by this name",

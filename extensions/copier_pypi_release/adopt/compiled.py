@@ -441,6 +441,12 @@ def check_plan(root: Path, project: Path) -> None:
                 expected="a [tool.cibuildwheel] that the release's cibuildwheel understands",
                 fix="correct pyproject.toml",
             ) from error
+        if others := [name for name in found if not name.startswith("cp")]:
+            raise refusal(
+                f"cibuildwheel plans wheels for other Pythons than CPython: {', '.join(others)}",
+                expected="cp311-manylinux_x86_64 and the like, because a release knows no others",
+                fix="take `enable` out of [tool.cibuildwheel] and the jobs",
+            )
         machines = {name.partition("_")[2].lower() for name in found}
         if lost := [name for name in archs if name.lower() not in machines]:
             raise refusal(

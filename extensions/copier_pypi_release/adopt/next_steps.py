@@ -143,7 +143,23 @@ def look_at(repository: Repository, choice: Choice) -> list[str]:
     if gone:
         now = "a tag starts the release now, and its last job drafts the GitHub Release"
         gone = [f"{'; '.join(gone)}: gone, because {now}, with the files of the index and no others."]
-    return [*repository.gate.others, *bots, *stays, *gone, *others, *followers(repository, choice)]
+    looks = [*repository.gate.others, *bots, *stays, *gone, *others, *followers(repository, choice)]
+    return [*looks, *starts(repository, choice)]
+
+
+def starts(repository: Repository, choice: Choice) -> list[str]:
+    """How a release was started until now, where a tag was not what did it."""
+    publishing = {job.file for job in choice.own}
+    found = []
+    for workflow in repository.workflows:
+        if workflow.file in publishing and not workflow.ours and "release" in workflow.triggers:
+            found.append(
+                f"{workflow.place} was started by a GitHub Release: from now on push the tag, and publish "
+                "the Release last, from its draft."
+            )
+        elif workflow.file in publishing and set(workflow.triggers) == {"workflow_dispatch"}:
+            found.append(f"{workflow.place} was started by hand: from now on push the tag.")
+    return found
 
 
 def followers(repository: Repository, choice: Choice) -> list[str]:

@@ -321,7 +321,7 @@ def _fetch_submodules(root: Path, clone: Path) -> None:
     for line in names.splitlines():
         key, _, path = line.partition(" ")
         if (root / path / ".git").exists() and path in submodules(clone):
-            git(clone, "config", key.replace(".path", ".url"), str(root / path))
+            git(clone, "config", f"{key.removesuffix('.path')}.url", str(root / path))
             fetch = ("submodule", "--quiet", "update", "--init", "--", path)
             git(clone, "-c", "protocol.file.allow=always", *fetch)
             _fetch_submodules(root / path, clone / path)
@@ -494,9 +494,11 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
     shown = f".github/workflows/{choice.replaced}"
     (folder / choice.replaced).unlink(missing_ok=True)  # Copier replaces no file that it did not render
     work.reasons[shown] = (
-        "replaced in place: a trusted publisher that names this file goes on to work"
-        if choice.kept
-        else "the release: a tag starts it"
+        "the release: a tag starts it"
+        if not choice.kept
+        else "replaced in place: a trusted publisher that names this file goes on to work"
+        if choice.kept.trusted
+        else "replaced in place"
     )
     for file in dict.fromkeys(p.file for p in choice.disarmed):
         workflow, path = workflows[file], folder / file
@@ -582,7 +584,7 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
         cliff.write_bytes(own)
     if submodules(work.root):
         workflow = work.root / ".github" / "workflows" / answers["release_workflow"]
-        deep = re.compile(r"(?m)^( *)fetch-depth: 0\n")
+        deep = re.compile(r"(?m)^( *)fetch-depth: 0\b.*\n")
         write_text(workflow, deep.sub(r"\g<0>\1submodules: recursive\n", read_text(workflow)))
         work.reasons[str(workflow.relative_to(work.root))] += "; it fetches the submodules"
     _unignore(

@@ -204,15 +204,20 @@ def show(plan: Plan, screen: Console) -> None:
         lines(screen, ["Look at this", ""])
         for one in plan.look:
             paragraph(screen, one, first="- ", rest="  ")
-    proof = f"Tested with builds in a clone: {plan.compared}. A tag made for the test gave {plan.version}."
+    tag = f"{plan.answers['tag_prefix']}{plan.version}"
+    proof = f"Tested with builds in a clone: {plan.compared}. A tag {tag} made there gave that version."
     paragraph(screen, proof)
     differing = table("Differences between the builds", "What", "Before", "After")
     for row in plan.differences:
         differing.add_row(*row)
     screen.print(differing)
+    left_out = []
     for part in plan.diff.split("diff --git ")[1:]:
         name = part.split("\n", 1)[0].split(" b/")[-1]
-        if _group(name) != name or (part.count("\n") > 80 and not name.endswith(SHOWN)):  # noqa: PLR2004
+        if _group(name) != name:
+            continue
+        if part.count("\n") > 80 and not name.endswith(SHOWN):  # noqa: PLR2004
+            left_out.append(name)
             continue
         body = printable("diff --git " + part.rstrip("\n").replace("\r\n", "\n").expandtabs(4))
         screen.print()
@@ -220,6 +225,9 @@ def show(plan: Plan, screen: Console) -> None:
             screen.print(Syntax(body, "diff", background_color="default"))
         else:
             lines(screen, [body])
+    if left_out:
+        screen.print()
+        paragraph(screen, f"Too long to be shown: {', '.join(left_out)}. `git diff` has them afterwards.")
 
 
 def text_to_paste(plan: Plan) -> list[str]:

@@ -31,7 +31,7 @@ from copier_pypi_release.console import (
 )
 from copier_pypi_release.next_version import Suggestion
 from copier_pypi_release.notes import headings
-from copier_pypi_release.repository import find_root, find_settings
+from copier_pypi_release.repository import SETTINGS, find_root, find_settings
 from copier_pypi_release.workbench import (
     SECTION,
     Workbench,
@@ -337,10 +337,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the result for machines")
 
 
+def check_committed(root: Path) -> None:
+    """Check that there is a commit with the release's files, as there is not after a copy or an adoption.
+
+    Raises:
+        ReleaseError: There is none.
+    """
+    try:
+        git("-C", root, "cat-file", "-e", f"HEAD:{SETTINGS}")
+    except ReleaseError as error:
+        raise ReleaseError(
+            f"The commit that is checked out has no {SETTINGS}",
+            expected="a commit with the files of the release, because a tag releases a commit",
+            fix="git add --all && git commit, then run this again",
+            see="docs/start.md of the template",
+        ) from error
+
+
 def run(options: argparse.Namespace) -> int:
     """Rehearse a release of the commit that is checked out."""
     root, begin = find_root(), time.monotonic()
     settings, to = find_settings(root), console()
+    check_committed(root)
     changed = git("-C", root, "status", "--porcelain").splitlines()
     with workbench(root, settings, current_branch(root)) as bench, contextlib.ExitStack() as stack:
         rehearsal = Rehearsal(bench, root, settings, options)

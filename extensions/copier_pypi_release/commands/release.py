@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         return go_on(desk, tag) if tag else 0
     except KeyboardInterrupt:
         print(file=sys.stderr)  # ends the line of ^C
-        left = f"What was done stays; {desk.again(tag)} goes on" if tag else "Nothing was changed"
+        left = f"What was done stays; {desk.again(tag)} goes on" if tag else "Nothing was released"
         print(f"Interrupted. {left}.", file=sys.stderr)
         return INTERRUPTED
 
@@ -101,7 +101,7 @@ def fetch(root: Path) -> None:
     except ReleaseError as error:
         if not error.problem.endswith("no output"):  # as --quiet is about tags that are not overwritten
             raise ReleaseError(
-                f"git cannot fetch from origin: {error.problem.partition(': ')[2]}",
+                f"Nothing can be fetched from origin: {error.problem.partition(': ')[2]}",
                 expected="a network, and a login of git that may read the repository",
                 fix="git remote -v (shows the address), gh auth setup-git (logs git in), then run this again",
                 see="RELEASING.md, 'What you need'",
@@ -167,7 +167,7 @@ def agreed(desk: Desk) -> Plan | None:
         return None
     again = desk.again(desk.settings.tag(plan.version))
     if not desk.options.yes and not agrees(f"Release {plan.version}?", f"{again} --yes"):
-        lines(desk.to, ["Nothing was changed."])
+        lines(desk.to, ["Nothing was released."])
         return None
     return plan
 

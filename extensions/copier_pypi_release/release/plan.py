@@ -143,12 +143,20 @@ def left_over(desk: Desk) -> Iterator[str]:
     """What earlier releases have left: drafts, and the newest tag if it was never pushed."""
     for release in desk.github.get_all("releases"):
         version = desk.settings.tagged_version(release["tag_name"])
-        if release["draft"] and version:
+        if (
+            release["draft"]
+            and version
+            and desk.git("ls-remote", "origin", f"refs/tags/{release['tag_name']}")
+        ):
             how = f"{AGAIN} {version} goes on with it"
             yield f"The GitHub Release of {release['tag_name']} is a draft still; {how}"
     merged = history_of(desk.root, desk.settings).merged
     newest = desk.settings.tag(max(merged)) if merged else ""
-    if newest and not desk.git("ls-remote", "origin", f"refs/tags/{newest}"):
+    if (
+        newest
+        and desk.git("tag", "--list", newest)
+        and not desk.git("ls-remote", "origin", f"refs/tags/{newest}")
+    ):
         how = f"git push origin {newest}, or git tag --delete {newest}"
         yield f"{newest} is in this clone only, and its version counts as taken; {how}"
 

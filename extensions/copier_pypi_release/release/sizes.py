@@ -49,7 +49,7 @@ def estimate(pages: Mapping[str, ProjectPage | None], settings: Settings) -> str
         return f"known after the build; the indexes take {takes}"
     key = max(known, key=lambda key: total(known[key].packages))
     version, files = last_release(known[key])
-    last = f"{version} is a good estimate: {counted(len(files), 'file')}, {in_words(total(files))}"
+    last = f"like {version}, probably: {counted(len(files), 'file')}, {in_words(total(files))}"
     has = f"{INDEXES[key].title} has {in_words(total(known[key].packages))} of the project"
     return f"known after the build; {last}. {has}; the indexes take {takes}"
 
@@ -66,7 +66,7 @@ def near_limits(pages: Mapping[str, ProjectPage | None], settings: Settings) -> 
         if page is None:
             continue
         version, files = last_release(page)
-        has = f"{title} has {in_words(used)} of the project, and takes {settings.project_limit:,}"
+        has = f"{title} has {in_words(used)} of the project, and takes {settings.project_limit:,} MiB"
         if used > whole:
             raise ReleaseError(
                 has,
@@ -79,4 +79,4 @@ def near_limits(pages: Mapping[str, ProjectPage | None], settings: Settings) -> 
         for package in files:
             if (package.size or 0) > NEAR * settings.file_limit * MIB:
                 large = f"{package.filename} on {title} has {in_words(package.size or 0)}"
-                yield f"{large}; a file of this version may have {settings.file_limit:,}"
+                yield f"{large}; a file may have {settings.file_limit:,} MiB"

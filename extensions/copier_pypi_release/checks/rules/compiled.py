@@ -35,7 +35,7 @@ def hashes_for(workflow: Workflow, job: str, script: str) -> str:
 
 def _hashes(workflow: Workflow) -> list[str]:
     """The outputs of the wheels that are hashes, one for each platform."""
-    return [name for name in workflow.jobs["wheels"].get("outputs") or {} if name.endswith("-hashes")]
+    return [name for name in workflow.jobs.get("wheels", {}).get("outputs") or {} if name.endswith("-hashes")]
 
 
 def handed_late(read: Workflow) -> Iterator[str]:

@@ -13,6 +13,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import zipfile
 from email import message_from_string
 from typing import TYPE_CHECKING
@@ -35,6 +36,14 @@ SEE = ".github/release/RECOVERY.md, 'build'"
 
 def check_plan(plan: Plan) -> Plan:
     """Stop where nothing would be built for a platform."""
+    others = [i for found in plan.values() for i in found if not re.match(r"cp3\d+t?-", i)]
+    if others:
+        raise ReleaseError(
+            f"Wheels are planned for other Pythons than CPython: {', '.join(others)}",
+            expected="cp311-manylinux_x86_64 and the like: which wheel another Python takes is not known here",
+            fix="take `enable` (pypy, graalpy) out of [tool.cibuildwheel]: these compile the sdist",
+            see=SEE,
+        )
     empty = [name for name, identifiers in plan.items() if not identifiers]
     if empty or not plan:
         raise ReleaseError(
@@ -143,7 +152,7 @@ def check_contents(wheels: Iterable[Path]) -> None:
             names = [info.filename for info in wheel.infolist() if not info.is_dir()]
             files = {name: wheel.read(name) for name in names}
         problem = problem_of(path.name, names, files)
-        stated.setdefault(files.get(metadata_name(files), b""), path.name)
+        stated.setdefault(files.get(metadata_name(files), b"").replace(b"\r\n", b"\n"), path.name)
         if len(stated) > 1:
             problem = problem or f"has other metadata than {next(iter(stated.values()))}"
         if problem:
@@ -159,7 +168,7 @@ def problem_of(wheel: str, names: Sequence[str], files: Mapping[str, bytes]) -> 
     """What is wrong inside a wheel, by the names in it and the contents of each; empty if nothing is."""
     if twice := sorted({name for name in names if names.count(name) > 1}):
         return f"has two files of one name: {', '.join(twice)}"
-    infos = sorted({name.partition("/")[0] for name in files if ".dist-info/" in name})
+    infos = sorted({n.partition("/")[0] for n in files if n.partition("/")[0].endswith(".dist-info")})
     called = [name_and_version(f"{info.removesuffix('.dist-info')}-py3-none-any.whl") for info in infos]
     if called != [name_and_version(wheel)]:
         return f"has {', '.join(infos) or 'no .dist-info'}, and one folder of its own name belongs there"
