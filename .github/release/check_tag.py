@@ -30,8 +30,10 @@ def check_trigger(tag: str, settings: Settings) -> None:
     if here.casefold() != settings.repository.casefold():  # renamed, or transferred
         problem, (owner, name) = f"{settings.repository} is called {here} by now", here.split("/")
         wanted = "its present name in settings.toml, and on both publishers' forms, which compare it"
-        fix = f"copier update --data repository_owner={owner} --data repository_name={name}"
-        raise ReleaseError(problem, expected=wanted, fix=fix, see=SEE)
+        data = f"--data repository_owner={owner} --data repository_name={name}"
+        fix = f"uvx copier update --defaults {data}, then make the tag again"
+        see = ".github/release/RECOVERY.md, 'Making a tag again'"
+        raise ReleaseError(problem, expected=wanted, fix=fix, see=see)
     ref = os.environ.get("GITHUB_REF", "")
     default = event().get("repository", {}).get("default_branch", "main")
     allowed = {"push": f"refs/tags/{tag}", "workflow_dispatch": f"refs/heads/{default}"}

@@ -86,8 +86,8 @@ def test_a_repository_that_was_renamed_or_transferred_is_named_before_anything_i
         f"demo-pkg/demo-pkg is called {here} by now",
         "Expected: its present name in settings.toml, and on both publishers' forms, which compare it",
         (
-            f"Fix: uvx copier update --defaults --data repository_owner={owner} --data repository_name={name}, "
-            "then make the tag again"
+            f"Fix: uvx copier update --defaults --data repository_owner={owner} "
+            f"--data repository_name={name}, then make the tag again"
         ),
         recovery("Making a tag again"),
     )

@@ -15,6 +15,7 @@ import argparse
 import gzip
 import io
 import os
+import re
 import tarfile
 import tempfile
 from pathlib import Path
@@ -51,8 +52,8 @@ def check_shipped(sdist: Path, settings: Settings) -> None:
         name for name in git("ls-files", "-z").split("\0") if Path(name).is_symlink() and Path(name).is_dir()
     ]
     files = [f"{name.partition('/')[2]}/" for name in read_distribution(sdist).files]
-    package = settings.import_name.replace(".", "/")
-    ours = [name for name in hidden if f"/{package}/" in f"/{name}"]
+    package = f"(src/)?{re.escape(settings.import_name.replace('.', '/'))}/"
+    ours = [name for name in hidden if re.match(package, name)]
     if absent := [name for name in ours if not any(file.startswith(f"{name}/") for file in files)]:
         problem = f"{sdist.name} lacks what git has of the package: {', '.join(absent[:NAMED])}"
         if settings.conventions == "RELEASING.md":

@@ -63,7 +63,6 @@ def refuse_handmade(tag: str) -> None:
             return
         raise  # unknown: nothing has been uploaded yet, and the failed job can be run again
     if not release["isDraft"] and SUMS not in {asset["name"] for asset in release["assets"]}:
-        anew = f"gh release delete {tag}, then release the next version"
         again = f"gh release edit {tag} --draft, then `gh run rerun --failed` this run"
         anew = f"gh release delete {tag}, then release the next version"
         raise ReleaseError(

@@ -69,7 +69,7 @@ def version_of(filename: str) -> Version | None:
 
 def metadata_name(files: Iterable[str]) -> str:
     """Path of the core metadata in a wheel; one that is not there if it has none."""
-    return next((name for name in files if name.endswith(".dist-info/METADATA")), "METADATA")
+    return next((name for name in files if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)), "METADATA")
 
 
 def read_distribution(path: Path, member: str = "") -> Distribution:
