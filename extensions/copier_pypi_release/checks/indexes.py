@@ -152,7 +152,7 @@ def name_on(key: str) -> Callable[[Context], str]:
         publisher = newest_publisher(context, key)
         if publisher is None:
             raise CheckSkipped(
-                "taken, by files without attestations; if it is not yours: RECOVERY.md, 'A name of somebody else'",
+                "taken, by files without attestations; if not by you: RECOVERY.md, 'A name of somebody else'",
                 see=project_page(context, key),
             )
         owner = publisher.repository
