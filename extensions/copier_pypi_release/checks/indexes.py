@@ -152,8 +152,8 @@ def name_on(key: str) -> Callable[[Context], str]:
         publisher = newest_publisher(context, key)
         if publisher is None:
             raise CheckSkipped(
-                "taken, by files without attestations; if not by you: RECOVERY.md, 'A name of somebody else'",
-                see=project_page(context, key),
+                "taken, by files without attestations: if it is not yours, uploads will be refused",
+                see=".github/release/RECOVERY.md, 'A name of somebody else'",
             )
         owner = publisher.repository
         if owner.casefold() != context.repository.casefold():
