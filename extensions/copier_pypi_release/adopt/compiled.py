@@ -445,7 +445,7 @@ def check_plan(root: Path, project: Path) -> None:
             raise refusal(
                 f"cibuildwheel plans wheels for other Pythons than CPython: {', '.join(others)}",
                 expected="cp311-manylinux_x86_64 and the like, because a release knows no others",
-                fix="take `enable` out of [tool.cibuildwheel] and the jobs",
+                fix="take `enable` out of [tool.cibuildwheel] and jobs",
             )
         machines = {name.partition("_")[2].lower() for name in found}
         if lost := [name for name in archs if name.lower() not in machines]:
