@@ -116,7 +116,7 @@ class Upload:
 def commands_of(script: str) -> Iterator[tuple[int, str]]:
     """The commands of a shell script, with the line that each begins at."""
     start, held = 0, ""
-    for number, line in enumerate(script.splitlines(), 1):
+    for number, line in enumerate(map(without_comment, script.splitlines()), 1):
         start = start if held else number
         held += line.strip() + " "
         if line.rstrip().endswith("\\"):
@@ -125,6 +125,15 @@ def commands_of(script: str) -> Iterator[tuple[int, str]]:
         whole, held = held.strip(), ""
         if not whole.startswith(("#", "REM ", "::")):
             yield from ((start, found) for part in SPLIT.findall(whole) if (found := part.strip()))
+
+
+def without_comment(line: str) -> str:
+    """A line of a script without the comment that ends it; a sign between quotes begins none."""
+    for comment in re.finditer(r"(?<=\s)#(?=[\s\w])", line):
+        before = line[: comment.start()]
+        if before.strip() and before.count('"') % 2 == before.count("'") % 2 == 0:
+            return before
+    return line
 
 
 def uploads_itself(command: str) -> bool:
@@ -162,6 +171,8 @@ def is_elsewhere(name: str, script: str = "") -> bool:
     from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  (it is slow, and few ask)
 
     host = name.partition("://")[2].partition("/")[0] or name
+    if "CI_API_V4_URL" in name:  # of GitLab, whose repositories have indexes of their own
+        return True
     if "$" in host or not name:
         return False
     own = str(urlsplit(PYPI_SIMPLE_ENDPOINT).hostname)
@@ -336,6 +347,13 @@ class Reader:
         )
         sure = self.holder or bool(SUGGESTIVE.search(path.stem))
         return [replace(u, certain=u.certain and sure) for u in found]
+
+    def own(self, path: Path) -> list[Upload]:
+        """The uploads that a file itself names, whatever runs it, and none behind other files."""
+        if path.suffix == ".py":
+            return self._python(read(path), self._name(path), path.parent, DEEP)
+        plain = re.sub(r"[\"',\[\]]+[ \t]*", " ", read(path))  # a command that is a list
+        return self.script(plain, "", DEEP + 1, file=self._name(path))
 
     def _python(
         self, text: str, file: str, here: Path, depth: int, functions: Iterable[str] = ()
@@ -623,6 +641,8 @@ def strings(nodes: Iterable[ast.expr]) -> Iterator[str]:
             yield from strings([node.left, node.right])
         elif isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable":
             yield "python"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):  # "...".format(...)
+            yield from strings([node.func.value])
 
 
 def leaves(value: object) -> Iterator[str]:

@@ -431,3 +431,22 @@ def test_a_script_that_a_matrix_calls_often_is_read_once(
     job = f"strategy:\n  matrix:\n    web: {names}\n" + run("./test.sh ${{ matrix.web }}")
     assert judged(tmp_path, job, files) == []
     assert read.count(files["tox.ini"]) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sleep 60 # give the index time to make the new release available",
+        "pytest  # then twine upload dist/*",
+        "echo 'a' # make release",
+    ],
+)
+def test_a_comment_that_ends_a_line_runs_nothing(command: str, tmp_path: Path) -> None:
+    assert judged(tmp_path, f"steps:\n  - run: |\n      {command}\n", {"Makefile": "x:\n\ttrue\n"}) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["echo '# x'; twine upload d", "X=a#b twine upload d", 'a " # " && uv publish']
+)
+def test_a_sign_inside_of_a_word_begins_no_comment(command: str, tmp_path: Path) -> None:
+    assert len(judged(tmp_path, f"steps:\n  - run: |\n      {command}\n")) == 1

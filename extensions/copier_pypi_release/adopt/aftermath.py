@@ -13,12 +13,15 @@ from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.ci import testing_jobs
 from copier_pypi_release.adopt.programs import git, try_git
+from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.repository import read_text
+from copier_pypi_release.outside import uploads_outside
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from copier_pypi_release.adopt.repository import Repository
+    from copier_pypi_release.outside import Outside
     from copier_pypi_release.workflow_files import Workflow
 
 # Files whose lines are executed, or name what is.
@@ -110,6 +113,31 @@ def aftermath(
         *(uninstalled(repository, root, written) if edited else []),
         *locks(repository, root),
     ]
+
+
+def services(repository: Repository) -> list[str]:
+    """What another service than GitHub goes on to upload, as a step each."""
+    return [
+        f"Take the upload out of {one.place}, which {one.service} runs: it would publish beside the release."
+        for one in _outside(repository)
+        if one.service
+    ]
+
+
+def typed(repository: Repository) -> list[str]:
+    """What uploads when a person runs it, and bypasses the release."""
+    places = [one.place for one in _outside(repository) if not one.service]
+    if not places:
+        return []
+    how = "push a tag instead, and take the upload out"
+    return [f"{_listed(places)} {'upload' if places[1:] else 'uploads'} when somebody runs it: {how}."]
+
+
+def _outside(repository: Repository) -> list[Outside]:
+    """The uploads of this package that no workflow makes; those of other packages are theirs."""
+    others = [one.folder for one in members(repository.root, repository.folder)[1:] if one.folder]
+    found = uploads_outside(repository.root)
+    return [one for one in found if not any(one.file.startswith(f"{folder}/") for folder in others)]
 
 
 def linters(repository: Repository) -> list[str]:

@@ -15,7 +15,14 @@ from packaging.version import Version
 from plumbum import ProcessExecutionError  # Copier runs git with it
 from release_lib.step import ReleaseError, run
 
-from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands, unread_notes
+from copier_pypi_release.adopt.aftermath import (
+    aftermath,
+    linters,
+    prove_commands,
+    services,
+    typed,
+    unread_notes,
+)
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers, pythons_of
 from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
 from copier_pypi_release.adopt.compiled import (
@@ -226,6 +233,7 @@ def make_plan(
             diff=diff,
             reasons=work.reasons,
             before_merge=[
+                *services(repository),
                 *package.conversion.notes,
                 *([] if kept else stale_versions(before, after)),
                 *aftermath(
@@ -249,6 +257,7 @@ def make_plan(
                 *([unread] if unread else []),
                 *look_at(repository, choice),
                 *([compiled_wheels(before, building), *building.look] if building else []),
+                *typed(repository),
                 *linters(repository),
                 *proved,
             ],

@@ -413,8 +413,9 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
         if dependants:
             raise AdoptionError(
                 f"The job {job!r} in {workflow.file} publishes, and {dependants[0]!r} needs it",
-                expected="a publishing job that can be taken out",
-                fix=f"take {job!r} out of the `needs` of {dependants[0]!r}, commit, run this again",
+                expected="a publishing job that can be taken out; a release installs what it has published",
+                fix=f"move {dependants[0]!r} to a workflow on `release: published`, or delete it if it only "
+                "installs the package, commit, run this again",
             )
         text = _cut(parse(workflow.path, text), "jobs", job)
     meant = {key: value for key, value in workflow.data.items() if key != "jobs"}
