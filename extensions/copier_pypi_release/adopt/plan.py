@@ -520,9 +520,8 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
             )
         else:
             path.write_bytes(without_jobs(workflow, going).encode())
-            work.reasons[f".github/workflows/{file}"] = (
-                f"its job {', '.join(sorted(going))} published; the rest stays"
-            )
+            what = f"{'jobs' if len(going) > 1 else 'job'} {', '.join(sorted(going))}"
+            work.reasons[f".github/workflows/{file}"] = f"its {what} published; the rest stays"
 
 
 def _ignore_generated(work: _Work, version_file: str) -> None:
