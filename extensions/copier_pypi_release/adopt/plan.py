@@ -671,8 +671,8 @@ def _build_after(
     if work.kept and after.version != Version(version):
         raise AdoptionError(
             f"{work.repository.version_from} makes version {after.version} of the tag {tag}",
-            expected=f"{version}, because the tag is the version of a release",
-            fix=f"let it read {tag}, commit, run this again; or adopt --convert",
+            expected=f"{version}, because the tag is the version of a release; or adopt --convert",
+            fix=f"let {work.repository.version_from} read {tag}, commit, run this again",
         )
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file

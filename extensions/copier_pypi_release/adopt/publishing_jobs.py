@@ -311,7 +311,7 @@ def check_side_steps(workflow: Workflow, going: Iterable[str], publishing: set[s
         raise AdoptionError(
             f"Beside the upload something else is done, and would be lost: {'; '.join(lost)}",
             expected="jobs that build, test and publish, and nothing more",
-            fix="move them to a job that does not need the upload, commit, run this again",
+            fix="move those steps to a job without the upload, commit, run this again",
         )
 
 
@@ -420,9 +420,8 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
         if dependants:
             raise AdoptionError(
                 f"The job {job!r} in {workflow.file} publishes, and {dependants[0]!r} needs it",
-                expected="a publishing job that can be taken out; a release installs what it has published",
-                fix=f"move {dependants[0]!r} to a workflow on `release: published`, or delete it if it only "
-                "installs the package, commit, run this again",
+                expected="a publishing job that can be taken out; a release installs what it publishes",
+                fix=f"move {dependants[0]!r} to a workflow on `release: published`, commit, run this again",
             )
         text = _cut(parse(workflow.path, text), "jobs", job)
     meant = {key: value for key, value in workflow.data.items() if key != "jobs"}
