@@ -253,3 +253,36 @@ def test_the_uv_of_this_tool_is_there_for_what_a_release_runs(
     monkeypatch.setenv("PATH", aftermath.with_uv()["PATH"])
     assert shutil.which("git") == str(bare / "git")
     assert {name for name in ("uv", "uvx") if shutil.which(name)} == {"uv", "uvx"}
+
+
+def test_contents_that_dvc_keeps_are_named(tmp_path: Path) -> None:
+    files = {".dvc/config": "[core]\n", "data/table.csv.dvc": "outs:\n- path: table.csv\n", "x.txt": "x"}
+    found: Any = SimpleNamespace(root=repository(tmp_path / "demo-pkg", files, tags=()))
+    (said,) = aftermath.elsewhere_kept(found)
+    assert said == (
+        "DVC keeps the content of data/table.csv.dvc outside of git: a release fetches none of that."
+    )
+    found = SimpleNamespace(root=repository(tmp_path / "other", {"x.txt": "x"}, tags=()))
+    assert aftermath.elsewhere_kept(found) == []
+
+
+def test_pages_that_tell_another_way_to_release_are_named(tmp_path: Path) -> None:
+    told = {
+        "RELEASING.rst": "Releasing\n",
+        "docs/how-to-release.md": "# How\n\nTag it.\n",
+        "docs/maintainers.md": "# Maintainers\n\nBuild, then\n\n    twine upload dist/*\n",
+        "CONTRIBUTING.rst": "To release:\n\n$ tbump 1.2.3\n",
+    }
+    others = {
+        "CHANGELOG.md": "- `twine upload` is gone.\n",
+        "docs/releases/1.4.2.rst": "twine upload\n",
+        "README.md": "Install it.\n",
+        "docs/release-notes/7.md": "poetry publish\n",
+        "docs/releases.md": "Versions.\n",
+    }
+    found: Any = SimpleNamespace(root=repository(tmp_path / "demo-pkg", {**told, **others}, tags=()))
+    places = {"RELEASING.rst:1", "docs/how-to-release.md:1", "docs/maintainers.md:5", "CONTRIBUTING.rst:3"}
+    (said,) = aftermath.documents(found)
+    assert set(said.removeprefix("Correct what tells how to release: ").rstrip(".").split(", ")) == places
+    found = SimpleNamespace(root=repository(tmp_path / "other", others, tags=()))
+    assert aftermath.documents(found) == []

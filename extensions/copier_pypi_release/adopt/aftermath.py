@@ -15,7 +15,7 @@ from release_lib.step import ReleaseError, run
 from copier_pypi_release.adopt.ci import testing_jobs
 from copier_pypi_release.adopt.programs import git, try_git
 from copier_pypi_release.adopt.publishing_jobs import members
-from copier_pypi_release.adopt.repository import read_text
+from copier_pypi_release.adopt.repository import is_changelog, read_text
 from copier_pypi_release.outside import uploads_outside
 
 if TYPE_CHECKING:
@@ -76,6 +76,18 @@ READS = re.compile(
 RAISERS = ("*tbump.toml", "*.bumpversion.*", "*bumpver.toml", "*cz.toml", "*pyproject.toml", "*setup.cfg")
 RAISER = re.compile(r"^\[(?:tool\.)?(?:tbump|bumpversion|bumpver|commitizen|semantic_release|version)\]")
 FROM_TAGS = re.compile(r"\bversion_provider\s*=\s*[\"']scm\b")  # of commitizen
+PAGES = ("*.md", "*.rst", "*.txt", "*.adoc")
+RELEASING = re.compile(
+    r"(?:how[-_]?to[-_]?)?releas(?:e|ing)(?:[-_](?:process|checklist|guide))?\.\w+", re.IGNORECASE
+)
+HISTORY = re.compile(
+    r"(?:^|/)(?:release[-_]?notes|releases|changes|history|news|whatsnew|tests?)/", re.IGNORECASE
+)
+TELLS = re.compile(
+    r"\btwine\s+upload\b|\b(?:uv|flit|poetry|hatch|pdm)\s+publish\b|\bsetup\.py\s.*\bupload\b"
+    r"|(?:^|`|\$ )(?:tbump|bump2version|bumpversion|bump-my-version|fullrelease)\b",
+    re.IGNORECASE,
+)
 CONTAINERS = ("*Dockerfile*", "*Containerfile*", "*.dockerfile")
 BUILDS = re.compile(
     r"\binstall\b.*\s[\"']?\.(?=[\s\[/\"']|$)|\binstall\b.*\s(?:-e|--editable)\s|\b-m build\b"
@@ -136,6 +148,30 @@ def typed(repository: Repository) -> list[str]:
         return []
     how = "push a tag instead, and take the upload out"
     return [f"{_listed(places)} {'upload' if places[1:] else 'uploads'} when somebody runs it: {how}."]
+
+
+def elsewhere_kept(repository: Repository) -> list[str]:
+    """Files whose contents DVC keeps outside of git: no checkout of a release has them."""
+    names = _tracked(repository.root, "*.dvc", "*dvc.lock")
+    if not names:
+        return []
+    what = "the contents of" if names[1:] else "the content of"
+    return [f"DVC keeps {what} {_listed(names)} outside of git: a release fetches none of that."]
+
+
+def documents(repository: Repository) -> list[str]:
+    """Pages that tell another way to release than the one that comes."""
+    found = []
+    for name in _tracked(repository.root, *PAGES):
+        if (
+            name == "RELEASING.md" or is_changelog(name) or HISTORY.search(name)
+        ):  # the first is the template's
+            continue
+        lines = read_text(repository.root / name).splitlines()
+        place = next((n for n, line in enumerate(lines, 1) if TELLS.search(line)), 0)
+        if place or RELEASING.fullmatch(name.rpartition("/")[2]):
+            found.append(f"{name}:{place or 1}")
+    return [f"Correct what tells how to release: {_listed(found)}."] if found else []
 
 
 def _outside(repository: Repository) -> list[Outside]:

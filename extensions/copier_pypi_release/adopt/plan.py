@@ -17,6 +17,8 @@ from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.aftermath import (
     aftermath,
+    documents,
+    elsewhere_kept,
     linters,
     prove_commands,
     services,
@@ -244,6 +246,7 @@ def make_plan(
                     package.version_file,
                     edited=None if kept else edited,
                 ),
+                *documents(repository),
             ],
             next_steps=next_steps(
                 repository, choice, answers, None if kept else before.version, unread=bool(unread)
@@ -257,6 +260,7 @@ def make_plan(
                 *([unread] if unread else []),
                 *look_at(repository, choice),
                 *([compiled_wheels(before, building), *building.look] if building else []),
+                *elsewhere_kept(repository),
                 *typed(repository),
                 *linters(repository),
                 *proved,
