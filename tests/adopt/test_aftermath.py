@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.adopt import aftermath
-from copier_pypi_release.adopt.repository import read_repository
+from copier_pypi_release.adopt.repository import Tags, read_repository
 from support.rendering import commit_all
 from uv import find_uv_bin
 
@@ -272,17 +272,21 @@ def test_pages_that_tell_another_way_to_release_are_named(tmp_path: Path) -> Non
         "docs/how-to-release.md": "# How\n\nTag it.\n",
         "docs/maintainers.md": "# Maintainers\n\nBuild, then\n\n    twine upload dist/*\n",
         "CONTRIBUTING.rst": "To release:\n\n$ tbump 1.2.3\n",
+        "docs/internal/releases.rst": "Releasing\n=========\n\nRun ``tox -e release``.\n",
     }
     others = {
-        "CHANGELOG.md": "- `twine upload` is gone.\n",
+        "CHANGELOG.md": "## 1.4.2\n\n- `twine upload` is gone.\n",
         "docs/releases/1.4.2.rst": "twine upload\n",
         "README.md": "Install it.\n",
         "docs/release-notes/7.md": "poetry publish\n",
         "docs/releases.md": "Versions.\n",
     }
-    found: Any = SimpleNamespace(root=repository(tmp_path / "demo-pkg", {**told, **others}, tags=()))
+    tags = Tags("v", None, ())
+    root = repository(tmp_path / "demo-pkg", {**told, **others}, tags=())
+    found: Any = SimpleNamespace(root=root, tags=tags)
     places = {"RELEASING.rst:1", "docs/how-to-release.md:1", "docs/maintainers.md:5", "CONTRIBUTING.rst:3"}
+    places.add("docs/internal/releases.rst:4")
     (said,) = aftermath.documents(found)
     assert set(said.removeprefix("Correct what tells how to release: ").rstrip(".").split(", ")) == places
-    found = SimpleNamespace(root=repository(tmp_path / "other", others, tags=()))
+    found = SimpleNamespace(root=repository(tmp_path / "other", others, tags=()), tags=tags)
     assert aftermath.documents(found) == []

@@ -15,7 +15,7 @@ from release_lib.step import ReleaseError, run
 from copier_pypi_release.adopt.ci import testing_jobs
 from copier_pypi_release.adopt.programs import git, try_git
 from copier_pypi_release.adopt.publishing_jobs import members
-from copier_pypi_release.adopt.repository import is_changelog, read_text
+from copier_pypi_release.adopt.repository import is_changelog, read_text, versions_of
 from copier_pypi_release.outside import uploads_outside
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ HISTORY = re.compile(
 )
 TELLS = re.compile(
     r"\btwine\s+upload\b|\b(?:uv|flit|poetry|hatch|pdm)\s+publish\b|\bsetup\.py\s.*\bupload\b"
+    r"|\b(?:tox|nox)\s+-[es]\s+(?:release|publish|upload)\b"
     r"|(?:^|`|\$ )(?:tbump|bump2version|bumpversion|bump-my-version|fullrelease)\b",
     re.IGNORECASE,
 )
@@ -163,9 +164,9 @@ def documents(repository: Repository) -> list[str]:
     """Pages that tell another way to release than the one that comes."""
     found = []
     for name in _tracked(repository.root, *PAGES):
-        if (
-            name == "RELEASING.md" or is_changelog(name) or HISTORY.search(name)
-        ):  # the first is the template's
+        if name == "RELEASING.md" or HISTORY.search(name):  # the first is the template's
+            continue
+        if is_changelog(name) and versions_of(repository.root / name, repository.tags):
             continue
         lines = read_text(repository.root / name).splitlines()
         place = next((n for n, line in enumerate(lines, 1) if TELLS.search(line)), 0)

@@ -307,6 +307,15 @@ def check_side_steps(workflow: Workflow, going: Iterable[str], publishing: set[s
     Raises:
         AdoptionError: Something would be; it is named.
     """
+    for job in publishing:
+        others = [elsewhere(step) for step, _ in workflow.uploads(job, 0)]
+        if others and all(others):
+            place = f"{FOLDER}/{workflow.file}:{workflow.line(job)} {job}"
+            raise AdoptionError(
+                f"{place} uploads to {others[0]}, and not to PyPI",
+                expected="an upload to PyPI, whose place a release takes",
+                fix=f"adopt --keep {workflow.file}:{job} (or delete that job, and commit)",
+            )
     if lost := side_steps(workflow, going, publishing):
         raise AdoptionError(
             f"Beside the upload something else is done, and would be lost: {'; '.join(lost)}",
