@@ -13,6 +13,7 @@ from copier_pypi_release.adopt.versions import stated_version, states, without_l
 from copier_pypi_release.adopt.wheels import (
     Wheel,
     compare,
+    dependency_tables,
     differences,
     project_table,
     read_wheel,
@@ -297,3 +298,8 @@ def test_a_link_to_the_source_of_the_very_build_may_differ() -> None:
     assert compare(*made, edited=frozenset(), generated=frozenset()) == []
     other = dataclasses.replace(made[1], commit="c" * 40)
     assert compare(made[0], other, edited=frozenset(), generated=frozenset()) != []
+
+
+def test_an_extra_of_a_package_without_dependencies_stands_alone() -> None:
+    extra = (("Provides-Extra", "test"), ("Requires-Dist", "pytest>=3; extra == 'test'"))
+    assert dependency_tables(wheel(*extra)) == {"optional-dependencies": {"test": ["pytest>=3"]}}

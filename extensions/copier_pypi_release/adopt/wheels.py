@@ -569,7 +569,8 @@ def dependency_tables(wheel: Wheel) -> dict[str, Any]:
                 bare = Requirement(str(requirement))
                 bare.marker = Marker(marker) if marker else None
                 found[extra].append(str(bare).replace('"', "'"))
-    tables: dict[str, Any] = {"dependencies": found.pop("")} if found[""] else {}
+    own = found.pop("")
+    tables: dict[str, Any] = {"dependencies": own} if own else {}
     return tables | ({"optional-dependencies": found} if extras else {})
 
 
