@@ -29,15 +29,17 @@ DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 LEVEL = 2  # of the headings of versions
 
 
-def headings(text: str, level: int = LEVEL) -> list[tuple[int, str]]:
-    """Line and title of each heading of a level, as Markdown has them: a ``#`` in code is none."""
+def headings(text: str, *levels: int) -> list[tuple[int, str]]:
+    """Line and title of each heading of these levels, as Markdown has them: a ``#`` in code is none."""
+    parser = MarkdownIt()
+    parser.core.ruler.enableOnly(["normalize", "block"])  # a title as it is written is all that is wanted
     return [
         (opening.map[0], inline.content)
-        for opening, inline in pairwise(MarkdownIt().parse(text))
+        for opening, inline in pairwise(parser.parse(text))
         if opening.type == "heading_open"
         and opening.level == 0
         and opening.map
-        and opening.tag == f"h{level}"
+        and int(opening.tag[1]) in (levels or (LEVEL,))
     ]
 
 
@@ -68,8 +70,7 @@ def version_word(title: str) -> str:
 def versions_in(name: str, text: str) -> set[Version]:
     """The versions that the headings of a changelog name, as the gate reads them."""
     text = restructured.markdown(text) if is_restructured(name) else text
-    titles = [title for level in range(1, 4) for _, title in headings(text, level)]
-    return {version for version in map(version_in, titles) if version}
+    return {version for _, title in headings(text, 1, 2, 3) if (version := version_in(title))}
 
 
 def changelog_text(project: Path, settings: Settings) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import configparser
+import functools
 import re
 import shlex
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -82,6 +83,7 @@ NO_UPLOAD = re.compile(
 )
 # A client as a library.
 CLIENT_MODULES = ("twine.commands", "twine.cli", "twine.__main__", "flit.upload", "poetry.publishing")
+TOX_FILES = ("pyproject.toml", "tox.toml", "tox.ini", "setup.cfg")
 OWN = ".github/release/"  # the release's own scripts check and never upload
 DEEP = 6
 MANY, LONG = 50, 200_000  # files of an action, and their length
@@ -114,7 +116,7 @@ class Upload:
 def commands_of(script: str) -> Iterator[tuple[int, str]]:
     """The commands of a shell script, with the line that each begins at."""
     start, held = 0, ""
-    for number, line in enumerate(script.splitlines(), 1):
+    for number, line in enumerate(map(without_comment, script.splitlines()), 1):
         start = start if held else number
         held += line.strip() + " "
         if line.rstrip().endswith("\\"):
@@ -123,6 +125,15 @@ def commands_of(script: str) -> Iterator[tuple[int, str]]:
         whole, held = held.strip(), ""
         if not whole.startswith(("#", "REM ", "::")):
             yield from ((start, found) for part in SPLIT.findall(whole) if (found := part.strip()))
+
+
+def without_comment(line: str) -> str:
+    """A line of a script without the comment that ends it; a sign between quotes begins none."""
+    for comment in re.finditer(r"(?<=\s)#(?=[\s\w])", line):
+        before = line[: comment.start()]
+        if before.strip() and before.count('"') % 2 == before.count("'") % 2 == 0:
+            return before
+    return line
 
 
 def uploads_itself(command: str) -> bool:
@@ -160,6 +171,8 @@ def is_elsewhere(name: str, script: str = "") -> bool:
     from pypi_simple import PYPI_SIMPLE_ENDPOINT  # noqa: PLC0415  (it is slow, and few ask)
 
     host = name.partition("://")[2].partition("/")[0] or name
+    if "CI_API_V4_URL" in name:  # of GitLab, whose repositories have indexes of their own
+        return True
     if "$" in host or not name:
         return False
     own = str(urlsplit(PYPI_SIMPLE_ENDPOINT).hostname)
@@ -208,10 +221,12 @@ class Reader:
     Attributes:
         root: Root of the repository.
         holder: Whether the job holds what an upload needs: an identity or an index's secret.
+        files: What was found behind each script, by path and depth: a matrix calls one many times.
     """
 
     root: Path
     holder: bool = False
+    files: dict[tuple[Path, int], list[Upload]] = field(default_factory=dict, compare=False)
 
     def step(
         self, step: Mapping[str, Any], values: Mapping[str, list[str]], folder: str = "", env: str = ""
@@ -317,6 +332,11 @@ class Reader:
 
     def _file(self, path: Path, depth: int) -> list[Upload]:
         """The uploads of a script; certain if its name or the job's secrets say what it is for."""
+        if (path, depth) not in self.files:
+            self.files[path, depth] = self._read_file(path, depth)
+        return self.files[path, depth]
+
+    def _read_file(self, path: Path, depth: int) -> list[Upload]:
         text = read(path)
         file = self._name(path)
         python = path.suffix == ".py" or re.match(r"#!.*python", text)
@@ -327,6 +347,13 @@ class Reader:
         )
         sure = self.holder or bool(SUGGESTIVE.search(path.stem))
         return [replace(u, certain=u.certain and sure) for u in found]
+
+    def own(self, path: Path) -> list[Upload]:
+        """The uploads that a file itself names, whatever runs it, and none behind other files."""
+        if path.suffix == ".py":
+            return self._python(read(path), self._name(path), path.parent, DEEP)
+        plain = re.sub(r"[\"',\[\]]+[ \t]*", " ", read(path))  # a command that is a list
+        return self.script(plain, "", DEEP + 1, file=self._name(path))
 
     def _python(
         self, text: str, file: str, here: Path, depth: int, functions: Iterable[str] = ()
@@ -410,16 +437,11 @@ class Reader:
             for one in chosen:
                 file, line, commands = sections[one]
                 for command in commands:
-                    at = line_of(read(here / file), command, line)
                     for upload in self.script(command.lstrip("- "), self._name(here), depth + 1):
-                        found.append(  # noqa: PERF401  (the line is worked out above)
-                            replace(
-                                upload,
-                                file=upload.file or self._name(here / file),
-                                line=upload.line if upload.file else at,
-                                certain=upload.certain and certain,
-                            )
-                        )
+                        at = upload.line if upload.file else line_of(read(here / file), command, line)
+                        place = upload.file or self._name(here / file)
+                        sure = upload.certain and certain
+                        found.append(replace(upload, file=place, line=at, certain=sure))
         return found
 
     def _nox(self, here: Path, words: list[str], depth: int) -> list[Upload]:
@@ -619,6 +641,8 @@ def strings(nodes: Iterable[ast.expr]) -> Iterator[str]:
             yield from strings([node.left, node.right])
         elif isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable":
             yield "python"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):  # "...".format(...)
+            yield from strings([node.func.value])
 
 
 def leaves(value: object) -> Iterator[str]:
@@ -695,12 +719,19 @@ def make_rules(text: str) -> dict[str, tuple[list[str], list[tuple[int, str]]]]:
 
 def tox_sections(here: Path) -> dict[str, tuple[str, int, list[str]]]:
     """The environments of tox: file, line and commands; under an empty name those that run by default."""
+    return _tox_sections(*(read(here / name) for name in TOX_FILES))
+
+
+@functools.lru_cache(maxsize=8)  # the same files are asked for by each command of each entry of a matrix
+def _tox_sections(pyproject: str, own: str, ini: str, cfg: str) -> dict[str, tuple[str, int, list[str]]]:
     found: dict[str, tuple[str, int, list[str]]] = {}
-    project = toml(read(here / "pyproject.toml"))
-    table = toml(read(here / "tox.toml")) or project.get("tool", {}).get("tox", {})
-    file = "tox.toml" if (here / "tox.toml").is_file() else "pyproject.toml"
+    table = toml(own) or toml(pyproject).get("tool", {}).get("tox", {})
+    file, text_of = (
+        "tox.toml" if own else "pyproject.toml",
+        dict(zip(TOX_FILES, (pyproject, own, ini, cfg), strict=True)),
+    )
     if isinstance(table, dict) and table:
-        text = read(here / file)
+        text = text_of[file]
         found[""] = (file, 0, [e for e in table.get("env_list", []) if isinstance(e, str)])
         for name, one in table.get("env", {}).items():
             lines = (
@@ -712,8 +743,8 @@ def tox_sections(here: Path) -> dict[str, tuple[str, int, list[str]]]:
     else:
         legacy = ""
     for name, text in (
-        ("tox.ini", read(here / "tox.ini")),
-        ("setup.cfg", read(here / "setup.cfg")),
+        ("tox.ini", ini),
+        ("setup.cfg", cfg),
         (file, legacy),
     ):
         parser = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#", ";"))
@@ -729,7 +760,7 @@ def tox_sections(here: Path) -> dict[str, tuple[str, int, list[str]]]:
             elif section.startswith("testenv"):
                 joined = "\n".join(v or "" for k, v in inside.items() if k.startswith("commands"))
                 commands = [c for _, c in commands_of(joined)]
-                at = line_of(read(here / name), f"[{section}]", 1)
+                at = line_of(text_of[name], f"[{section}]", 1)
                 for one in expand(section.partition(":")[2]) or ["testenv"]:
                     found[one] = (name, at, [re.sub(r"^[\w{},!-]+:\s+", "", c) for c in commands])
     return found

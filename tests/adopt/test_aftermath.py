@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.adopt import aftermath
-from copier_pypi_release.adopt.repository import read_repository
+from copier_pypi_release.adopt.repository import Tags, read_repository
 from support.rendering import commit_all
 from uv import find_uv_bin
 
@@ -83,6 +83,7 @@ filename = "CHANGELOG.md"
             "hatch_build.py": textwrap.dedent(hook),
             ".gitignore": "*.mo\n",
             "demo_pkg/meta.py": '__version__ = "1.4.2"\n',
+            "demo_pkg/_version.py": "def parts() -> list[str]:\n    return ['1']\n",
             "demo_pkg/data/VERSION": "1.4.2\n",
             "news/7.feature.md": "- For the next version.\n",
             "CHANGELOG.md": "# Changelog\n\n## demo_pkg 1.4.2 (2026-01-01)\n\n- First.\n",
@@ -95,7 +96,10 @@ filename = "CHANGELOG.md"
     assert status == 0, output
     told = "Correct what reads or writes the version elsewhere than in the tag: .bumpversion.cfg:1 "
     assert f"{told}([bumpversion]), .bumpversion.cfg:3 ([bumpversion:file:demo_pkg/__init__.py])" in output
-    assert "from ._version import __version__" in (root / "demo_pkg/meta.py").read_text(encoding="utf-8")
+    # What the build writes has another name than a module of the package's own.
+    assert "from ._scm_version import __version__" in (root / "demo_pkg/meta.py").read_text(encoding="utf-8")
+    assert (root / "demo_pkg/_version.py").read_text(encoding="utf-8").startswith("def parts")
+    assert "/demo_pkg/_scm_version.py" in (root / ".gitignore").read_text(encoding="utf-8")
     stale = "Take from importlib.metadata.version('demo-pkg') what demo_pkg/data/VERSION states"
     assert f"{stale}: as text it would go on to be 1.4.2, whatever is released." in output
     assert "No notes could be read" not in output
@@ -123,7 +127,8 @@ def test_a_lock_file_that_fits_is_not_named(tmp_path: Path) -> None:
 READ = {
     "bump2version": (".bumpversion.cfg", "[bumpversion]\ncurrent_version = 1.4.2\n", 1),
     "bump-my-version": ("pyproject.toml", "[tool.bumpversion]\ncurrent_version = '1.4.2'\n", 1),
-    "tbump": ("tbump.toml", "[version]\ncurrent = '1.4.2'\n\n[tool.tbump]\n", 4),
+    "tbump": ("tbump.toml", "[[file]]\nsrc = 'setup.cfg'\n\n[version]\ncurrent = '1.4.2'\n", 4),
+    "another's commitizen": ("y/pyproject.toml", "[tool.commitizen]\nversion = '1.4.2'\n", 1),
     "commitizen": (".cz.toml", "[tool.commitizen]\nversion_files = ['src/demo_pkg/__init__.py']\n", 2),
     "semantic-release": ("x/pyproject.toml", "[a]\nversion_toml = ['pyproject.toml:project.version']\n", 2),
     "poetry version": (".github/workflows/tag.yml", "# poetry version\nrun: poetry version -s\n", 2),
@@ -143,19 +148,31 @@ HARMLESS = {
     "tools/a.py": "print(demo_pkg.__version__)\nversion = importlib.metadata.version('demo-pkg')\n",
     "tox.ini": "[tox]\nskip_missing_interpreters = true\nminversion = 4\n",
     "src/demo_pkg/x.py": "re.search(r'version = (.*)', text)\n",
+    "demo_pkg/read.py": "re.search(r'version = (.*)', text)\n",
+    "z/pyproject.toml": "[tool.commitizen]\nversion_provider = 'scm'\n",
+    ".copier-answers.yml": "project_name: tbump\nversion_file: tbump/_version.py\n",
 }
 
 
 def test_what_reads_or_raises_a_written_version_is_named(tmp_path: Path) -> None:
     files = {name: text for name, text, _ in READ.values()} | HARMLESS
     root = repository(tmp_path / "demo-pkg", files, tags=())
-    found: Any = SimpleNamespace(root=root, folder="")
+    found: Any = SimpleNamespace(root=root, folder="", name="demo-pkg")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aftermath, "SHOWN", 99)
-        (said,) = aftermath.readers(found, root)
+        (said,) = aftermath.readers(found, root, (), ("demo_pkg/",))
     places = {text.partition(" (")[0] for text in said.partition("than in the tag: ")[2].split("), ")}
     assert places == {f"{name}:{line}" for name, _, line in READ.values()}
-    assert aftermath.readers(found, repository(tmp_path / "other", HARMLESS, tags=())) == []
+    other = repository(tmp_path / "other", HARMLESS, tags=())
+    assert aftermath.readers(found, other, (), ("demo_pkg/",)) == []
+
+
+def test_a_package_that_is_such_a_tool_is_not_what_raises_its_version(tmp_path: Path) -> None:
+    files = {"mypy.ini": "[mypy]\nfiles = tbump/**/*.py\n", "Makefile": "bump:\n\tbump2version x\n"}
+    root = repository(tmp_path / "tbump", files, tags=())
+    found: Any = SimpleNamespace(root=root, folder="", name="tbump")
+    (said,) = aftermath.readers(found, root)
+    assert said.endswith("than in the tag: Makefile:2 (bump2version x).")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +204,8 @@ def test_a_container_that_builds_without_git_is_named(
         ("uv sync --locked", False),
         ("make install", False),
         ("./ci/setup.sh", False),
+        ("scripts/install", False),
+        ("scripts/prepare", True),
     ],
 )
 def test_tests_of_a_checkout_that_nobody_installs_are_named(
@@ -196,6 +215,8 @@ def test_tests_of_a_checkout_that_nobody_installs_are_named(
         ".github/workflows/ci.yml": CI.replace("pip install -e . pytest", install),
         "requirements.txt": "pytest\n",
         "own.txt": "pytest\n-e .\n",
+        "scripts/install": "#!/bin/sh -e\npip install -r own.txt\n",
+        "scripts/prepare": "#!/bin/sh -e\npip install -r requirements.txt\n",
         "pyproject.toml": UV_TABLE + PROJECT,
         "docs/conf.py": "import sys\nsys.path.insert(0, '..')\n",
     }
@@ -216,3 +237,56 @@ def test_notes_that_are_not_utf_8_are_named(tmp_path: Path) -> None:
     commit_all(root, "docs: notes")
     said = aftermath.unread_notes(read_repository(root), root)
     assert said.startswith("Save CHANGELOG.md as UTF-8, because a release stops where it cannot read it (")
+
+
+@pytest.mark.requirement("P1.1")
+def test_the_uv_of_this_tool_is_there_for_what_a_release_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who ran the tool from an environment has no uv of their own, and a release has one."""
+    git = shutil.which("git")
+    assert git
+    bare = tmp_path / "bin"
+    bare.mkdir()
+    (bare / "git").symlink_to(git)
+    monkeypatch.setenv("PATH", str(bare))
+    monkeypatch.setenv("PATH", aftermath.with_uv()["PATH"])
+    assert shutil.which("git") == str(bare / "git")
+    assert {name for name in ("uv", "uvx") if shutil.which(name)} == {"uv", "uvx"}
+
+
+def test_contents_that_dvc_keeps_are_named(tmp_path: Path) -> None:
+    files = {".dvc/config": "[core]\n", "data/table.csv.dvc": "outs:\n- path: table.csv\n", "x.txt": "x"}
+    found: Any = SimpleNamespace(root=repository(tmp_path / "demo-pkg", files, tags=()))
+    (said,) = aftermath.elsewhere_kept(found)
+    assert said == (
+        "DVC keeps the content of data/table.csv.dvc outside of git: a release fetches none of that."
+    )
+    found = SimpleNamespace(root=repository(tmp_path / "other", {"x.txt": "x"}, tags=()))
+    assert aftermath.elsewhere_kept(found) == []
+
+
+def test_pages_that_tell_another_way_to_release_are_named(tmp_path: Path) -> None:
+    told = {
+        "RELEASING.rst": "Releasing\n",
+        "docs/how-to-release.md": "# How\n\nTag it.\n",
+        "docs/maintainers.md": "# Maintainers\n\nBuild, then\n\n    twine upload dist/*\n",
+        "CONTRIBUTING.rst": "To release:\n\n$ tbump 1.2.3\n",
+        "docs/internal/releases.rst": "Releasing\n=========\n\nRun ``tox -e release``.\n",
+    }
+    others = {
+        "CHANGELOG.md": "## 1.4.2\n\n- `twine upload` is gone.\n",
+        "docs/releases/1.4.2.rst": "twine upload\n",
+        "README.md": "Install it.\n",
+        "docs/release-notes/7.md": "poetry publish\n",
+        "docs/releases.md": "Versions.\n",
+    }
+    tags = Tags("v", None, ())
+    root = repository(tmp_path / "demo-pkg", {**told, **others}, tags=())
+    found: Any = SimpleNamespace(root=root, tags=tags)
+    places = {"RELEASING.rst:1", "docs/how-to-release.md:1", "docs/maintainers.md:5", "CONTRIBUTING.rst:3"}
+    places.add("docs/internal/releases.rst:4")
+    (said,) = aftermath.documents(found)
+    assert set(said.removeprefix("Correct what tells how to release: ").rstrip(".").split(", ")) == places
+    found = SimpleNamespace(root=repository(tmp_path / "other", others, tags=()), tags=tags)
+    assert aftermath.documents(found) == []

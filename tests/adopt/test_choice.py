@@ -388,6 +388,18 @@ def test_tests_of_every_commit_are_not_lost_with_an_upload_in_their_job(
     assert "a job of its own that needs the tests" in stopped.value.fix
 
 
+def test_a_job_that_uploads_to_another_index_alone_is_told_from_one_beside(tmp_path: Path) -> None:
+    index = "{repository-url: https://index.example.org/upload}"
+    step = f"      - uses: pypa/gh-action-pypi-publish@v1\n        with: {index}\n"
+    root = package(tmp_path, other=f"on: push\njobs:\n  out:\n    steps:\n{step}")
+    with pytest.raises(AdoptionError) as stopped:
+        choice_of(root)
+    place = f"{WORKFLOWS}/other.yml:3 out"
+    assert stopped.value.problem == f"{place} uploads to https://index.example.org/upload, and not to PyPI"
+    assert stopped.value.fix.startswith("adopt --keep other.yml:out ")
+    assert not choice_of(root, keep=["other.yml:out"]).own
+
+
 @pytest.mark.parametrize("waits", ["[CI, Publish]", "[CI]"])
 def test_a_workflow_that_waits_for_the_one_that_is_replaced_is_named(waits: str, tmp_path: Path) -> None:
     after = f"on:\n  workflow_run:\n    workflows: {waits}\njobs:\n  tell:\n    steps:\n      - run: ./tell\n"

@@ -220,6 +220,34 @@ def test_ci_that_tests_in_a_shell_script_counts(tmp_path: Path) -> None:
     assert gate_of(tmp_path, files).files == ("ci.yml",)
 
 
+@pytest.mark.parametrize(
+    ("command", "tests"),
+    [
+        ("just cov", True),
+        ("just python=${{ format('python{0}', matrix.python-version) }} clean=false cov", True),
+        ("make all", True),
+        ("make docs", False),
+        ("hatch run full", True),
+        ("hatch run a:full", True),
+        ("poe full", True),
+        ("pdm run full", True),
+        ("poe manual", False),
+    ],
+)
+def test_ci_that_tests_behind_a_target_or_a_task_counts(command: str, tmp_path: Path, *, tests: bool) -> None:
+    files = {
+        "Justfile": "cov *args: clean\n    uv run coverage run -m pytest {{args}}\nclean:\n    rm -f x\n",
+        "Makefile": "all: unit\nunit:\n\t$(PYTHON) -m pytest\ndocs:\n\tsphinx-build docs html\n",
+        "pyproject.toml": PROJECT
+        + UV_TABLE
+        + '[tool.hatch.envs.a.scripts]\nfull = ["inner"]\ninner = "pytest"\n'
+        + '[tool.poe.tasks]\nfull = ["inner"]\ninner.cmd = "pytest"\nmanual = "mkdocs"\n'
+        + '[tool.pdm.scripts]\nfull = {composite = ["inner"]}\ninner = "pytest"\n',
+    }
+    gate = gate_of(tmp_path, {**named(ci=workflow(command)), **files})
+    assert gate.files == (("ci.yml",) if tests else ())
+
+
 def test_ci_that_tests_through_what_it_calls_counts(tmp_path: Path) -> None:
     caller = "on: push\njobs:\n  go:\n    uses: ./.github/workflows/suite.yml\n"
     suite = workflow("tox -e ${{ matrix.env }}", on="workflow_call")

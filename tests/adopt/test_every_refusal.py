@@ -121,7 +121,8 @@ def test_a_refusal_names_what_is_wrong_and_what_would_have_to_change(one: Refusa
     assert see.removeprefix("See: ")
     assert len(fix) <= 80, (len(fix), fix)
     words = fix.removeprefix("Fix: ").partition(", commit")[0]
-    first = words.partition(" ")[0].rstrip(",")
+    first, second, *_ = [word.rstrip(",") for word in f"{words} .".split()]
+    assert second not in {"it", "its", "them", "without"} or first in COMMANDS, words
     assert first in COMMANDS | ACTIONS | {VALUE}, words
     # A value, code, a table, a file, an option, or at least three words about it.
     named = re.search(

@@ -205,7 +205,17 @@ def test_a_bot_with_a_token_of_its_own_starts_the_release() -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["run: git push origin HEAD:gh-pages", "run: hatch version", "run: git tag --list", "run: pytest"]
+    "step",
+    [
+        "run: git push origin HEAD:gh-pages",
+        "run: hatch version",
+        "run: git tag --list",
+        "run: pytest",
+        "run: cz bump --dry-run --yes",
+        "run: cz --no-raise 21 bump --get-next",
+        "run: semantic-release --noop version",
+        "run: echo 'run cz bump'",
+    ],
 )
 def test_what_tags_nothing_is_no_bot(step: str) -> None:
     assert find_bots([parse("x.yml", job(step))]) == []

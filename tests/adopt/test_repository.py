@@ -130,6 +130,18 @@ RESTRUCTURED = "Demo 1.0 (2026-11-22)\n=====================\n\n* One.\n\n0.9\n=
             ("docs/version_history.md", "changelog", "docs/version_history.md"),
         ),
         ({"src/demo/NEWS.txt": RESTRUCTURED}, ("src/demo/NEWS.txt", "changelog", "src/demo/NEWS.txt")),
+        # A page about releases is no changelog where each version has a page of its own.
+        (
+            {
+                "doc/internal/releases.rst": "Releasing\n=========\n\n* Tag.\n",
+                "doc/release-notes/1.0.rst": "1.0\n",
+            },
+            (
+                "",
+                "git-cliff",
+                "1 of the last 1 commit: conventional; a release does not read doc/release-notes/1.0.rst",
+            ),
+        ),
         # What a release does not read is said.
         *(
             (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
@@ -408,3 +409,44 @@ def test_files_outside_the_repository_and_loops_end(tmp_path: Path) -> None:
     root = tmp_path / "repo"
     loop = {"a.sh": "./b.sh\n", "b.sh": "./a.sh\n", "Makefile": "release:\n\t$(MAKE) release\n"}
     assert judged(root, run("../outside/release.sh; ./a.sh; make release"), loop) == []
+
+
+def test_a_script_that_a_matrix_calls_often_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script with hundreds of calls of tox, for each entry of a matrix: minutes, if each is read anew."""
+    read: list[str] = []
+    parse = configparser.RawConfigParser.read_string
+
+    def counted(parser: configparser.RawConfigParser, text: str) -> None:
+        read.append(text)
+        parse(parser, text)
+
+    monkeypatch.setattr(configparser.RawConfigParser, "read_string", counted)
+    names = [f"py-web{number}" for number in range(30)]
+    files = {
+        "test.sh": "".join(f"tox -e {name}\n" for name in names),
+        "tox.ini": "".join(f"[testenv:{name}]\ncommands = pytest\n" for name in names),
+    }
+    job = f"strategy:\n  matrix:\n    web: {names}\n" + run("./test.sh ${{ matrix.web }}")
+    assert judged(tmp_path, job, files) == []
+    assert read.count(files["tox.ini"]) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sleep 60 # give the index time to make the new release available",
+        "pytest  # then twine upload dist/*",
+        "echo 'a' # make release",
+    ],
+)
+def test_a_comment_that_ends_a_line_runs_nothing(command: str, tmp_path: Path) -> None:
+    assert judged(tmp_path, f"steps:\n  - run: |\n      {command}\n", {"Makefile": "x:\n\ttrue\n"}) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["echo '# x'; twine upload d", "X=a#b twine upload d", 'a " # " && uv publish']
+)
+def test_a_sign_inside_of_a_word_begins_no_comment(command: str, tmp_path: Path) -> None:
+    assert len(judged(tmp_path, f"steps:\n  - run: |\n      {command}\n")) == 1

@@ -90,6 +90,7 @@ SETUPTOOLS = "setuptools.build_meta"
             "setuptools-scm",
         ),
         ("", {"setup.py": "setup(setup_requires=['pbr'], pbr=True)\n"}, "pbr"),
+        (build("pbr.build", "setuptools", "pbr>=6.1"), {"setup.cfg": "[metadata]\nname = a\n"}, "pbr"),
         ("", {"setup.py": "setup(version='1.4.2')\n"}, ""),
         ("", {"setup.py": "setup(version=versioneer.get_version())\n", "versioneer.py": ""}, "versioneer"),
         (

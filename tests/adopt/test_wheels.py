@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from copier_pypi_release.adopt.programs import AdoptionError
-from copier_pypi_release.adopt.versions import stated_version, without_literal
+from copier_pypi_release.adopt.versions import stated_version, states, without_literal
 from copier_pypi_release.adopt.wheels import (
     Wheel,
     compare,
+    dependency_tables,
     differences,
     project_table,
     read_wheel,
@@ -265,3 +266,40 @@ def test_elsewhere_only_the_version_itself_is(code: str, expected: str | None) -
 )
 def test_a_version_is_stated_by_a_text_alone(code: bytes, expected: str) -> None:
     assert stated_version(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "stale"),
+    [
+        (b"version_info = (26, 1, 0)\n__version__ = '.'.join(map(str, version_info))\n", True),
+        (b"VERSION = (26, 1)\n", True),
+        (b"VERSION = [26, 1, 0, 'final', 0]\n", True),
+        (b"VERSION = (26, 2)\n", False),
+        (b"version_info = tuple(map(int, __version__.split('.')))\n", False),
+        (b"VERSIONS = ((26, 1),)\n", False),
+        (b"SIZE = (26, 1)  # of any version\n", False),
+        (b"version_info = (26, 1\n", False),
+        (b"__version__ = '26.1.0'\n", True),
+    ],
+)
+def test_a_version_is_stated_by_its_numbers_too(code: bytes, *, stale: bool) -> None:
+    assert states("demo_pkg/__init__.py", code, "26.1.0") is stale
+
+
+def test_a_link_to_the_source_of_the_very_build_may_differ() -> None:
+    urls = ("Source-Archive", "Homepage")
+    made = [
+        dataclasses.replace(
+            wheel(*(("Project-URL", f"{name}, https://demo.example.org/{commit}.zip") for name in urls)),
+            commit=commit,
+        )
+        for commit in ("a" * 40, "b" * 40)
+    ]
+    assert compare(*made, edited=frozenset(), generated=frozenset()) == []
+    other = dataclasses.replace(made[1], commit="c" * 40)
+    assert compare(made[0], other, edited=frozenset(), generated=frozenset()) != []
+
+
+def test_an_extra_of_a_package_without_dependencies_stands_alone() -> None:
+    extra = (("Provides-Extra", "test"), ("Requires-Dist", "pytest>=3; extra == 'test'"))
+    assert dependency_tables(wheel(*extra)) == {"optional-dependencies": {"test": ["pytest>=3"]}}

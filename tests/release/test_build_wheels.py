@@ -29,7 +29,7 @@ from support.archives import hashes_of
 from support.compiled import make_compiled_wheel
 from support.linting import program
 
-from release.outcomes import recovery, refusal
+from release.outcomes import recovery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -249,29 +249,40 @@ def test_another_wheel_than_was_handed_on_is_not_tested(
     assert run_step(build_wheels, "--test").lines[0].endswith(f"are not those that were built: {ABI3}")
 
 
+@pytest.mark.requirement("B10")
 @pytest.mark.parametrize(
-    ("text", "left"),
+    "text",
     [
-        ('[build-system]\nrequires = [\n  "a[b]",\n]\n\n[project]\nname = "x"\n', {"name": "x"}),
-        ('[project]\nname = "x"\n[build-system] # c\nrequires = []', {"name": "x"}),
-        ('[project]\nname = "x"\n', {"name": "x"}),
-        ('[build-system]\nbuild-backend = "y"\n[[tool.x]]\n[project]\nname = "x"\n', {"name": "x"}),
+        '[build-system]\nrequires = [\n  "a[b]",\n]\n\n[project]\nname = "x"\n',
+        '[project]\nname = "x"\n[build-system] # c\nrequires = []',
+        '[project]\nname = "x"\n',
+        '[build-system]\nbuild-backend = "y"\n[[tool.x]]\n[project]\nname = "x"\n',
+        '[ build-system ]\nrequires = []\n\n[ project ]\nname = "x"\n',
+        '["build-system"]\nrequires = [\n"a",\n]\n[project]\nname = "x"\n',
+        'build-system.requires = ["x"]\nproject.name = "x"\n',
+        'build-system = {requires = ["x"]}\n[project]\nname = "x"\n',
+        '[tool.x]\nusage = """\n[build-system]\nrequires = []\n"""\n[project]\nname = "x"\n',
+        "[build-system]\nrequires = []\n[build-system.more]\na = 1\n[tool.x]\ny = '''\n[build-system]\n'''\n",
     ],
 )
-def test_only_the_build_system_is_taken_out(text: str, left: dict[str, str], tmp_path: Path) -> None:
+def test_only_the_build_system_is_replaced(text: str, tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(text)
     (tmp_path / ABI3).touch()
     build_wheels.give(tmp_path, {"cp311-win_amd64": tmp_path / ABI3})
     made = tomllib.loads((tmp_path / "pyproject.toml").read_text())
-    assert made["project"] == left
-    assert made["build-system"]["build-backend"] == "backend"
+    assert made.pop("build-system") == {
+        "requires": [],
+        "build-backend": "backend",
+        "backend-path": [build_wheels.GIVEN],
+    }
+    was = tomllib.loads(text)
+    was.pop("build-system", None)
+    assert made == was
 
 
-def test_a_build_system_that_cannot_be_taken_out_is_named(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text('build-system.requires = ["x"]\n')
-    lines = refusal(lambda: build_wheels.give(tmp_path, {}))
-    assert lines[0].startswith("The build system cannot be taken out of pyproject.toml: ")
-    assert lines[3] == recovery("build")
+def test_a_package_without_pyproject_gets_the_build_system_too(tmp_path: Path) -> None:
+    build_wheels.give(tmp_path, {})
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["build-system"]["requires"] == []
 
 
 @pytest.mark.requirement("P8.7", "B10")

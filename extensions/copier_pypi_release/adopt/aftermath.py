@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -13,12 +14,15 @@ from release_lib.step import ReleaseError, run
 
 from copier_pypi_release.adopt.ci import testing_jobs
 from copier_pypi_release.adopt.programs import git, try_git
-from copier_pypi_release.adopt.repository import read_text
+from copier_pypi_release.adopt.publishing_jobs import members
+from copier_pypi_release.adopt.repository import is_changelog, read_text, versions_of
+from copier_pypi_release.outside import uploads_outside
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from copier_pypi_release.adopt.repository import Repository
+    from copier_pypi_release.outside import Outside
     from copier_pypi_release.workflow_files import Workflow
 
 # Files whose lines are executed, or name what is.
@@ -65,10 +69,26 @@ READS = re.compile(
     rf"|\b(?:grep|sed|awk|perl|Select-String)\b.*version.*{_FILES}|{_FILES}.*\|.*\bversion"
     r"|\bre\.\w+\(.*(?:__version__|\bversion\s*=)"
     rf"|\b(?:exec|compile|run_path)\(.*{_FILES}"
-    r"|^\s*version_(?:variables?|toml|files?|provider)\s*=",
+    r"|^\s*version_(?:variables?|toml|files?|provider)\s*=(?!\s*[\"']scm)",
     re.IGNORECASE,
 )
-SCRIPTS = ("docs/", "docs/*/", "doc/", "doc/*/", "scripts/", "tools/", "ci/", "bin/", ".ci/", ".github/*/")
+# Settings of tools that raise a version, and the line that begins them.
+RAISERS = ("*tbump.toml", "*.bumpversion.*", "*bumpver.toml", "*cz.toml", "*pyproject.toml", "*setup.cfg")
+RAISER = re.compile(r"^\[(?:tool\.)?(?:tbump|bumpversion|bumpver|commitizen|semantic_release|version)\]")
+FROM_TAGS = re.compile(r"\bversion_provider\s*=\s*[\"']scm\b")  # of commitizen
+PAGES = ("*.md", "*.rst", "*.txt", "*.adoc")
+RELEASING = re.compile(
+    r"(?:how[-_]?to[-_]?)?releas(?:e|ing)(?:[-_](?:process|checklist|guide))?\.\w+", re.IGNORECASE
+)
+HISTORY = re.compile(
+    r"(?:^|/)(?:release[-_]?notes|releases|changes|history|news|whatsnew|tests?)/", re.IGNORECASE
+)
+TELLS = re.compile(
+    r"\btwine\s+upload\b|\b(?:uv|flit|poetry|hatch|pdm)\s+publish\b|\bsetup\.py\s.*\bupload\b"
+    r"|\b(?:tox|nox)\s+-[es]\s+(?:release|publish|upload)\b"
+    r"|(?:^|`|\$ )(?:tbump|bump2version|bumpversion|bump-my-version|fullrelease)\b",
+    re.IGNORECASE,
+)
 CONTAINERS = ("*Dockerfile*", "*Containerfile*", "*.dockerfile")
 BUILDS = re.compile(
     r"\binstall\b.*\s[\"']?\.(?=[\s\[/\"']|$)|\binstall\b.*\s(?:-e|--editable)\s|\b-m build\b"
@@ -103,13 +123,63 @@ def aftermath(
         written: The file that the build writes, from the project's folder.
         edited: Modules that import the version from that file now; None where it came from tags before.
     """
-    moved = [] if edited is None else [*readers(repository, root, rewritten), *copies(root)]
+    own = (f"{repository.folder}/" if repository.folder else "") + written.rpartition("/")[0]
+    moved = [] if edited is None else [*readers(repository, root, rewritten, (f"{own}/",)), *copies(root)]
     return [
         *_mentions(repository, root, deleted, written),
         *moved,
         *(uninstalled(repository, root, written) if edited else []),
         *locks(repository, root),
     ]
+
+
+def services(repository: Repository) -> list[str]:
+    """What another service than GitHub goes on to upload, as a step each."""
+    return [
+        f"Take the upload out of {one.place}, which {one.service} runs: it would publish beside the release."
+        for one in _outside(repository)
+        if one.service
+    ]
+
+
+def typed(repository: Repository) -> list[str]:
+    """What uploads when a person runs it, and bypasses the release."""
+    places = [one.place for one in _outside(repository) if not one.service]
+    if not places:
+        return []
+    how = "push a tag instead, and take the upload out"
+    return [f"{_listed(places)} {'upload' if places[1:] else 'uploads'} when somebody runs it: {how}."]
+
+
+def elsewhere_kept(repository: Repository) -> list[str]:
+    """Files whose contents DVC keeps outside of git: no checkout of a release has them."""
+    names = _tracked(repository.root, "*.dvc", "*dvc.lock")
+    if not names:
+        return []
+    what = "the contents of" if names[1:] else "the content of"
+    return [f"DVC keeps {what} {_listed(names)} outside of git: a release fetches none of that."]
+
+
+def documents(repository: Repository) -> list[str]:
+    """Pages that tell another way to release than the one that comes."""
+    found = []
+    for name in _tracked(repository.root, *PAGES):
+        if name == "RELEASING.md" or HISTORY.search(name):  # the first is the template's
+            continue
+        if is_changelog(name) and versions_of(repository.root / name, repository.tags):
+            continue
+        lines = read_text(repository.root / name).splitlines()
+        place = next((n for n, line in enumerate(lines, 1) if TELLS.search(line)), 0)
+        if place or RELEASING.fullmatch(name.rpartition("/")[2]):
+            found.append(f"{name}:{place or 1}")
+    return [f"Correct what tells how to release: {_listed(found)}."] if found else []
+
+
+def _outside(repository: Repository) -> list[Outside]:
+    """The uploads of this package that no workflow makes; those of other packages are theirs."""
+    others = [one.folder for one in members(repository.root, repository.folder)[1:] if one.folder]
+    found = uploads_outside(repository.root)
+    return [one for one in found if not any(one.file.startswith(f"{folder}/") for folder in others)]
 
 
 def linters(repository: Repository) -> list[str]:
@@ -134,13 +204,19 @@ def linters(repository: Repository) -> list[str]:
     return [f"{'; '.join(found[:SHOWN])} would look at .github/release too: {how_to}."]
 
 
+def with_uv() -> dict[str, str]:
+    """A PATH with the uv that came with this tool: a release has uv there, a machine need not."""
+    return {"PATH": os.pathsep.join([os.environ.get("PATH", ""), str(Path(uv.find_uv_bin()).parent)])}
+
+
 def prove_commands(root: Path, commands: list[str]) -> list[str]:
     """Run what a release would test with, once, in a clone; say what came out if it fails."""
     if not commands:
         return []
     script = root / ".github" / "release" / "run_checks.py"
     try:
-        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, "--clone", cwd=root)
+        how = ("run", "--no-config", "--quiet", "--script", script, "--clone")
+        run(uv.find_uv_bin(), *how, cwd=root, env=with_uv())
     except ReleaseError as error:
         said = error.problem.partition(": ")[2].split(" | ")
         told = next((line for line in said if "The check" in line), said[-1]).strip()
@@ -173,18 +249,33 @@ def _places(repository: Repository, root: Path, name: str) -> list[str]:
     ]
 
 
-def readers(repository: Repository, root: Path, rewritten: Collection[str] = ()) -> list[str]:
-    """What reads or writes the version where it was written down, such as a tool that raises it."""
-    found = _lines(root, READS, *EXECUTED, "*.py", ".bumpversion.*", "*.ini", "Dockerfile*", "*.ps1")
+def readers(
+    repository: Repository, root: Path, rewritten: Collection[str] = (), package: tuple[str, ...] = ()
+) -> list[str]:
+    """What reads or writes the version where it was written down, such as a tool that raises it.
+
+    Args:
+        repository: What the repository says about itself.
+        root: A clone in which the change is committed.
+        rewritten: Files that stated a version as text, and do so no more.
+        package: Folders of the package's own code, which says what it likes.
+    """
+    itself = {repository.name, repository.name.replace("-", "_")}  # one of these tools, perhaps
+    where = (*EXECUTED, "*.py", ".bumpversion.*", "*.ini", "Dockerfile*", "*.ps1")
+    found = _lines(root, READS, *where, without=itself)
+    for place in _lines(root, RAISER, *RAISERS):
+        file = place.partition(":")[0]
+        by_tags = "commitizen" in place and FROM_TAGS.search(read_text(root / file))
+        if not by_tags and not any(one.startswith(f"{file}:") for one in found):
+            found.append(place)
     own = f"{repository.folder}/" if repository.folder else ""
     for path in rewritten:
         found += [
             one for one in _places(repository, root, path.removeprefix(own)) if "version" in one.lower()
         ]
-    package = tuple(
-        f"{own}{folder}" for folder in ("src/", "tests/", "test/", "setup.py", ".github/release/")
-    )
-    places = list(dict.fromkeys(place for place in found if not place.startswith(package)))
+    package += tuple(f"{own}{one}" for one in ("src/", "tests/", "test/", "setup.py"))
+    package += (".github/release/", ".github/rulesets/", ".copier-answers")
+    places = [place for place in dict.fromkeys(found) if not place.startswith(package)]
     if not places:
         return []
     return [f"Correct what reads or writes the version elsewhere than in the tag: {_listed(places)}."]
@@ -220,22 +311,31 @@ def _installs(workflow: Workflow, job: str) -> bool:
         not HARMLESS.match(str(s["uses"])) for s in steps if "uses" in s
     ):
         return True
+    root = workflow.root or Path()
     scripts = "\n".join(str(step.get("run", "")) for step in steps)
-    named = [read_text((workflow.root or Path()) / name) for name in REQUIREMENTS.findall(scripts)]
+    files = [root / word for word in re.findall(r"(?<!\S)(?:\./)?[\w./-]+", scripts)]
+    scripts += "".join(f"\n{read_text(file)}" for file in files if is_script(file))
+    named = [read_text(root / name) for name in REQUIREMENTS.findall(scripts)]
     return bool(INSTALLS.search(scripts)) or any(OWN_SOURCE.search(text) for text in named)
+
+
+def is_script(path: Path) -> bool:
+    """Whether a path is a shell script, whatever its name."""
+    return path.is_file() and path.suffix in {"", ".sh", ".bash"} and path.read_bytes()[:2] == b"#!"
 
 
 def _tracked(root: Path, *patterns: str) -> list[str]:
     return [name for name in (try_git(root, "ls-files", "-z", "--", *patterns) or "").split("\0") if name]
 
 
-def _lines(root: Path, pattern: re.Pattern[str], *patterns: str) -> list[str]:
-    """The lines of tracked files that a pattern finds, with their places."""
+def _lines(root: Path, pattern: re.Pattern[str], *patterns: str, without: Collection[str] = ()) -> list[str]:
+    """The lines of tracked files that a pattern finds without some words, with their places."""
+    words = re.compile("|".join(rf"\b{re.escape(word)}\b" for word in without) or "(?!)", re.IGNORECASE)
     return [
         f"{name}:{number} ({line.strip()[:60]})"
         for name in _tracked(root, *patterns)
         for number, line in enumerate(read_text(root / name).splitlines(), 1)
-        if pattern.search(line) and not line.lstrip().startswith("#")
+        if pattern.search(words.sub("", line)) and not line.lstrip().startswith("#")
     ]
 
 
@@ -292,7 +392,8 @@ def unread_notes(repository: Repository, root: Path) -> str:
                 (project / fragments.folder_of(table) / name).unlink()
     try:
         (project / source).read_bytes().decode() if (project / source).is_file() else ""
-        run(uv.find_uv_bin(), "run", "--no-config", "--quiet", "--script", script, tag, cwd=project)
+        how = ("run", "--no-config", "--quiet", "--script", script, tag)
+        run(uv.find_uv_bin(), *how, cwd=project, env=with_uv())
     except UnicodeDecodeError as error:
         return f"Save {source} as UTF-8, because a release stops where it cannot read it ({error})."
     except ReleaseError as error:

@@ -8,7 +8,16 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from copier_pypi_release.adopt.publishing_jobs import Member, owners
-from copier_pypi_release.uploads import Reader, commands_of, default_sessions, make_rules, read, tox_sections
+from copier_pypi_release.uploads import (
+    Reader,
+    commands_of,
+    default_sessions,
+    leaves,
+    make_rules,
+    read,
+    toml,
+    tox_sections,
+)
 from copier_pypi_release.workflow_files import FOLDER, plain
 
 if TYPE_CHECKING:
@@ -134,6 +143,40 @@ def scripts_of(workflow: Workflow, script: str) -> Iterator[str]:
                 yield read(path)
 
 
+def recipes_of(workflow: Workflow, script: str) -> Iterator[str]:
+    """What the targets of make and just and the tasks of other runners stand for, which a script asks for."""
+    if workflow.root is None or not TARGETS.search(script):
+        return
+    known = tasks_of(workflow.root)
+    for _, command in commands_of(script):
+        if not (asked := TARGETS.search(command)):
+            continue
+        waiting, seen = [word.rpartition(":")[2] for word in asked[1].split()], set()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen and name in known:
+                seen.add(name)
+                needed, recipe = known[name]
+                waiting += [*needed, *(word for line in recipe.splitlines() for word in line.split())]
+                yield recipe
+
+
+def tasks_of(root: Path) -> dict[str, tuple[list[str], str]]:
+    """What each target or task of a repository needs and runs, by name."""
+    found = {
+        name: (needed, "\n".join(line for _, line in recipe))
+        for file in ("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", ".justfile")
+        for name, (needed, recipe) in make_rules(read(root / file)).items()
+    }
+    tools = toml(read(root / "pyproject.toml")).get("tool", {})
+    hatch = {**tools.get("hatch", {}).get("envs", {}), **toml(read(root / "hatch.toml")).get("envs", {})}
+    tables = [tools.get("poe", {}).get("tasks"), tools.get("pdm", {}).get("scripts")]
+    tables += [one.get("scripts") for one in hatch.values() if isinstance(one, dict)]
+    for table in tables:
+        found |= {name: ([], "\n".join(leaves(value))) for name, value in dict(table or {}).items()}
+    return found
+
+
 def testing_jobs(workflow: Workflow) -> list[str]:
     """The jobs of a workflow that test, and do not publish: by themselves or by what they call."""
     publishing = {job.job for job in (*workflow.publishing_jobs(), *workflow.doubtful_jobs())}
@@ -149,6 +192,7 @@ def testing_jobs(workflow: Workflow) -> list[str]:
             if workflow.root and str(s.get("uses", "")).startswith("./")
         ]
         texts += [text for script in tuple(texts) for text in scripts_of(workflow, script)]
+        texts += [text for script in tuple(texts) for text in recipes_of(workflow, script)]
         called = str(job.get("uses", ""))
         if called.startswith("./") and workflow.root:
             texts.append(read(workflow.root / called))

@@ -177,7 +177,7 @@ def read_building(repository: Repository) -> Building:
             raise refusal(
                 f"{place} keeps no wheels as an artifact",
                 expected="cibuildwheel, and then actions/upload-artifact",
-                fix="keep its wheels with actions/upload-artifact",
+                fix="keep the wheels with actions/upload-artifact",
             )
         for step in steps:
             check_call(place, step, repository.folder)
@@ -189,7 +189,7 @@ def read_building(repository: Repository) -> Building:
                     raise refusal(
                         f"{place} sets {'.'.join(path)} to {value!r}, and another job to {settings[path]!r}",
                         expected="one setting for all wheels, as [tool.cibuildwheel] has it",
-                        fix="say it once, in [tool.cibuildwheel]",
+                        fix="say that setting once, in [tool.cibuildwheel]",
                     )
         texts |= dict.fromkeys(other_steps(workflow, job, steps))
         if later := later_steps(workflow, job, steps):
@@ -305,7 +305,7 @@ def check_platforms(place: str, job: Mapping[str, Any], variables: Mapping[str, 
             raise refusal(
                 f"{place} builds for {system} {', '.join(lost)}, and a release has no runner for that",
                 expected=f"{', '.join(ARCHITECTURES[system])}, each on a runner of its own",
-                fix="take it out of the job, if the sdist does for it",
+                fix="take that platform out of the job",
             )
 
 
@@ -359,7 +359,7 @@ def settings_of(place: str, variables: Mapping[str, str]) -> dict[tuple[str, ...
             raise refusal(
                 f"{place} sets {name} to {value}, which only a run knows",
                 expected="a setting that [tool.cibuildwheel] can have, for the plan and for every runner",
-                fix="move it to [tool.cibuildwheel] or its overrides",
+                fix="move that setting to [tool.cibuildwheel]",
             )
         words = name.removeprefix("CIBW_").lower().split("_")
         system = words.pop() if words[-1] in ARCHITECTURES else ""
@@ -396,7 +396,7 @@ def other_steps(workflow: Workflow, job: str, steps: Iterable[Mapping[str, Any]]
             raise refusal(
                 f"{place} {name} would go into the release, and is not pinned: {what}",
                 expected="an action by the full SHA of a commit",
-                fix="pin it (`uvx zizmor --fix=all` does)",
+                fix="pin that action (`uvx zizmor --fix=all` does)",
             )
         last = listed.lc.item(number + 1)[0]
         dash = lines[first].index("-")
@@ -451,8 +451,8 @@ def check_plan(root: Path, project: Path) -> None:
         if lost := [name for name in archs if name.lower() not in machines]:
             raise refusal(
                 f"cibuildwheel plans no wheel for {system} {', '.join(lost)}",
-                expected="at least one Python for each platform of a release",
-                fix="correct its `build` and `skip`, or requires-python",
+                expected="at least one Python for each platform of a release, by requires-python, too",
+                fix="correct `build` or `skip` in [tool.cibuildwheel]",
             )
 
 

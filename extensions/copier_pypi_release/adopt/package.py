@@ -15,6 +15,7 @@ from copier_pypi_release.adopt.programs import AdoptionError, git
 from copier_pypi_release.adopt.pyproject import Pyproject
 from copier_pypi_release.adopt.repository import Repository, read_text
 from copier_pypi_release.adopt.version_source import ships_everything
+from copier_pypi_release.adopt.versions import only_version, read_code
 from copier_pypi_release.answers_file import free_name
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     where = _source_root(imports, set(tracked), wheel, conversion.version_file)
     prefix = f"{where}/" if where else ""
     generated = f"{prefix}{imports.replace('.', '/')}/_version.py"
+    if generated in tracked and not only_version(read_code(project / generated)[0]):
+        generated = generated.replace("/_version.py", "/_scm_version.py")
     version_file = conversion.version_file or generated
     known = {*tracked, version_file, *(f"{prefix}{name}" for name in written if _is_forced(name, document))}
     missing = [name for name in written if f"{prefix}{name}" not in known]

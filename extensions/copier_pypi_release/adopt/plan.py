@@ -15,7 +15,16 @@ from packaging.version import Version
 from plumbum import ProcessExecutionError  # Copier runs git with it
 from release_lib.step import ReleaseError, run
 
-from copier_pypi_release.adopt.aftermath import aftermath, linters, prove_commands, unread_notes
+from copier_pypi_release.adopt.aftermath import (
+    aftermath,
+    documents,
+    elsewhere_kept,
+    linters,
+    prove_commands,
+    services,
+    typed,
+    unread_notes,
+)
 from copier_pypi_release.adopt.answers import Choice, choose_publisher, make_answers, pythons_of
 from copier_pypi_release.adopt.build_pins import USUAL, covers, pin_build, unpinned_in
 from copier_pypi_release.adopt.compiled import (
@@ -226,6 +235,7 @@ def make_plan(
             diff=diff,
             reasons=work.reasons,
             before_merge=[
+                *services(repository),
                 *package.conversion.notes,
                 *([] if kept else stale_versions(before, after)),
                 *aftermath(
@@ -236,6 +246,7 @@ def make_plan(
                     package.version_file,
                     edited=None if kept else edited,
                 ),
+                *documents(repository),
             ],
             next_steps=next_steps(
                 repository, choice, answers, None if kept else before.version, unread=bool(unread)
@@ -249,6 +260,8 @@ def make_plan(
                 *([unread] if unread else []),
                 *look_at(repository, choice),
                 *([compiled_wheels(before, building), *building.look] if building else []),
+                *elsewhere_kept(repository),
+                *typed(repository),
                 *linters(repository),
                 *proved,
             ],
@@ -511,9 +524,8 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
             )
         else:
             path.write_bytes(without_jobs(workflow, going).encode())
-            work.reasons[f".github/workflows/{file}"] = (
-                f"its job {', '.join(sorted(going))} published; the rest stays"
-            )
+            what = f"{'jobs' if len(going) > 1 else 'job'} {', '.join(sorted(going))}"
+            work.reasons[f".github/workflows/{file}"] = f"its {what} published; the rest stays"
 
 
 def _ignore_generated(work: _Work, version_file: str) -> None:
@@ -663,8 +675,8 @@ def _build_after(
     if work.kept and after.version != Version(version):
         raise AdoptionError(
             f"{work.repository.version_from} makes version {after.version} of the tag {tag}",
-            expected=f"{version}, because the tag is the version of a release",
-            fix=f"let it read {tag}, commit, run this again; or adopt --convert",
+            expected=f"{version}, because the tag is the version of a release; or adopt --convert",
+            fix=f"let {work.repository.version_from} read {tag}, commit, run this again",
         )
     root = package.packages[0].rpartition("/")[0]
     generated = package.version_file[len(root) + 1 :] if root else package.version_file

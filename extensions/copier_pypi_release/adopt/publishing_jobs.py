@@ -307,11 +307,20 @@ def check_side_steps(workflow: Workflow, going: Iterable[str], publishing: set[s
     Raises:
         AdoptionError: Something would be; it is named.
     """
+    for job in publishing:
+        others = [elsewhere(step) for step, _ in workflow.uploads(job, 0)]
+        if others and all(others):
+            place = f"{FOLDER}/{workflow.file}:{workflow.line(job)} {job}"
+            raise AdoptionError(
+                f"{place} uploads to {others[0]}, and not to PyPI",
+                expected="an upload to PyPI, whose place a release takes",
+                fix=f"adopt --keep {workflow.file}:{job} (or delete that job, and commit)",
+            )
     if lost := side_steps(workflow, going, publishing):
         raise AdoptionError(
             f"Beside the upload something else is done, and would be lost: {'; '.join(lost)}",
             expected="jobs that build, test and publish, and nothing more",
-            fix="move them to a job that does not need the upload, commit, run this again",
+            fix="move those steps to a job without the upload, commit, run this again",
         )
 
 
@@ -331,6 +340,12 @@ BOTS = {
         r"|v?\$\{\{[^}\n]*(?:tag|version)[^}\n]*\}\})"
     ),
 }
+# A bot that is only asked what it would do.
+LOOKS = re.compile(
+    r"--(?:dry-run|dry|help|version|get-next|changelog-to-stdout|print\S*|noop|no-op)\b"
+    r"|\bcz\s+(?:\S+\s+)*(?:check|version|changelog|info)\b|^\W*(?:echo|printf)\s",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -371,7 +386,8 @@ def find_bots(workflows: Iterable[Workflow], gone: Iterable[str] = ()) -> list[B
             continue
         for job in workflow.jobs:
             for number, step in enumerate(workflow.steps(job)):
-                text = text_of(step)
+                commands = [c for _, c in commands_of(str(step.get("run", ""))) if not LOOKS.search(c)]
+                text = f"{step.get('uses', '')} {chr(10).join(commands)}"
                 names = [name for name, pattern in BOTS.items() if re.search(pattern, text, re.IGNORECASE)]
                 if not names or (names == ["a bump of the version"] and not pushes(workflow, job)):
                     continue
@@ -413,8 +429,8 @@ def without_jobs(workflow: Workflow, doomed: set[str]) -> str:
         if dependants:
             raise AdoptionError(
                 f"The job {job!r} in {workflow.file} publishes, and {dependants[0]!r} needs it",
-                expected="a publishing job that can be taken out",
-                fix=f"take {job!r} out of the `needs` of {dependants[0]!r}, commit, run this again",
+                expected="a publishing job that can be taken out; a release installs what it publishes",
+                fix=f"move {dependants[0]!r} to a workflow on `release: published`, commit, run this again",
             )
         text = _cut(parse(workflow.path, text), "jobs", job)
     meant = {key: value for key, value in workflow.data.items() if key != "jobs"}

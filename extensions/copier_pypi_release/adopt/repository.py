@@ -426,13 +426,16 @@ def find_changelog(root: Path, folder: str, tags: Tags) -> tuple[str, str, str]:
     ]
     usual = [one for one in found if is_changelog(one[2])]
     others = [one for one in found if one[1] > 1]
+    if any(is_single(name, tags) for name in tracked) and not any(covers for covers, *_ in found):
+        usual = others = []  # what is named like a changelog is none
     if best := max(usual or others, key=lambda one: one[:2], default=None):
         covers, count, name = best
         if is_changelog(name) and covers:
             return name, "changelog", name
         lacks = "" if covers or tags.newest is None else f", none is {tags.newest}"
         return name, "changelog", f"{name}, {counted(count, 'version')} in its headings{lacks}"
-    unread = next((name for name in tracked if is_unread(name, tags)), "")
+    singles_first = sorted(tracked, key=lambda name: not is_single(name, tags))
+    unread = next((name for name in singles_first if is_unread(name, tags)), "")
     told = f"; a release does not read {unread}" if unread else ""
     subjects = recent_subjects(root, tags)
     conventional = sum(bool(CONVENTIONAL.match(subject)) for subject in subjects)
@@ -451,10 +454,17 @@ def is_changelog(path: str) -> bool:
 
 def is_unread(path: str, tags: Tags) -> bool:
     """Whether a file has notes that the gate does not read: in another markup, or of one version each."""
-    *_, folder, name = f"//{path}".split("/")
+    name = path.rpartition("/")[2]
     stem = name if name.lower().endswith(".d") else name.rpartition(".")[0] or name
-    each = parse_version(stem) == tags.newest is not None and stem_of(folder.removesuffix(".d"))
-    return stem_of(stem) in CHANGELOGS or each in CHANGELOGS
+    return stem_of(stem) in CHANGELOGS or is_single(path, tags)
+
+
+def is_single(path: str, tags: Tags) -> bool:
+    """Whether a file has the notes of the newest tag and no others: ``docs/releases/v1.4.2.rst``."""
+    *_, folder, name = f"//{path}".split("/")
+    stem = name.rpartition(".")[0] or name
+    of_tag = tags.newest is not None and parse_version(stem) == tags.newest
+    return of_tag and stem_of(folder.removesuffix(".d")) in CHANGELOGS
 
 
 def stem_of(name: str) -> str:

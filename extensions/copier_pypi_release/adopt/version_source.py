@@ -49,6 +49,8 @@ def version_source(data: Mapping[str, Any], project: Path) -> str:
         return ""
     if backend.startswith("flit_scm"):
         return "flit-scm"
+    if backend.startswith("pbr."):
+        return "pbr"
     kind = find_backend(data)
     readers = {
         "hatchling": _for_hatchling,
@@ -133,6 +135,7 @@ def find_backend(data: Mapping[str, Any]) -> str:
         "hatchling.": "hatchling",
         "hatchling": "hatchling",
         "setuptools.": "setuptools",
+        "pbr.": "setuptools",  # it builds with setuptools, and lists the files
         "poetry.": "poetry",
         "flit_core.": "flit",
         "flit.": "flit",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -100,8 +101,28 @@ def states(name: str, data: bytes, version: str) -> bool:
         version: The version that the project has now.
     """
     if name.endswith(".py"):
-        return stated_version(data) == version
+        return stated_version(data) == version or has_parts(data, version)
     return len(data) < SHORT and data.decode(errors="replace").strip().removeprefix("v") == version
+
+
+def has_parts(code: bytes, version: str) -> bool:
+    """Whether a module has the numbers of a version as a tuple: ``version_info = (1, 4, 2)``."""
+    if b"ersion" not in code and b"VERSION" not in code:
+        return False
+    try:
+        body = ast.parse(code).body
+    except UNPARSABLE:
+        return False
+    release = (*Version(version).release, 0, 0)
+    for statement in body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        named = any("version" in getattr(target, "id", "").lower() for target in targets)
+        if named and isinstance(statement.value, ast.Tuple | ast.List):  # type: ignore[attr-defined]
+            values = [getattr(one, "value", None) for one in statement.value.elts]  # type: ignore[attr-defined]
+            numbers = tuple(takewhile(lambda one: type(one) is int, values))
+            if len(numbers) > 1 and numbers == release[: len(numbers)] and any(numbers):
+                return True
+    return False
 
 
 def _is_version(value: ast.expr, version: Version, path: PurePosixPath, names: list[str]) -> bool:

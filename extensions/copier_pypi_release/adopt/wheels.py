@@ -82,6 +82,7 @@ class Wheel:
         sdist: Sizes of the files of the sdist that was built with it, by path.
         source_metadata: Those of the sdist.
         stated: Files that state the version as text, by path: what modules give to ``__version__``, too.
+        commit: What it was built from, if that is known.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Wheel:
     sdist: Mapping[str, int] = field(default_factory=dict)
     source_metadata: RawMetadata = field(default_factory=lambda: parse_email(b"")[0])
     stated: tuple[str, ...] = ()
+    commit: str = ""
 
     @property
     def version(self) -> Version:
@@ -142,6 +144,7 @@ def read_wheel(path: Path, commit: str = "") -> Wheel:
                 files={n: sha256_of(named.sub(b"", data)) for n, data in contents.items()},
                 licenses=frozenset(n.split("/")[-1] for n in names if n.startswith(f"{info}/licenses/")),
                 stated=tuple(n for n, data in contents.items() if states(n, data, metadata["version"])),
+                commit=commit,
             )
     except UNREADABLE as error:
         raise AdoptionError(
@@ -235,7 +238,11 @@ def contents_of(wheel: Wheel) -> dict[str, set[str]]:
     Specifications: https://packaging.python.org/en/latest/specifications/core-metadata/
     """
     fields = wheel.metadata
-    urls = {(label.strip(), url.strip()) for label, url in fields.get("project_urls", {}).items()}
+    own = wheel.commit or "\0"  # a link to the source of the very build
+    urls = {
+        (label.strip(), url.strip().replace(own, "COMMIT"))
+        for label, url in fields.get("project_urls", {}).items()
+    }
     urls |= {("homepage", url) for url in [_stated(fields.get("home_page"))] if url}
     urls |= {("download", url) for url in [_stated(fields.get("download_url"))] if url}
     return {
@@ -562,7 +569,8 @@ def dependency_tables(wheel: Wheel) -> dict[str, Any]:
                 bare = Requirement(str(requirement))
                 bare.marker = Marker(marker) if marker else None
                 found[extra].append(str(bare).replace('"', "'"))
-    tables: dict[str, Any] = {"dependencies": found.pop("")} if found[""] else {}
+    own = found.pop("")
+    tables: dict[str, Any] = {"dependencies": own} if own else {}
     return tables | ({"optional-dependencies": found} if extras else {})
 
 

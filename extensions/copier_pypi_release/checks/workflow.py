@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING
 
 from copier_pypi_release.checks import DISARMS, Check, CheckFailed, CheckSkipped, require
 from copier_pypi_release.checks.rules import Rule, ci, content, jobs, order, rights, upload
-from copier_pypi_release.uploads import upload_command
+from copier_pypi_release.outside import uploads_outside
 from copier_pypi_release.workflow_files import FOLDER
 
 if TYPE_CHECKING:
     from copier_pypi_release.checks.context import Context
-
-ELSEWHERE = (".travis.yml", ".gitlab-ci.yml", ".circleci/config.yml", "azure-pipelines.yml", "appveyor.yml")
-
 
 # In this order they are shown: by module, and as they stand there.
 RULES: list[Rule] = [
@@ -58,10 +55,8 @@ def other_publishers(context: Context) -> str:
     ours = {w.file for w in context.releases}
     others = [w for w in context.workflows if w.file not in ours]
     armed = [w.place for w in others if any(not job.named_in(kept) for job in w.publishing_jobs())]
-    for name in ELSEWHERE:
-        path = context.root / name
-        if path.is_file() and upload_command(path.read_text(encoding="utf-8", errors="replace")):
-            armed.append(name)
+    outside = uploads_outside(context.root)
+    armed += [one.file for one in outside if one.service]
     files = list(dict.fromkeys(job.file for job in context.publishing_jobs if job.index == "pypi"))
     armed += [f"{FOLDER}/{file}" for file in files[1:]]
     require(
@@ -72,7 +67,9 @@ def other_publishers(context: Context) -> str:
     doubtful = [f"{job.place} {job.how}" for job in doubts]
     unknown = f"; unknown: {', '.join(doubtful)}" if doubtful else ""
     stays = f"; kept by adoption: {', '.join(sorted(kept))}" if kept else ""
-    return f"none but {', '.join(sorted(ours)) or 'a person'}{stays}{unknown}"
+    typed = [one.place for one in outside if not one.service]
+    by_hand = f"; when somebody runs it: {', '.join(typed)}" if typed else ""
+    return f"none but {', '.join(sorted(ours)) or 'a person'}{stays}{unknown}{by_hand}"
 
 
 @functools.cache

@@ -141,7 +141,7 @@ def check_template(address: str) -> None:
         raise AdoptionError(
             f"The address of the template has a password: {without_login(address)}",
             expected="an address that can be committed, because updates read it",
-            fix="give it without, and leave the password to a credential helper of git's",
+            fix="give --template without the password; git's credential helper knows it",
         )
 
 

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11.5"
-# dependencies = ["packaging==26.3"]
+# dependencies = ["packaging==26.3", "tomlkit==0.15.2"]
 # [tool.uv]
 # exclude-newer = "2026-11-15T00:00:00Z"
 # ///
@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tomlkit
 from install_distribution import fresh_environment
 from release_lib.distributions import (
     BUILD,
@@ -45,7 +44,6 @@ TOOLS = PATH.parent / "wheel-tools.txt"  # cibuildwheel and all below it, by has
 PINS = "constraints.txt"  # beside the unpacked sdist; cibuildwheel takes both into its containers
 GIVEN = "given-wheels"  # in the sdist, for tests
 DONE = ("BEFORE_BUILD", "REPAIR_WHEEL_COMMAND", "AUDIT_COMMAND")  # of what is given
-TABLE = re.compile(r"(?m)^\[build-system\].*\n?(?:(?!\[).+\n?|\n)*")  # up to the next table
 BACKEND = """import os, pathlib, shutil
 def build_wheel(folder, *_):
     name = {}[os.environ["CIBUILDWHEEL_BUILD_IDENTIFIER"]]
@@ -119,18 +117,10 @@ def give(source: Path, wheels: Mapping[str, Path]) -> None:
     names = {identifier: wheel.name for identifier, wheel in wheels.items()}
     (folder / "backend.py").write_text(BACKEND.format(names), encoding="utf-8")
     path = source / "pyproject.toml"
-    own = f'\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["{GIVEN}"]\n'
-    text = TABLE.sub("", path.read_text(encoding="utf-8")) + own
-    path.write_text(text, encoding="utf-8", newline="\n")
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ReleaseError(
-            f"The build system cannot be taken out of pyproject.toml: {error}",
-            expected="one table [build-system], whose lists are indented",
-            fix="write it so",
-            see=SEE,
-        ) from error
+    document = tomlkit.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
+    document.pop("build-system", None)
+    document["build-system"] = {"requires": [], "build-backend": "backend", "backend-path": [GIVEN]}
+    path.write_text(tomlkit.dumps(document), encoding="utf-8", newline="\n")
 
 
 def find_sdist(folder: Path) -> Path:

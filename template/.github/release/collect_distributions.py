@@ -13,11 +13,24 @@ its own files, the tags in it, and that all of them say the same of the project.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from release_lib.distributions import listed, read_checksums, refuse_other_files
-from release_lib.step import output, step
-from release_lib.wheels import check_contents, check_wheels, read_plan
+from release_lib.step import ReleaseError, output, step
+from release_lib.wheels import SEE, check_contents, check_wheels, read_plan
+
+
+def refuse_one_name(hashes: str) -> None:
+    """Stop where two jobs made a file of one name: only one of the two is in the folder, and released."""
+    names = [line.partition("  ")[2] for line in hashes.splitlines()]
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+        raise ReleaseError(
+            f"Two jobs made a file of one name: {', '.join(twice)}",
+            expected="a wheel for the platform of each job, and of macOS either universal2 or two architectures",
+            fix="let each job build for its own architecture, or take one out of the matrix of wheels",
+            see=SEE,
+        )
 
 
 def main() -> None:
@@ -25,7 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path("dist"), help="default: dist")
     options = parser.parse_args()
-    plan, built = read_plan(), read_checksums(None)[1]
+    plan = read_plan()
+    refuse_one_name(os.environ.get("HASHES", ""))
+    built = read_checksums(None)[1]
     refuse_other_files(options.folder, built)
     wheels = [name for name in built if name.endswith(".whl")]
     check_wheels(wheels, plan)
