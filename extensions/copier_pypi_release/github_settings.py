@@ -567,15 +567,14 @@ def immutable_item(github: GitHub) -> Item:
 
 
 def token_item(github: GitHub) -> Item:
-    """A workflow's token can only read, unless a job is given more."""
+    """A workflow's token can only read, unless a job is given more; and it is no reviewer."""
     found = github.get("actions/permissions/workflow") or {}
     now = found.get("default_workflow_permissions", "write")
-    body = {
-        "default_workflow_permissions": "read",
-        "can_approve_pull_request_reviews": bool(found.get("can_approve_pull_request_reviews")),
-    }
-    calls = () if now == "read" else (Call("PUT", "actions/permissions/workflow", body),)
-    return Item("Token of workflows", f"{now} by default", "read by default", calls)
+    approves = bool(found.get("can_approve_pull_request_reviews"))
+    body = {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False}
+    calls = () if now == "read" and not approves else (Call("PUT", "actions/permissions/workflow", body),)
+    said = f"{now} by default{', may approve pull requests' if approves else ''}"
+    return Item("Token of workflows", said, "read by default", calls)
 
 
 def actions_item(github: GitHub, loose: Sequence[str]) -> Item:
