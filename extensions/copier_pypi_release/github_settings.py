@@ -497,6 +497,20 @@ def branch_guard(github: GitHub, branch: str, *, pattern: bool = False) -> Guard
     return guard
 
 
+def asks_owners(github: GitHub, branch: str) -> bool:
+    """Whether a change of a branch waits for who owns the changed file by CODEOWNERS."""
+    place = quoted(branch)
+    asked = [rule.get("parameters") or {} for rule in github.get_all(f"rules/branches/{place}")]
+    if any(one.get("require_code_owner_review") for one in asked):
+        return True
+    try:
+        found = github.get(f"branches/{place}/protection") or {}
+    except GitHubError:  # only administrators see it
+        return False
+    older = found.get("required_pull_request_reviews") or {}
+    return bool(older.get("require_code_owner_reviews"))
+
+
 def older_rules(github: GitHub, place: str) -> list[tuple[str, list[dict[str, Any]] | None]]:
     """What a branch protection of the older kind forbids, as `guard_of` takes it."""
     try:

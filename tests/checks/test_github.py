@@ -432,6 +432,20 @@ def test_a_protected_branch_is_not_taken_for_a_guarded_one(
     assert failed(desk) == set()
 
 
+@pytest.mark.requirement("X8", "C13")
+def test_owners_whom_no_rule_asks_are_named(set_up_desk: Bench) -> None:
+    """The file alone asks nobody: whoever may write approves a change of the release workflow."""
+    asked = set_up_desk.github.ruleset("Default branch")["rules"][-1]["parameters"]
+    asked["require_code_owner_review"] = False
+    assert results(set_up_desk)["default-branch"].result is Result.PASS
+    (set_up_desk.clone / ".github/CODEOWNERS").write_text("/.github/ @demo-pkg\n", encoding="utf-8")
+    found = results(set_up_desk)["default-branch"]
+    assert found.result is Result.UNKNOWN
+    assert found.found.startswith(".github/CODEOWNERS names who has to review, and no rule of main asks")
+    asked["require_code_owner_review"] = True
+    assert results(set_up_desk)["default-branch"].result is Result.PASS
+
+
 @pytest.mark.requirement("X15", "C1")
 @pytest.mark.parametrize("kind", ["Team", "User"])
 def test_persons_who_bypass_a_rule_are_named_and_stay(

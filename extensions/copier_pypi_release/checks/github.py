@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from copier_pypi_release.checks.context import Context
 
 KEPT = 30  # days, as the workflow keeps what it hands on, and as long as a run can be run again
+OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # the first one counts
 STALE = dt.timedelta(days=60)  # time for a bot's pull request to be merged
 SECRETS = re.compile(r"PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX", re.IGNORECASE)
 
@@ -104,6 +105,10 @@ def default_branch(context: Context) -> str:
     require(problems, fix=by_setup(context), see=page(context, "rules"))
     if doubts := list(filter(None, (guard.doubt(name) for name, guard in guards.items()))):
         raise CheckSkipped("; ".join(doubts), see=page(context, "rules"))
+    owners = next((name for name in OWNERS if (context.root / name).is_file()), "")
+    if owners and not desired().asks_owners(github, default):
+        doubt = f"{owners} names who has to review, and no rule of {default} asks for it: is that meant?"
+        raise CheckSkipped(doubt, see=page(context, "rules"))
     return f"{', '.join(branches)}: changed by reviewed pull requests, or by maintainers"
 
 
