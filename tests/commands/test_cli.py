@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -160,6 +161,27 @@ def test_outside_of_a_repository_it_tells_where_to_run(
     monkeypatch.chdir(tmp_path)
     assert cli.main(command.split()) == 1
     assert capsys.readouterr().err.startswith(f"The folder {tmp_path} is not in a git repository\n")
+
+
+def test_a_clone_that_git_does_not_trust_is_told_how_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It belongs to another user, as in many containers: git says no more than that there is none."""
+    clone, settings = tmp_path / "a clone", tmp_path / "gitconfig"
+    clone.mkdir()
+    git(clone, "init", "--quiet")
+    settings.touch()
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.chdir(clone)
+    assert cli.main(["status", "v1.0"]) == 1
+    problem, _, fix, _ = capsys.readouterr().err.splitlines()
+    assert problem == f"Git reads nothing in {clone}, because it belongs to another user"
+    command = fix.removeprefix("Fix: ").partition(", then")[0]
+    subprocess.run(shlex.split(command), check=True)
+    assert cli.main(["status", "v1.0"]) == 1
+    assert capsys.readouterr().err.startswith("There is no .github/release/settings.toml")
 
 
 @pytest.mark.parametrize("command", ["setup", "status v1.0"])
