@@ -443,6 +443,16 @@ def steered(workflow: Any, job: str, what: str) -> None:  # noqa: ANN401  (YAML)
     step["run"] = step["run"].removeprefix(f"{UNSTEERED}\n")
 
 
+def ignored(end: str) -> Callable[[Any], None]:
+    """A change: a script's failure is ignored by what stands behind it."""
+
+    def change(documents: Any) -> None:  # noqa: ANN401  (YAML)
+        step = step_of(documents.release, "verify-testpypi", "verify_index")
+        step["run"] = step["run"].rstrip() + end
+
+    return change
+
+
 def inputs(workflow: Any, job: str, what: str) -> dict[str, Any]:  # noqa: ANN401  (YAML)
     """The inputs of such a step."""
     given: dict[str, Any] = step_of(workflow, job, what)["with"]
@@ -510,6 +520,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
             "continue",
             lambda d: step_of(d.release, "verify-pypi", "setup-uv").update({"continue-on-error": True}),
         ),
+        *((end, ignored(end)) for end in (" || true", " &")),
     ],
     "fork-guard": [
         ("a fork releases", lambda d: d.release["jobs"]["gate"].pop("if")),
@@ -561,6 +572,8 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         ("by default", lambda d: inputs(d.release, "gate", "actions/checkout").pop("persist-credentials")),
     ],
     "isolation": [
+        ("what a container loads first", lambda d: d.release["env"].update(BASH_ENV="dist/x.sh")),
+        ("whom it believes", lambda d: d.release["env"].update(REQUESTS_CA_BUNDLE="dist/x.pem")),
         (
             "a checkout",
             lambda d: add(d.release, "publish-pypi", step_of(d.release, "gate", "actions/checkout")),
@@ -611,6 +624,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
     ],
     "tagged-commit": [
         ("the branch", lambda d: source(d.release, "build").pop("ref")),
+        ("of a fork", lambda d: source(d.release, "gate").update(repository="mallory/demo-pkg")),
         ("handed on", lambda d: d.release["jobs"]["gate"]["outputs"].update(commit="${{ github.sha }}")),
     ],
     "full-history": [
@@ -738,7 +752,13 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
         ("by default", lambda d: inputs(d.ci, "build", "setup-uv").pop("enable-cache")),
     ],
     "no-expansion": [("a tag", lambda d: add(d.release, "gate", {"run": "echo ${{ github.ref_name }}"}))],
-    "shell": [("any", lambda d: d.release.pop("defaults"))],
+    "shell": [
+        ("any", lambda d: d.release.pop("defaults")),
+        (
+            "of a job",
+            lambda d: d.release["jobs"]["build"].update(defaults={"run": {"shell": "bash -c '. x; . {0}'"}}),
+        ),
+    ],
     "telemetry": [("on", lambda d: d.release["env"].pop("GH_TELEMETRY"))],
     "timeouts": [
         ("none", lambda d: d.release["jobs"]["verify-pypi"].pop("timeout-minutes")),

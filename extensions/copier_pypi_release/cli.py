@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import importlib.metadata
 import io
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING
@@ -37,6 +39,8 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its status: 0 done, 1 stopped with a message, 2 misused, 130 interrupted.
 
+    And 141 if whoever reads has read enough.
+
     Args:
         arguments: Arguments of the command line; those of the process by default.
     """
@@ -45,13 +49,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # Windows has code pages that lack most letters
     name, rest = parse_command(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        return run(name, rest)
+        status = run(name, rest)
+        if sys.stdout:  # it may be closed
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # who read has read enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        return 141
     except ModuleNotFoundError as error:
         return stop(missing_extra(name, rest, error))
     except Exception as error:  # noqa: BLE001  (the last resort: no traceback reaches a user)
-        return stop(error if isinstance(error, ReleaseError) else unexpected(error))
+        return stop(error if isinstance(error, ReleaseError) else no_room(error) or unexpected(error))
+    return status
 
 
 def parse_command(arguments: list[str]) -> tuple[str, list[str]]:
@@ -92,6 +102,18 @@ def stop(error: ReleaseError) -> int:
     for line in (printable(line.replace("\n", " ")) for line in error.lines):
         print(*(folded(line) if sys.stderr.isatty() else [line]), sep="\n", file=sys.stderr)
     return 1
+
+
+def no_room(error: Exception) -> ReleaseError | None:
+    """The error of a disk that is full, or that nobody may write to; None for any other."""
+    if not isinstance(error, OSError) or error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+        return None
+    return ReleaseError(
+        f"{error.strerror}: {error.filename or 'where this is printed to'}",
+        expected="a disk with room that may be written to",
+        fix="make room, or set TMPDIR to a folder that has some, then run this again",
+        see="RELEASING.md, 'What you need'",
+    )
 
 
 def missing_extra(name: str, arguments: Sequence[str], error: ModuleNotFoundError) -> ReleaseError:

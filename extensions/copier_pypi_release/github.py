@@ -6,6 +6,7 @@ The token comes from the environment (GH_TOKEN, GITHUB_TOKEN), or from gh and wh
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import os
 import time
@@ -123,13 +124,17 @@ class GitHub:
         Raises:
             ReleaseError: GitHub refuses, the rate limit is used up, or GitHub cannot be reached.
         """
+        return self._read(path, query)[0]
+
+    def _read(self, path: str, query: dict[str, str | int]) -> tuple[Any, bool]:
+        """The JSON at a path, or None where GitHub has nothing; and whether it says that a page follows."""
         answer = self._request("GET", path, params=query)
         if answer.status_code == requests.codes.gone:  # switched off, as issues can be
             raise self._refused(answer, "GET", path)
         if not answer.ok:
-            return None
+            return None, False
         try:
-            return answer.json()
+            return answer.json(), "next" in answer.links
         except ValueError as error:  # of a proxy, or a network that wants a login
             raise ReleaseError(
                 f"GitHub's answer to {path or self.repository} is not JSON: {answer.text[:60]!r}",
@@ -147,12 +152,12 @@ class GitHub:
             query: Filters.
         """
         found: list[Any] = []
-        while True:
-            page = self.get(path, **query, per_page=PAGE, page=len(found) // PAGE + 1)
-            entries = (page[key] if key else page) if page else []
-            found += entries
-            if len(entries) < PAGE:
-                return found
+        for number in itertools.count(1):
+            page, more = self._read(path, {**query, "per_page": PAGE, "page": number})
+            found += (page[key] if key else page) if page else []
+            if not more:  # a page in between may be short: what a login does not see is left out of it
+                break
+        return found
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         """Create, change or delete something.

@@ -497,6 +497,20 @@ def branch_guard(github: GitHub, branch: str, *, pattern: bool = False) -> Guard
     return guard
 
 
+def asks_owners(github: GitHub, branch: str) -> bool:
+    """Whether a change of a branch waits for who owns the changed file by CODEOWNERS."""
+    place = quoted(branch)
+    asked = [rule.get("parameters") or {} for rule in github.get_all(f"rules/branches/{place}")]
+    if any(one.get("require_code_owner_review") for one in asked):
+        return True
+    try:
+        found = github.get(f"branches/{place}/protection") or {}
+    except GitHubError:  # only administrators see it
+        return False
+    older = found.get("required_pull_request_reviews") or {}
+    return bool(older.get("require_code_owner_reviews"))
+
+
 def older_rules(github: GitHub, place: str) -> list[tuple[str, list[dict[str, Any]] | None]]:
     """What a branch protection of the older kind forbids, as `guard_of` takes it."""
     try:
@@ -567,15 +581,14 @@ def immutable_item(github: GitHub) -> Item:
 
 
 def token_item(github: GitHub) -> Item:
-    """A workflow's token can only read, unless a job is given more."""
+    """A workflow's token can only read, unless a job is given more; and it is no reviewer."""
     found = github.get("actions/permissions/workflow") or {}
     now = found.get("default_workflow_permissions", "write")
-    body = {
-        "default_workflow_permissions": "read",
-        "can_approve_pull_request_reviews": bool(found.get("can_approve_pull_request_reviews")),
-    }
-    calls = () if now == "read" else (Call("PUT", "actions/permissions/workflow", body),)
-    return Item("Token of workflows", f"{now} by default", "read by default", calls)
+    approves = bool(found.get("can_approve_pull_request_reviews"))
+    body = {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False}
+    calls = () if now == "read" and not approves else (Call("PUT", "actions/permissions/workflow", body),)
+    said = f"{now} by default{', may approve pull requests' if approves else ''}"
+    return Item("Token of workflows", said, "read by default", calls)
 
 
 def actions_item(github: GitHub, loose: Sequence[str]) -> Item:

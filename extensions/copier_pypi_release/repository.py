@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 from release_lib.settings import Settings, load_settings
-from release_lib.step import ReleaseError, git
+from release_lib.step import PLAIN, ReleaseError, git, run
 
 SETTINGS = ".github/release/settings.toml"
 ON_GITHUB = re.compile(r"(?:^|[/@.])github\.com[:/]+([A-Za-z0-9-]+/[A-Za-z0-9._-]+?)(?:\.git)?/?(?:[#?].*)?$")
@@ -16,14 +17,22 @@ def find_root(folder: Path | None = None) -> Path:
     """The root of the git repository that a folder, by default the current one, is in.
 
     Raises:
-        ReleaseError: It is in none.
+        ReleaseError: It is in none, or in one that git does not trust.
     """
     folder = (folder or Path()).resolve()
     try:
-        return Path(git("-C", folder, "rev-parse", "--show-toplevel")).resolve()
+        english = {**PLAIN, "LC_ALL": "C"}
+        return Path(run("git", "-C", folder, "rev-parse", "--show-toplevel", env=english)).resolve()
     except ReleaseError as error:
         if "not installed" in error.problem:
             raise
+        if foreign := re.search(r"dubious ownership in repository at '(.+?)'", error.problem):
+            raise ReleaseError(
+                f"Git reads nothing in {foreign[1]}, because it belongs to another user",
+                expected="a clone of your own, or one that git was told to trust",
+                fix=f"git config --global --add safe.directory {shlex.quote(foreign[1])}, then again",
+                see="RELEASING.md, 'What you need'",
+            ) from error
         raise ReleaseError(
             f"The folder {folder} is not in a git repository",
             expected="a clone of the repository that is released",

@@ -43,6 +43,7 @@ KNOWN = ".github/release/known-files.txt"
 KNOWN_OWNERS = ".github/release/known-owners.txt"
 PATIENCE = dt.timedelta(days=7)  # with whatever a person has to do
 ATTEMPTS = 4
+WORDS = 500  # characters of a reason: a longer one would leave an issue no room for the rest
 EXPOSED = ".github/release/RECOVERY.md, 'A token or an account was exposed'"
 STOPPED = "RELEASING.md, 'When it stops'"
 
@@ -194,7 +195,7 @@ def owner_alarms(root: Path, settings: Settings) -> Iterator[Alarm]:
 def project_alarms(page: ProjectPage | None) -> Iterator[Alarm]:
     """A project that is not active (PEP 792): quarantined, archived or deprecated."""
     if page and page.status not in {None, ProjectStatus.ACTIVE}:
-        reason = f": {as_code(page.status_reason)}" if page.status_reason else ""
+        reason = f": {as_code(page.status_reason[:WORDS])}" if page.status_reason else ""
         yield Alarm(
             f"PyPI calls the project {as_code(str(getattr(page.status, 'value', page.status)))}{reason}"
         )
@@ -228,7 +229,7 @@ def yank_alarms(version: Version, files: Sequence[DistributionPackage]) -> Itera
     reasons = [file.yanked_reason or "no reason given" for file in files if file.is_yanked]
     if reasons:
         wrong = ".github/release/RECOVERY.md, 'A wrong version is published'"
-        yield Alarm(f"{version} is yanked on PyPI: {as_code(reasons[0])}", wrong, version)
+        yield Alarm(f"{version} is yanked on PyPI: {as_code(reasons[0][:WORDS])}", wrong, version)
 
 
 # ---- The GitHub Release -----------------------------------------------------------------------------

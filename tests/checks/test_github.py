@@ -210,6 +210,11 @@ def tokens_write(desk: Bench) -> None:
     desk.github.repo["actions"]["default_workflow_permissions"] = "write"
 
 
+def workflows_approve(desk: Bench) -> None:
+    """Whoever may push a branch has a workflow on it that approves the pull request."""
+    desk.github.repo["actions"]["can_approve_pull_request_reviews"] = True
+
+
 def loose_actions(desk: Bench) -> None:
     desk.github.repo["actions"]["sha_pinning_required"] = False
 
@@ -224,6 +229,19 @@ def token_of_an_environment(desk: Bench) -> None:
 
 def token_of_the_organisation(desk: Bench) -> None:
     desk.github.repo["organization_secrets"] = {"TWINE_PASSWORD": "x"}
+
+
+def token_of_dependabot(desk: Bench) -> None:
+    desk.github.repo["dependabot_secrets"] = {"UV_PUBLISH_TOKEN": "x", "REGISTRY": "y"}
+
+
+def token_of_codespaces(desk: Bench) -> None:
+    desk.github.repo["codespaces_secrets"] = {"HATCH_INDEX_AUTH": "x"}
+
+
+def files_that_go_before_an_approval(desk: Bench) -> None:
+    """A repository's, or its organisation's, limit goes before the days that a workflow asks for."""
+    desk.github.repo["actions"]["retention"] = {"days": 3}
 
 
 def archived(desk: Bench) -> None:
@@ -249,10 +267,13 @@ BREAKS: list[tuple[str, Callable[[Bench], None]]] = [
     *(("actions-on", change) for change in (actions_off, local_actions, release_off)),
     *(("actions-on", change) for change in (selected_actions, no_selected_action, blocked_action)),
     *(("hardened", change) for change in (releases_change, tokens_write, loose_actions)),
+    ("hardened", workflows_approve),
+    ("actions-on", files_that_go_before_an_approval),
     *(
         ("stored-tokens", change)
         for change in (token_kept, token_of_an_environment, token_of_the_organisation)
     ),
+    *(("stored-tokens", change) for change in (token_of_dependabot, token_of_codespaces)),
     ("repository", archived),
     ("repository", not_pushed),
     ("package", another_clone),
@@ -276,6 +297,7 @@ def test_what_is_broken_on_github_is_named(
         *(no_environment, no_reviewer, any_ref, no_tags),
         *(any_branch, branch_like_a_tag, feature_branches, any_tag),
         *BRANCH,
+        workflows_approve,
     ],
 )
 def test_what_the_doctor_finds_set_up_mends(
@@ -287,15 +309,34 @@ def test_what_the_doctor_finds_set_up_mends(
     assert failed(set_up_desk) == set()
 
 
+@pytest.mark.requirement("C1")
+@pytest.mark.parametrize(
+    ("most", "fix"),
+    [
+        (90, "--field days=30`"),
+        (7, "--field days=7`"),
+        (3, "ask an owner to allow 30 days, and until then approve within 3 days"),
+    ],
+)
+def test_days_that_an_owner_does_not_allow_are_not_asked_for(set_up_desk: Bench, most: int, fix: str) -> None:
+    set_up_desk.github.repo["actions"]["retention"] = {"days": 3, "maximum_allowed_days": most}
+    found = results(set_up_desk)["actions-on"]
+    assert found.found == "artifacts are kept for 3 days here: an approval after that finds no files"
+    assert found.fix.endswith(fix)
+
+
 @pytest.mark.requirement("X15", "X2")
 def test_a_token_is_named_with_the_place_that_it_is_deleted_from(set_up_desk: Bench) -> None:
-    for change in (token_kept, token_of_an_environment, token_of_the_organisation):
+    tokens = (token_kept, token_of_an_environment, token_of_the_organisation)
+    for change in (*tokens, token_of_dependabot, token_of_codespaces):
         change(set_up_desk)
     found = results(set_up_desk)["stored-tokens"]
     assert "the secret PYPI_TOKEN of the environment pypi is not needed" in found.found
     assert [command.strip("` ") for command in found.fix.partition("`")[2].split(";")] == [
         f"gh secret delete PYPI_API_TOKEN --repo {REPOSITORY}",
         f"gh secret delete TWINE_PASSWORD --org {REPOSITORY.partition('/')[0]}",
+        f"gh secret delete UV_PUBLISH_TOKEN --app dependabot --repo {REPOSITORY}",
+        f"gh secret delete HATCH_INDEX_AUTH --app codespaces --repo {REPOSITORY}",
         f"gh secret delete PYPI_TOKEN --repo {REPOSITORY} --env pypi",
     ]
 
@@ -389,6 +430,20 @@ def test_a_protected_branch_is_not_taken_for_a_guarded_one(
     assert f"everybody who may push can {problem}: main" in results(desk)["default-branch"].found
     desk.run("setup", "--yes", capsys=capsys)
     assert failed(desk) == set()
+
+
+@pytest.mark.requirement("X8", "C13")
+def test_owners_whom_no_rule_asks_are_named(set_up_desk: Bench) -> None:
+    """The file alone asks nobody: whoever may write approves a change of the release workflow."""
+    asked = set_up_desk.github.ruleset("Default branch")["rules"][-1]["parameters"]
+    asked["require_code_owner_review"] = False
+    assert results(set_up_desk)["default-branch"].result is Result.PASS
+    (set_up_desk.clone / ".github/CODEOWNERS").write_text("/.github/ @demo-pkg\n", encoding="utf-8")
+    found = results(set_up_desk)["default-branch"]
+    assert found.result is Result.UNKNOWN
+    assert found.found.startswith(".github/CODEOWNERS names who has to review, and no rule of main asks")
+    asked["require_code_owner_review"] = True
+    assert results(set_up_desk)["default-branch"].result is Result.PASS
 
 
 @pytest.mark.requirement("X15", "C1")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -161,6 +163,27 @@ def test_outside_of_a_repository_it_tells_where_to_run(
     assert capsys.readouterr().err.startswith(f"The folder {tmp_path} is not in a git repository\n")
 
 
+def test_a_clone_that_git_does_not_trust_is_told_how_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It belongs to another user, as in many containers: git says no more than that there is none."""
+    clone, settings = tmp_path / "a clone", tmp_path / "gitconfig"
+    clone.mkdir()
+    git(clone, "init", "--quiet")
+    settings.touch()
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.chdir(clone)
+    assert cli.main(["status", "v1.0"]) == 1
+    problem, _, fix, _ = capsys.readouterr().err.splitlines()
+    assert problem == f"Git reads nothing in {clone}, because it belongs to another user"
+    command = fix.removeprefix("Fix: ").partition(", then")[0]
+    subprocess.run(shlex.split(command), check=True)
+    assert cli.main(["status", "v1.0"]) == 1
+    assert capsys.readouterr().err.startswith("There is no .github/release/settings.toml")
+
+
 @pytest.mark.parametrize("command", ["setup", "status v1.0"])
 def test_a_repository_that_was_not_adopted_is_told_how_to_be(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -171,3 +194,43 @@ def test_a_repository_that_was_not_adopted_is_told_how_to_be(
     problem, _, fix, _ = capsys.readouterr().err.splitlines()
     assert problem == f"There is no .github/release/settings.toml in {tmp_path}"
     assert "copier-pypi-release adopt --dry-run" in fix
+
+
+NOISY = """
+import os, sys
+sys.path[:] = {paths!r}
+from copier_pypi_release import cli
+def run(name, rest):
+    print("a line that is longer than a pipe" * 4000)
+    {then}
+    return 0
+cli.run = run
+sys.exit(cli.main(["status"]))
+"""
+
+
+def noisy(then: str, **streams: int) -> subprocess.CompletedProcess[str]:
+    """Run a command that prints much, and then does something."""
+    program = NOISY.format(paths=[path for path in sys.path if path], then=then)
+    return subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, **streams)  # type: ignore[call-overload,no-any-return]  # noqa: PLW1510
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    """As in `... | head`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = noisy("pass", stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "plan"
+    done = noisy(f"raise OSError(28, 'No space left on device', {str(missing)!r})", stdout=subprocess.DEVNULL)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        f"No space left on device: {missing}",
+        "Expected: a disk with room that may be written to",
+        "Fix: make room, or set TMPDIR to a folder that has some, then run this again",
+        "See: RELEASING.md, 'What you need'",
+    ]

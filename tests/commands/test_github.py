@@ -50,6 +50,29 @@ def test_an_answer_that_is_not_json_is_named_by_its_status(
         desk.github.client.send("PUT", "environments/pypi")
 
 
+def test_a_page_that_is_short_ends_no_list_and_a_full_one_begins_none(
+    desk: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub leaves out of a page what a login does not see; whether one follows is in a header alone."""
+    asked = []
+
+    def answer(
+        _: object, __: str, address: str, *, params: dict[str, int], **___: object
+    ) -> requests.Response:
+        number = params["page"]
+        asked.append(number)
+        made = requests.Response()
+        made.status_code = 200
+        made._content = json.dumps([number] * (7, 0, 100)[number - 1]).encode()  # noqa: SLF001
+        if number < 3:
+            made.headers["Link"] = f'<{address}?page={number + 1}>; rel="next", <{address}>; rel="first"'
+        return made
+
+    monkeypatch.setattr(requests.Session, "request", answer)
+    assert desk.github.client.get_all("tags") == [1] * 7 + [3] * 100
+    assert asked == [1, 2, 3]
+
+
 @pytest.mark.parametrize(("status", "login"), [(403, True), (404, True), (409, False), (422, False)])
 def test_a_login_is_proposed_where_a_right_is_missing_only(desk: Bench, status: int, login: bool) -> None:
     desk.github.answers("PUT", "/environments/pypi$", {"message": "No"}, status)

@@ -21,8 +21,10 @@ from copier_pypi_release import cli
 from copier_pypi_release.commands import reproduce
 from copier_pypi_release.commands.reproduce import ABSENT, NAMED, NONE, OTHER, SAME, SIGNED, Row
 from release_lib.index import INDEXES, Publisher
+from release_lib.step import ReleaseError
 from support.compiled import FILES, PLAN, SDIST, WHEELS
 from support.linting import program
+from support.rendering import commit_all, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,3 +296,32 @@ def test_the_readme_leads_with_reproduce_and_with_githubs_own_verification(defau
         )
         assert f"gh release {words[2]} [<tag>]" in done.stdout
         assert "--repo" in done.stdout
+
+
+@pytest.mark.requirement("B12", "P3.11")
+@pytest.mark.parametrize(("line", "there"), [("submodules: recursive", True), ("lfs: false", False)])
+def test_submodules_are_there_as_in_the_release(
+    line: str, there: bool, default_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
+    root, inner, clone = tmp_path / "root", tmp_path / "inner", tmp_path / "clone"
+    shutil.copytree(default_package, root, symlinks=True)
+    inner.mkdir()
+    (inner / "europe.txt").write_text("", encoding="utf-8")
+    commit_all(inner)
+    git(root, "submodule", "--quiet", "add", str(inner), "src/demo_pkg/zones")
+    workflow = root / ".github/workflows/release.yml"
+    text = workflow.read_text(encoding="utf-8")
+    place = "          path: source\n"
+    workflow.write_text(text.replace(place, f"{place}          {line}\n"), encoding="utf-8")
+    commit_all(root)
+    git(tmp_path, "clone", "--quiet", str(root), str(clone))
+    settings = reproduce.find_cloned_settings(clone, "demo-pkg/demo-pkg")
+    reproduce.fetch_contents(clone, settings)
+    assert (clone / "src/demo_pkg/zones/europe.txt").exists() is there
+    shutil.rmtree(clone)
+    inner.rename(tmp_path / "gone")
+    git(tmp_path, "clone", "--quiet", str(root), str(clone))
+    if there:
+        with pytest.raises(ReleaseError, match=r"fetches besides its commit cannot be had: .*inner"):
+            reproduce.fetch_contents(clone, settings)

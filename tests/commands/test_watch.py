@@ -486,6 +486,22 @@ def test_an_index_that_does_not_answer_makes_the_run_red_and_closes_nothing(
     assert len(scene.issues()) == (len(failures) > 1)
 
 
+@pytest.mark.requirement("X14", "X17")
+def test_more_than_an_issue_can_say_leaves_the_issue(scene: Scene) -> None:
+    """Whoever has a token would else silence the watch with many files, an owner with a long reason."""
+    scene.yanked[WHEEL] = "x" * 70_000
+    scene.upload(*(f"demo_pkg-1.2.4-{n}{'x' * 250}-py3-none-any.whl" for n in range(195)), publisher=None)
+    done = scene.run()
+    assert done.status == 0, done.errors
+    (issue,) = scene.issues()
+    found = [line for line in issue["body"].splitlines() if line.startswith("- ")]
+    assert len(found) > 100
+    assert found[-1].endswith(" more, which `uv run .github/release/tool.py watch` shows")
+    assert "What to do:" in issue["body"]
+    scene.pypi.files = {name: data for name, data in scene.pypi.files.items() if "1.2.4" not in name}
+    scene.says("is yanked on PyPI: `xxx")
+
+
 @pytest.mark.requirement("X17")
 @pytest.mark.parametrize(
     "hostile", ["@octocat", "<img src=x>", "``` \n# a", "`@a`", "a\u202e\x1b[2J", "- x\n- y"]

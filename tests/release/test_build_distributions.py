@@ -168,6 +168,42 @@ def test_what_git_has_of_the_package_and_the_sdist_has_not_is_named(
     assert done.status == 0, done.errors
 
 
+@pytest.mark.requirement("P3.11")
+@pytest.mark.parametrize(
+    ("file", "text"), [("src/demo_pkg/.gitignore", "!/gen.json\n"), (".hgignore", "syntax: glob\n*.json\n")]
+)
+def test_what_hatchling_ignores_and_git_does_not_is_named(
+    file: str, text: str, clone: Path, run_step: RunStep
+) -> None:
+    """It reads the .gitignore of the root alone, and .hgignore, from before a move to git."""
+    ignored, found = clone / ".gitignore", clone / "src/demo_pkg/gen.json"
+    found.write_text("{}\n")
+    (clone / file).write_text(text)
+    if "hg" not in file:
+        ignored.write_text(f"{ignored.read_text()}gen.json\n")
+    commit_all(clone)
+    assert git(clone, "ls-files", "--cached", "--ignored", "--exclude-standard") == ""
+    done = run_step(build_distributions, "--out", "../dist")
+    assert done.lines[0].endswith(" lacks what git has of the package: src/demo_pkg/gen.json")
+    ignored.write_text(f"{ignored.read_text()}!/src/demo_pkg/gen.json\n")
+    (clone / ".hgignore").unlink(missing_ok=True)
+    commit_all(clone)
+    done = run_step(build_distributions, "--out", "../again")
+    assert done.status == 0, done.errors
+
+
+@pytest.mark.requirement("P3.11")
+def test_what_a_package_excludes_by_name_is_not_missed(clone: Path, run_step: RunStep) -> None:
+    (clone / "src/demo_pkg/notes.md").write_text("For developers.\n")
+    project = clone / "pyproject.toml"
+    whole = 'include = ["/src/demo_pkg", "/tests", "/CHANGELOG.md"]\n'
+    assert whole in project.read_text()
+    project.write_text(project.read_text().replace(whole, f'{whole}exclude = ["notes.md"]\n'))
+    commit_all(clone)
+    done = run_step(build_distributions, "--out", "../dist")
+    assert done.status == 0, done.errors
+
+
 @pytest.mark.requirement("P5.5", "B4")
 def test_a_package_that_builds_other_files_each_time_is_caught(clone: Path, run_step: RunStep) -> None:
     (clone / "hatch_build.py").write_text(RANDOM_FILE)

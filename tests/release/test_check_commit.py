@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import check_commit
 import pytest
+from support.programs import write_program
 from support.rendering import commit_all, git
 
 from release.outcomes import VERSION_TAGS, WHEN_IT_STOPS, fix_command, recovery, refusal, shell
@@ -418,6 +420,29 @@ def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: S
     check_commit.check_complete(settings)
     check_commit.check_branch(settings)
     assert refusal(check_commit.check_clean)[0] == "The tree differs from its commit in 1 file(s): new.txt"
+
+
+OLD_GIT = """
+import os, sys
+if {"--recurse-submodules", "--stage"} <= set(sys.argv):
+    sys.exit("fatal: ls-files --recurse-submodules unsupported mode")
+os.execv(os.environ["REAL_GIT"], ["git", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.requirement("P1.6", "P3.8")
+def test_an_older_git_checks_a_repository_without_submodules(
+    repository: Repository, tmp_path: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git before 2.36, of Ubuntu 22.04 and Debian 11, says so; runners of one's own have it, and people."""
+    repository.tag("v1.0.0")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    write_program(programs / "git", OLD_GIT)
+    monkeypatch.setenv("REAL_GIT", str(shutil.which("git")))
+    monkeypatch.setenv("PATH", os.pathsep.join([str(programs), os.environ["PATH"]]))
+    done = run_step(check_commit, "v1.0.0")
+    assert done.status == 0, done.errors
 
 
 @pytest.mark.requirement("P1.6", "P3.8")

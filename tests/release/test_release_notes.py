@@ -387,6 +387,17 @@ def test_a_version_without_a_section_is_refused(
     assert not (tmp_path / "notes.md").exists()
 
 
+@pytest.mark.requirement("T5", "P7.2")
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_a_changelog_in_another_encoding_is_named(encoding: str, run_step: RunStep, tmp_path: Path) -> None:
+    """PowerShell writes the first; some editors on Windows the second."""
+    (tmp_path / "CHANGELOG.md").write_bytes("## 1.2.3\n\n- Caf\xe9.\n".encode(encoding))
+    done = run_step(release_notes, "v1.2.3", "--output", "notes.md")
+    assert done.lines[0].startswith("CHANGELOG.md is not text in UTF-8: ")
+    assert done.lines[2] == "Fix: save it as UTF-8, commit, make the tag again"
+    assert not (tmp_path / "notes.md").exists()
+
+
 @pytest.mark.requirement("P4.2")
 def test_a_tag_that_is_no_canonical_version_has_no_notes(run_step: RunStep) -> None:
     assert run_step(release_notes, "v1.2-rc1").lines[1] == "Expected: the canonical spelling, v1.2rc1"
@@ -782,6 +793,41 @@ def test_what_users_notice_is_listed_wherever_git_cliff_passes_over_it(
     commits.commit(message)
     told = run_step(release_notes, "v0.2.0").summary.partition(LEFT_OUT)[2]
     assert [line.strip() for line in told.splitlines() if line] == listed
+
+
+@pytest.mark.requirement("P7.2", "P7.3")
+def test_a_commit_that_says_nothing_or_in_other_bytes_is_listed(
+    commits: Repository, run_step: RunStep
+) -> None:
+    """Imports from other systems leave such commits; git-cliff passes over both without a word."""
+    commits.git("commit", "--quiet", "--allow-empty", "--allow-empty-message", "--message", "")
+    silent = commits.git("rev-parse", "HEAD").strip()
+    latin = [
+        "git",
+        "-c",
+        "i18n.commitEncoding=ISO-8859-1",
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "--file",
+        "-",
+    ]
+    subprocess.run(latin, input="fix: na\xefve".encode("latin-1"), cwd=commits.folder, check=True)
+    commits.commit("feat: told")
+    done = run_step(release_notes, "v0.2.0")
+    assert notes(done) == "### Features\n\n- Told"
+    listed = done.summary.partition(LEFT_OUT)[2].split("\n")
+    assert [line.strip() for line in listed if line] == ["fix: na\xefve", silent]
+
+
+@pytest.mark.requirement("P1.6", "P7.2")
+@pytest.mark.parametrize("name", ["OUTPUT", "CONFIG", "TEMPLATE", "_CHANGELOG__BODY"])
+def test_a_persons_settings_of_git_cliff_change_no_notes(
+    name: str, commits: Repository, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"GIT_CLIFF_{name}", str(commits.folder.parent / "elsewhere"))
+    commits.commit("feat: told")
+    assert notes(run_step(release_notes, "v0.2.0")) == "### Features\n\n- Told"
 
 
 @pytest.mark.requirement("P7.2", "P7.3")

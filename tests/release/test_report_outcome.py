@@ -120,6 +120,22 @@ def test_names_of_an_index_are_no_markup_in_the_issue(
     assert [token.type for token in inline.children or ()] == ["text", "code_inline"]
 
 
+@pytest.mark.requirement("X17", "B7")
+def test_more_files_than_an_issue_can_name_leave_the_issue(
+    *, indexes: dict[str, LocalIndex], gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub refuses a body of more than 65,536 characters; whoever has a token of the index can fill one."""
+    gh.answers(issue_list=[])
+    for number in range(500):
+        name = f"demo_pkg-0.1.0-{number}{'x' * 180}-py3-none-any.whl"
+        indexes["pypi"].files[name] = b""
+        indexes["pypi"].uploaded[name] = "2026-11-20T12:00:00Z"
+    assert report(run_step, monkeypatch, stopped("publish-pypi")).status == 0
+    text = gh.calls[-1][-1]
+    assert len(text) < 65_536
+    assert "-py3-none-any.whl`, 450 more\n" in text
+
+
 @pytest.mark.requirement("B7")
 def test_a_second_failure_is_a_comment_under_a_title_that_is_true(
     gh: Gh, run_step: RunStep, monkeypatch: pytest.MonkeyPatch

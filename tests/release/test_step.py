@@ -184,6 +184,20 @@ def test_a_summary_cannot_command_the_runner(in_workflow: Path, capsys: pytest.C
     assert word not in capsys.readouterr().out
 
 
+@pytest.mark.requirement("P3.12")
+def test_a_summary_that_is_too_long_for_github_keeps_what_fits(
+    in_workflow: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of one with more than 1 MiB GitHub shows nothing at all, the hashes included."""
+    for text in ("first", *(f"{n} {'x' * 300_000}" for n in range(8)), "last"):
+        step.summary(text)
+    written = (in_workflow / "summary").read_text()
+    assert len(written.encode()) < 1024 * 1024
+    assert written[:10] == "first\n\n0 x"
+    assert written[-40:].endswith("log of this step alone.\n\nlast\n\n")
+    assert capsys.readouterr().out.count("7 xxx") == 1
+
+
 def test_outside_a_workflow_everything_is_only_shown(capsys: pytest.CaptureFixture[str]) -> None:
     step.output(version="1.0")
     step.summary("words")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from copier_pypi_release.checks.context import Context
 
+KEPT = 30  # days, as the workflow keeps what it hands on, and as long as a run can be run again
+OWNERS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # the first one counts
 STALE = dt.timedelta(days=60)  # time for a bot's pull request to be merged
 SECRETS = re.compile(r"PYPI|TWINE|UV_PUBLISH|FLIT|HATCH_INDEX", re.IGNORECASE)
 
@@ -103,6 +105,10 @@ def default_branch(context: Context) -> str:
     require(problems, fix=by_setup(context), see=page(context, "rules"))
     if doubts := list(filter(None, (guard.doubt(name) for name, guard in guards.items()))):
         raise CheckSkipped("; ".join(doubts), see=page(context, "rules"))
+    owners = next((name for name in OWNERS if (context.root / name).is_file()), "")
+    if owners and not desired().asks_owners(github, default):
+        doubt = f"{owners} names who has to review, and no rule of {default} asks for it: is that meant?"
+        raise CheckSkipped(doubt, see=page(context, "rules"))
     return f"{', '.join(branches)}: changed by reviewed pull requests, or by maintainers"
 
 
@@ -169,6 +175,17 @@ def actions_on(context: Context) -> str:
     found = github.get("actions/permissions") or {}
     if not found.get("enabled"):
         raise CheckFailed("Actions is switched off", fix=by_setup(context), see=page(context, settings))
+    kept = github.get("actions/permissions/artifact-and-log-retention") or {}
+    days, most = (int(kept.get(key) or KEPT) for key in ("days", "maximum_allowed_days"))
+    if days < KEPT:  # whatever a workflow asks for
+        path = f"repos/{context.repository}/actions/permissions/artifact-and-log-retention"
+        raise CheckFailed(
+            f"artifacts are kept for {counted(days, 'day')} here: an approval after that finds no files",
+            fix=f"`gh api --method PUT {path} --field days={min(KEPT, most)}`"
+            if most > days
+            else f"ask an owner to allow {KEPT} days, and until then approve within {counted(days, 'day')}",
+            see=page(context, settings),
+        )
     if found.get("allowed_actions") == "local_only":
         raise CheckFailed(
             "only actions of the same owner may run",
@@ -228,6 +245,8 @@ def hardened(context: Context) -> str:
     tokens = github.get("actions/permissions/workflow") or {}
     if tokens.get("default_workflow_permissions") != "read":
         wrong.append("tokens of workflows may write by default")
+    if tokens.get("can_approve_pull_request_reviews"):  # whoever may push a branch then needs no reviewer
+        wrong.append("workflows may approve pull requests")
     if not (github.get("actions/permissions") or {}).get("sha_pinning_required"):
         wrong.append("actions need not be pinned")
     require(wrong, fix=by_setup(context), see=page(context))
@@ -239,9 +258,11 @@ def stored_tokens(context: Context) -> str:
     github = context.github
     context.only_admins("settings/secrets/actions")
     owner = context.repository.partition("/")[0]
-    places = {  # where a job of this repository can get a secret from, and how one is named to gh
+    places = {  # where a job, or whoever may push, can get a secret from, and how one is named to gh
         "actions/secrets": ("", f"--repo {context.repository}"),
         "actions/organization-secrets": (" of the organisation", f"--org {owner}"),
+        "dependabot/secrets": (" of Dependabot", f"--app dependabot --repo {context.repository}"),
+        "codespaces/secrets": (" of codespaces", f"--app codespaces --repo {context.repository}"),
     }
     for environment in github.get_all("environments", "environments"):
         name = environment["name"]

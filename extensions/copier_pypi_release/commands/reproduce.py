@@ -27,6 +27,7 @@ from release_lib.wheels import covers
 
 from copier_pypi_release.commands.rehearse import read_plan
 from copier_pypi_release.console import console, counted, lines, paragraph, table
+from copier_pypi_release.contents import fetched_by
 from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.repository import SETTINGS, find_root, find_settings
 from copier_pypi_release.template_source import tool_requirement
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
         folder = Path(name)
         commit = clone(repository, options.tag, folder / "clone")
         settings = find_cloned_settings(folder / "clone", repository)
+        fetch_contents(folder / "clone", settings)
         version = read_tag(options.tag, settings)
         plan: dict[str, list[str]] = {}
         if platforms := load_release(folder / "clone", settings).platforms:
@@ -190,6 +192,28 @@ def find_cloned_settings(root: Path, repository: str) -> Settings:
             see=SEE,
         )
     return dataclasses.replace(load_settings(root / SETTINGS), repository=repository)
+
+
+def fetch_contents(root: Path, settings: Settings) -> None:
+    """Fetch into a clone what the release workflow fetches besides the commit's own files.
+
+    Raises:
+        ReleaseError: It cannot be had.
+    """
+    fetched = fetched_by(load_release(root, settings))
+    all_levels = ["--recursive"] if fetched.depth > 1 else []
+    commands = [["submodule", "--quiet", "update", "--init", *all_levels]] if fetched.depth else []
+    commands += [["lfs", "install", "--local", "--skip-repo"], ["lfs", "pull"]] if fetched.lfs else []
+    try:
+        for words in commands:
+            program("git", *words, cwd=root, env=QUIETLY)
+    except ReleaseError as error:
+        raise ReleaseError(
+            f"What the release fetches besides its commit cannot be had: {error.problem.split(': ', 1)[-1]}",
+            expected="submodules, and files of Git LFS, that anybody can fetch",
+            fix="git lfs version (shows whether it is installed); for what needs a login, ask the project",
+            see=SEE,
+        ) from error
 
 
 def build(root: Path, settings: Settings, out: Path) -> dict[str, str]:

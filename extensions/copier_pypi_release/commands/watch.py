@@ -9,6 +9,7 @@ the exit status is 1 if there is anything.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
     from release_lib.settings import Settings
 
-SHOWN = 200  # lines of an issue: GitHub takes 65,536 characters
+SHOWN, LONGEST = 200, 60_000  # lines of an issue, and their characters: GitHub takes 65,536
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +100,14 @@ def write_list(path: Path, what: str, lines: Sequence[str]) -> None:
 def report_on(alarms: Sequence[Alarm], settings: Settings) -> str:
     """The text of the issue, in Markdown; what others wrote stands in it as code."""
     pages = list(dict.fromkeys(alarm.see for alarm in alarms))
+    lines = [line_of(alarm) for alarm in alarms]
+    shown = min(SHOWN, sum(end <= LONGEST for end in itertools.accumulate(map(len, lines))))
     return "\n".join(
         [
             f"What `{settings.release_workflow}` did not make, or did not finish:",
             "",
-            *map(line_of, alarms[:SHOWN]),
-            *([f"- and {len(alarms) - SHOWN} more, which `{COMMAND}` shows"] if len(alarms) > SHOWN else []),
+            *lines[:shown],
+            *([f"- and {len(lines) - shown} more, which `{COMMAND}` shows"] if len(lines) > shown else []),
             "",
             "What to do:",
             *(f"* {page}" for page in pages),

@@ -69,7 +69,11 @@ def from_changelog(path: Path, version: Version) -> str:
     The highest heading that names the version first: ``## 1.2.3``, ``### [1.2.3] - 2026-11-22``,
     ``# demo-pkg v1.2.3 (2026-11-22)``. What is below it counts as if the heading were of the second level.
     """
-    text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    except ValueError as error:
+        wrong, fix = f"{path} is not text in UTF-8: {error}", "save it as UTF-8, commit, make the tag again"
+        raise ReleaseError(wrong, expected="UTF-8", fix=fix, see="RELEASING.md, 'Steps'") from error
     if path.suffix in {".rst", ".txt"}:
         text = part("restructured").markdown(text)
     for level in range(1, 4):

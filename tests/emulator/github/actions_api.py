@@ -608,6 +608,24 @@ def list_organization_secrets(call: Call) -> Answer:
     return call.page([{"name": name} for name in call.repo.get("organization_secrets", {})], "secrets")
 
 
+@route("GET", "/repos/<owner>/<name>/dependabot/secrets", level="admin")
+def list_dependabot_secrets(call: Call) -> Answer:
+    """List the names of the secrets that jobs of Dependabot's pull requests get."""
+    return call.page([{"name": name} for name in call.repo.get("dependabot_secrets", {})], "secrets")
+
+
+@route("GET", "/repos/<owner>/<name>/codespaces/secrets", level="admin")
+def list_codespaces_secrets(call: Call) -> Answer:
+    """List the names of the secrets that every codespace of the repository gets."""
+    return call.page([{"name": name} for name in call.repo.get("codespaces_secrets", {})], "secrets")
+
+
+@route("GET", "/repos/<owner>/<name>/actions/permissions/artifact-and-log-retention", level="admin")
+def get_retention(call: Call) -> Answer:
+    """Show for how many days artifacts and logs are kept, whatever a workflow asks for."""
+    return {"days": 90, "maximum_allowed_days": 90, **call.repo["actions"].get("retention", {})}
+
+
 @route("GET", "/repos/<owner>/<name>/environments/<env>/secrets", level="admin")
 def list_environment_secrets(call: Call, env: str) -> Answer:
     """List the names of an environment's secrets."""

@@ -8,6 +8,8 @@ from .repository import user_json
 from .rest import API, Answer, Call, choose, invalid, route
 from .store import ApiError, Document, Json, Store, now
 
+LONGEST = 65_536  # characters of the body of an issue or a comment
+
 
 def issue_json(store: Store, repo: Json, issue: Json) -> Json:
     """Return an issue as the REST API shows it; in a list, without who closed it."""
@@ -41,10 +43,22 @@ def find_issue(repo: Json, number: int) -> Json:
     raise ApiError(404, "Not Found")
 
 
+def check_length(resource: str, data: Json) -> None:
+    """Refuse a text that GitHub does not store."""
+    if len(data.get("body") or "") > LONGEST:
+        error = {"resource": resource, "field": "body", "code": "custom"}
+        raise ApiError(
+            422,
+            "Validation Failed",
+            [{**error, "message": f"body is too long (maximum is {LONGEST} characters)"}],
+        )
+
+
 def new_issue(store: Store, repo: Document, author: str, data: Json) -> Json:
     """File an issue; labels that do not exist are made, as GitHub does for who may write."""
     if not data.get("title"):
         raise invalid("Issue", "title", "missing_field")
+    check_length("Issue", data)
     number = repo["next_number"]
     repo["next_number"] = number + 1
     issue: Json = {
@@ -82,6 +96,7 @@ def set_labels(store: Store, repo: Document, issue: Json, labels: list[Any]) -> 
 
 def change_issue(store: Store, repo: Document, issue: Json, data: Json, actor: str = "") -> None:
     """Change title, body, state, labels or assignees of an issue; the actor is who closes it."""
+    check_length("Issue", data)
     issue.update(choose(data, "title", "body", "assignees"))
     if "labels" in data:
         set_labels(store, repo, issue, data["labels"])
@@ -97,6 +112,7 @@ def change_issue(store: Store, repo: Document, issue: Json, data: Json, actor: s
 
 def add_comment(store: Store, repo: Document, issue: Json, author: str, body: str) -> Json:
     """Add a comment to an issue."""
+    check_length("IssueComment", {"body": body})
     comment = {"id": store.new_id(), "author": author, "body": body, "created_at": now()}
     issue["comments"].append(comment)
     issue["updated_at"] = now()

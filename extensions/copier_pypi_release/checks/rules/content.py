@@ -88,7 +88,10 @@ def tagged_commit(workflow: Workflow, context: Context) -> Iterator[str]:
         return
     for job, step in workflow.using("actions/checkout"):
         if not is_sparse(step):
-            ref = str((step.get("with") or {}).get("ref", ""))
+            given = step.get("with") or {}
+            ref, of = (str(given.get(key, "")) for key in ("ref", "repository"))
+            if of not in {"", "${{ github.repository }}"}:
+                yield f"{job} checks out another repository: {of}"
             wanted = "refs/tags/${{ env.TAG }}" if job == "gate" else "${{ needs.gate.outputs.commit }}"
             if ref != wanted:
                 yield f"{job} checks out {ref or 'the default'}, not {wanted}"

@@ -131,7 +131,8 @@ def shell(workflow: Workflow, context: Context) -> Iterator[str]:
         if ((read.data.get("defaults") or {}).get("run") or {}).get("shell") != "bash":
             yield f"{place}scripts run in any shell"
         for job in read.jobs:
-            if any(step.get("shell", "bash") != "bash" for step in read.steps(job) if _ours(step)):
+            own = ((read.jobs[job].get("defaults") or {}).get("run") or {}).get("shell", "bash")
+            if any(step.get("shell", own) != "bash" for step in read.steps(job) if _ours(step)):
                 yield f"{place}{job} runs a release script in another shell"
 
 

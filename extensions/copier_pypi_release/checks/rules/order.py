@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Functions that let a job run although one that it needs has failed.
 BYPASS = re.compile(r"\b(?:always|failure|cancelled)\s*\(")
+IGNORING = re.compile(r"\|\||;|(?<!&)&(?!&)")  # what lets a shell go on after a command that failed
 
 
 @rule(
@@ -70,6 +71,9 @@ def no_bypass(workflow: Workflow, context: Context) -> Iterator[str]:
         parts = [workflow.jobs[job], *workflow.steps(job)]
         if any(part.get("continue-on-error") for part in parts):
             yield f"{job} goes on after an error"
+        for script in workflow.scripts(job):
+            if IGNORING.search(str(script.step["run"])):
+                yield f"{job} runs {script.name} and goes on whatever it says"
 
 
 @rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from copier_pypi_release.checks.rules import Rule, by_action, missing, release_jobs, rendered, rule, uploading
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 PUBLISHING = {"publish-testpypi": "testpypi", "publish-pypi": "pypi"}  # stages, by what they upload to
 
+# What programs obey that no input of theirs names: where to upload, what to load first, whom to believe.
+STEERING = re.compile(
+    r"(TWINE|INPUT|ACTIONS|LD)_\w+|SSL_CERT_\w+|\w+_CA_BUNDLE|BASH_ENV|NODE_OPTIONS|PATH|HOME", re.IGNORECASE
+)
+
 
 @rule(
     "isolation",
@@ -25,6 +31,9 @@ PUBLISHING = {"publish-testpypi": "testpypi", "publish-pypi": "pypi"}  # stages,
 )
 def isolation(workflow: Workflow, context: Context) -> Iterator[str]:
     """A publishing job downloads and publishes: no checkout, no code, no shell, nothing switched on."""
+    for name in (workflow.data.get("env") or {}) if context.settings else ():
+        if STEERING.fullmatch(name):
+            yield f"`env:` of the workflow sets {name}, for the jobs that publish, too"
     for job in PUBLISHING if context.settings else uploading(workflow):
         steps = workflow.steps(job)
         used = [str(s.get("uses", s.get("run", ""))).partition("@")[0].strip() for s in steps]

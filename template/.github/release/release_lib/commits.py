@@ -53,8 +53,8 @@ def left_out(tag: str, version: Version, settings: Settings) -> str:
     known = {c["id"] for c in told} | {text for c in told for text in texts(c)}
     missing = []
     for entry in git("log", "--format=%x00%H %P%n%B", commits).split("\0")[1:]:
-        (identity, *parents), subject, *body = entry.splitlines()[0].split(), *entry.splitlines()[1:]
-        missing += [] if identity in known or len(parents) > 1 else [subject]
+        (identity, *parents), subject, *body = entry.splitlines()[0].split(), *entry.splitlines()[1:], ""
+        missing += [] if identity in known or len(parents) > 1 else [subject or identity]
         said = [found for line in body if (found := TOLD.fullmatch(line.strip()))]
         missing += [found[1] for found in said if not {found[1], found[2]} & known]
     lines = [f"    {line}" for line in dict.fromkeys(missing)]

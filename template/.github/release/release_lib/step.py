@@ -53,10 +53,11 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
     `env` has variables besides the inherited ones. A failure's message has the program's last lines.
     """
     words = [str(word) for word in command]
-    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | dict(env or {})
+    kept = {name for name in os.environ if name not in FOREIGN and not name.startswith("GIT_CLIFF_")}
+    own = {name: os.environ[name] for name in kept} | dict(env or {})
     try:
         done = subprocess.run(
-            words, cwd=cwd, env=variables, capture_output=True, encoding="utf-8", errors="replace", check=True
+            words, cwd=cwd, env=own, capture_output=True, encoding="utf-8", errors="replace", check=True
         )
     except FileNotFoundError as error:
         raise ReleaseError(
@@ -95,12 +96,10 @@ def output(**values: str) -> None:
 def summary(markdown: str) -> None:
     """Add a paragraph to the job summary, and print it."""
     append("GITHUB_STEP_SUMMARY", f"{markdown}\n\n")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        # Notes are made of what others wrote: a line like "::add-mask::" must not command the runner.
-        word = os.urandom(16).hex()
-        print(f"::stop-commands::{word}\n{markdown}\n::{word}::", flush=True)
-    else:
-        print(markdown)
+    word = os.urandom(16).hex()
+    # Notes are made of what others wrote: a line like "::add-mask::" must not command the runner.
+    quiet = f"::stop-commands::{word}\n{markdown}\n::{word}::"
+    print(quiet if os.environ.get("GITHUB_ACTIONS") == "true" else markdown, flush=True)
 
 
 def fenced(text: str) -> str:
@@ -147,6 +146,9 @@ def append(variable: str, text: str) -> None:
     """Add a text to the file that a variable of GitHub's names, if there is one."""
     if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            size = file.tell() + len(text.encode("utf-8", "backslashreplace"))
+            if variable == "GITHUB_STEP_SUMMARY" and size > 1_000_000:  # above 1 MiB GitHub shows nothing
+                text = "GitHub takes 1 MiB of a summary: a part of it is in the log of this step alone.\n\n"
             file.write(text)
 
 
