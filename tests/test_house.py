@@ -138,17 +138,27 @@ def test_action_version_and_checksum_of_uv_belong_together() -> None:
                 assert all(inputs["checksum"] == step["with"]["checksum"] for inputs in given), path.name
 
 
+def dependencies() -> dict[str, list[str]]:
+    """The requirements of pyproject.toml, by the table that has them: of the build, the tool, extras, groups."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = document["project"]
+    tables = {"build-system": document["build-system"]["requires"], "project": project["dependencies"]}
+    tables |= {f"extra {name}": listed for name, listed in project["optional-dependencies"].items()}
+    tables |= {f"group {name}": listed for name, listed in document["dependency-groups"].items()}
+    return {name: [entry for entry in listed if isinstance(entry, str)] for name, listed in tables.items()}
+
+
 @pytest.mark.requirement("X11", "X16")
-def test_tests_and_tool_have_the_uv_that_packages_have() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = [*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values()]
-    named = {
-        entry
-        for group in groups
-        for entry in group
-        if isinstance(entry, str) and Requirement(entry).name == "uv"
-    }
-    assert named == {f"uv=={pinned_tools()['uv']}"}
+def test_what_the_tool_pins_is_what_is_tested() -> None:
+    """Its own dependencies are always installed here; those of its extras come with the group of the tests."""
+    tables = dependencies()
+    pinned = {Requirement(entry).name: entry for entry in tables["project"]}
+    extras = [entry for name, listed in tables.items() if name.startswith("extra ") for entry in listed]
+    assert set(extras) <= set(tables["group test"])
+    assert all("==" in entry for entry in (*pinned.values(), *extras))
+    assert f"uv=={pinned_tools()['uv']}" in extras
+    named = [Requirement(entry).name for name, listed in tables.items() if name[0] == "g" for entry in listed]
+    assert sorted(named) == sorted(set(named) - pinned.keys()), "each once, and none of the tool's own"
 
 
 @pytest.mark.requirement("X9")
@@ -457,17 +467,13 @@ def test_a_number_of_things_is_said_by_one_function() -> None:
 
 
 def test_every_dependency_says_why_it_is_there() -> None:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    groups = tomllib.loads(text)["dependency-groups"]
-    named = [entry for group in groups.values() for entry in group if isinstance(entry, str)]
-    lines = text.splitlines()
-    silent = [
-        entry
-        for entry in named
-        for number, line in enumerate(lines)
-        if f'"{entry}"' in line and "#" not in line and not lines[number - 1].startswith("#")
-    ]
-    assert [entry for entry in silent if Requirement(entry).name != "pytest"] == []
+    """Behind it in its line."""
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    named = {entry for listed in dependencies().values() for entry in listed}
+    said = {
+        entry for entry in named for line in lines if f'"{entry}"' in line and re.search(r"[],] # \w", line)
+    }
+    assert named - said == set()
 
 
 @pytest.mark.requirement("P8.7", "X14")
