@@ -139,7 +139,7 @@ def test_action_version_and_checksum_of_uv_belong_together() -> None:
 
 
 def dependencies() -> dict[str, list[str]]:
-    """The requirements of pyproject.toml, by the table that has them: of the build, the tool, extras, groups."""
+    """The requirements in pyproject.toml, by table: of the build, the tool, its extras, the groups."""
     document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = document["project"]
     tables = {"build-system": document["build-system"]["requires"], "project": project["dependencies"]}
@@ -150,7 +150,7 @@ def dependencies() -> dict[str, list[str]]:
 
 @pytest.mark.requirement("X11", "X16")
 def test_what_the_tool_pins_is_what_is_tested() -> None:
-    """Its own dependencies are always installed here; those of its extras come with the group of the tests."""
+    """Its own dependencies are installed here anyway; those of its extras come with a group."""
     tables = dependencies()
     pinned = {Requirement(entry).name: entry for entry in tables["project"]}
     extras = [entry for name, listed in tables.items() if name.startswith("extra ") for entry in listed]
@@ -449,7 +449,8 @@ def test_every_message_fits_80_columns() -> None:
                 assert not cut, f"{place}: a command is broken: {lines}"
 
 
-COUNTED = re.compile(r" (actions|combinations|commits|files|jobs|packages|versions)\b")
+NOUNS = "actions|combinations|commits|files|jobs|packages|versions"
+COUNTED = re.compile(rf" (?:(?:\w+ )?\w+\(s\)|(?:{NOUNS})\b)")
 
 
 def test_a_number_of_things_is_said_by_one_function() -> None:
