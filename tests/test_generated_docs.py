@@ -176,6 +176,7 @@ def test_every_answer_shows_what_it_changes(template: Path, up_to_date: UpToDate
     for name, question in asked.items():
         if name in GIVEN:
             continue
+        assert name in renderer.choices or name in ANSWERS, f"ANSWERS has no answer to show of {name}"
         answers = renderer.choices.get(name, [ANSWERS.get(name)])
         others = [answer for answer in answers if answer != question["default"]]
         every = (
