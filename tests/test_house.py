@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from copier_pypi_release import cli
+from copier_pypi_release.checks import github, indexes, project, published, workflow
 from packaging.requirements import Requirement
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from release.guards import REMOVALS, Removal
@@ -286,6 +287,19 @@ def test_each_module_has_a_test_of_its_name(code: str, tests: str) -> None:
     assert len(names) > 2
     wanted = {ELSEWHERE.get(name, f"{tests}/test_{name}.py") for name in names}
     assert {path for path in wanted if not (ROOT / path).exists()} == set()
+
+
+def test_each_check_of_doctor_is_named_by_a_test_of_checks() -> None:
+    """The rules for workflows have theirs in test_workflows.py, each with workflows that break it."""
+    rules = {rule.name for rule in workflow.RULES}
+    checks = (*project.CHECKS, *workflow.checks(), *github.CHECKS, *indexes.CHECKS, *published.CHECKS)
+    named = {
+        node.value
+        for path in (ROOT / "tests/checks").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Constant)
+    }
+    assert {check.name for check in checks} - rules - named == set()
 
 
 def test_contributing_says_which_module_has_its_tests_elsewhere() -> None:
