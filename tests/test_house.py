@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from copier_pypi_release import cli
 from copier_pypi_release.checks import github, indexes, project, published, workflow
+from copier_pypi_release.checks.rules import Rule, upload
 from packaging.requirements import Requirement
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from release.guards import REMOVALS, Removal
@@ -479,6 +480,28 @@ def test_a_number_of_things_is_said_by_one_function() -> None:
         if isinstance(noun, ast.Constant) and COUNTED.match(str(noun.value))
     ]
     assert found == []
+
+
+def test_every_name_of_the_tool_is_used_by_it() -> None:
+    """But overriding methods, what is decorated, and rules, which their list finds in the modules."""
+    named: dict[str, str] = {}
+    used = {name for name, value in vars(upload).items() if isinstance(value, Rule)}
+    for path in own_files("extensions/**.py", "template/**.py"):
+        tree = ast.parse(path.read_bytes())
+        bodies = [n.body for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and not n.bases]
+        for node in ast.walk(tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.alias(name=name):
+                    used.add(name)
+        for node in (n for body in (tree.body, *bodies) for n in body):
+            match node:
+                case (
+                    ast.FunctionDef(name=name, decorator_list=[] | [ast.Name(id="property")])
+                    | ast.Assign(targets=[ast.Name(id=name)])
+                ) if path.is_relative_to(ROOT / "extensions") and not name.startswith("__"):
+                    named[name] = str(path.relative_to(ROOT))
+    assert len(named) > 500
+    assert {name: path for name, path in named.items() if name not in used} == {}
 
 
 def test_every_dependency_says_why_it_is_there() -> None:
