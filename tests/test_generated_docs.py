@@ -271,3 +271,14 @@ def test_scenarios(marked: list[Marked], up_to_date: UpToDate) -> None:
     after = rest.partition("\n\n")[2]
     table = "\n".join(["| Scenario | Test | Proves |", "|---|---|---|", *rows.values()])
     up_to_date(path, f"{before}{table}\n\n{after}".rstrip("\n") + "\n")
+
+
+def test_every_fault_of_the_world_that_is_listed_has_its_test(marked: list[Marked]) -> None:
+    """docs/faults.md names a test for each example, or a case of one."""
+    lines = (DOCS / "faults.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| Example")]
+    listed = [pair for row in rows for pair in re.findall(r"^\| .+ \| `(.+?)::(.+)` \|$", row)]
+    assert len(listed) == len(rows) > 60
+    cases = {(test["module"].removeprefix("tests/"), test["name"]) for test in marked}
+    tests = {(module, name.partition("[")[0]) for module, name in cases}
+    assert set(listed) - cases - tests == set()

@@ -537,20 +537,3 @@ def test_the_page_about_protection_lists_every_attack_that_is_executed() -> None
             there |= {(module, function.name, mark) for mark in marks or [""]}
     assert set(named) <= there
     assert {entry for entry in there if entry[0] == "test_attacks"} <= set(named)
-
-
-def faults() -> list[tuple[str, str, str]]:
-    """File, test and id, which may be empty, of each example in docs/faults.md."""
-    text = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| Example")]
-    return [re.fullmatch(r"\| .+ \| `(.+?)::(\w+)(?:\[(.+)\])?` \|", row).groups("") for row in rows]  # type: ignore[union-attr,misc]
-
-
-def test_every_fault_of_the_world_that_is_listed_has_its_test() -> None:
-    listed = faults()
-    assert len(listed) > 60
-    for name, test, case in listed:
-        source = (ROOT / "tests" / name).read_text(encoding="utf-8")
-        functions = {n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef)}
-        assert test in functions, (name, test)
-        assert case in source, (name, case)
