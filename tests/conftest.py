@@ -23,12 +23,13 @@ pytest.register_assert_rewrite(
 )
 
 from build_distributions import build_distributions  # noqa: E402
-from support.rendering import commit_all, copy_template, render  # noqa: E402
+from support.marks import marked_tests  # noqa: E402
+from support.rendering import ROOT, commit_all, copy_template, render  # noqa: E402
 from support.sharing import once  # noqa: E402
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from adopt.adoption import Adoptions
 
@@ -57,7 +58,7 @@ FIRST = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of test_generated_docs.py, and of docs/drill.md."""
+    """Options of documents that are made (`up_to_date`), of their tests, and of docs/drill.md."""
     parser.addoption(
         "--refresh-docs", action="store_true", help="write the documents made from product and tests"
     )
@@ -117,16 +118,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Print, as one line of JSON, what each test proves."""
     if session.config.getoption("--list-marks"):
-        listed = [
-            {
-                "module": item.nodeid.partition("::")[0],
-                "name": item.name,
-                "says": (getattr(item, "function", item).__doc__ or "").strip().partition("\n")[0],
-                "rows": [str(row) for mark in item.iter_markers("requirement") for row in mark.args],
-            }
-            for item in session.items
-        ]
-        print("MARKS " + json.dumps(listed))
+        print("MARKS " + json.dumps(marked_tests(session.items)))
 
 
 # Variables that change what git, pip, uv, Copier or a release script do; a test sets what it needs.
@@ -158,6 +150,20 @@ def _isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         patch.setenv("COPIER_SETTINGS_PATH", str(settings / "copier.yml"))
         yield
+
+
+@pytest.fixture
+def up_to_date(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a document with what it should be, or write it when --refresh-docs is given."""
+
+    def check(path: Path, wanted: str) -> None:
+        if request.config.getoption("--refresh-docs"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted, encoding="utf-8")
+        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        assert found == wanted, f"refresh it: uv run pytest {request.path.relative_to(ROOT)} --refresh-docs"
+
+    return check
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,13 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return kept | caches | {"PATH": str(programs), "COLUMNS": "80"}
 
 
+@pytest.fixture
+def clone(template_repository: Path, tmp_path: Path) -> Path:
+    """A clone of the template, as somebody gets it."""
+    git(tmp_path, "clone", "--quiet", str(template_repository), "template")
+    return tmp_path / "template"
+
+
 def pasted(commands: list[str], folder: Path, environment: dict[str, str]) -> list[tuple[int, str]]:
     """Status and output of commands that are pasted into one shell, one after the other."""
     script = "\n".join(f"{command}\necho '{END}' $?" for command in commands)
@@ -110,14 +117,11 @@ def read(rehearsal: str) -> dict[str, str]:
 
 @pytest.mark.requirement("U7", "B4", "B5")
 def test_from_nothing_to_a_green_rehearsal(
-    template_repository: Path,
-    tmp_path: Path,
+    clone: Path,
     bare: dict[str, str],
     indexes: tuple[LocalIndex, LocalIndex],
 ) -> None:
     """Three commands, and every step is green. Only the indexes are of this machine."""
-    clone = tmp_path / "template"
-    git(tmp_path, "clone", "--quiet", str(template_repository), str(clone))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     first = readme_command()
     (second, third), (tested, suite), (status, rehearsal) = followed(first, clone, bare, indexes)
@@ -138,20 +142,17 @@ def test_from_nothing_to_a_green_rehearsal(
 
 @pytest.mark.requirement("B10", "S1")
 def test_a_compiled_package_builds_tests_and_rehearses(
-    template_repository: Path,
-    tmp_path: Path,
+    clone: Path,
     bare: dict[str, str],
     indexes: tuple[LocalIndex, LocalIndex],
 ) -> None:
     """The same commands with one answer more; caches are those of the tests."""
-    clone = tmp_path / "template"
-    git(tmp_path, "clone", "--quiet", str(template_repository), str(clone))
     warm = {name: value for name, value in bare.items() if not name.endswith("_CACHE_DIR")}
     first = readme_command().replace("--defaults", f"--defaults {COMPILED}")
     _, (tested, suite), (status, rehearsal) = followed(first, clone, warm, indexes)
     assert tested == 0, suite
     assert "tests/test_native.py" in suite, suite
-    assert list((tmp_path / "my-package/src/my_package").glob("_native*.so"))
+    assert list((clone.parent / "my-package/src/my_package").glob("_native*.so"))
     results = read(rehearsal)
     assert results["Wheels planned"] == "pass", rehearsal
     assert (status, list(results.values())) == (0, ["pass"] * 9), rehearsal

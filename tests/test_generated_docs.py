@@ -20,6 +20,7 @@ import pytest
 from copier_pypi_release.console import counted
 from copier_pypi_release.workflow_files import STAGES, Workflow, load
 from support import pictures
+from support.marks import Marked, marked_tests
 from support.rendering import ROOT, Renderer, git, questions_of
 
 DOCS = ROOT / "docs"
@@ -41,23 +42,16 @@ GIVEN = ("project_name", "import_name", "description", "author_name", "repositor
 UpToDate = Callable[[Path, str], None]
 
 
-@pytest.fixture
-def up_to_date(request: pytest.FixtureRequest) -> UpToDate:
-    """Compare a document with what it should be, or write it when --refresh-docs is given."""
-
-    def check(path: Path, wanted: str) -> None:
-        if request.config.getoption("--refresh-docs"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(wanted, encoding="utf-8")
-        found = path.read_text(encoding="utf-8") if path.exists() else ""
-        assert found == wanted, f"refresh it: uv run pytest {request.path.relative_to(ROOT)} --refresh-docs"
-
-    return check
-
-
 @pytest.fixture(scope="module")
-def marked() -> list[dict[str, object]]:
-    """Every test of this repository: its name, its rows, its first line (see `conftest.py`)."""
+def marked(request: pytest.FixtureRequest) -> list[Marked]:
+    """Every test of this repository; a run of them all has collected them, which takes seconds, already."""
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    here = marked_tests(request.session.items)
+    options = request.config.option
+    if {test["module"] for test in here} == modules and not (
+        options.keyword or options.markexpr or options.deselect
+    ):
+        return here
     command = [
         sys.executable,
         "-m",
@@ -70,7 +64,7 @@ def marked() -> list[dict[str, object]]:
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    listed: list[dict[str, object]] = json.loads(done.stdout.rpartition("MARKS ")[2].splitlines()[0])
+    listed: list[Marked] = json.loads(done.stdout.rpartition("MARKS ")[2].splitlines()[0])
     return listed
 
 
@@ -182,6 +176,7 @@ def test_every_answer_shows_what_it_changes(template: Path, up_to_date: UpToDate
     for name, question in asked.items():
         if name in GIVEN:
             continue
+        assert name in renderer.choices or name in ANSWERS, f"ANSWERS has no answer to show of {name}"
         answers = renderer.choices.get(name, [ANSWERS.get(name)])
         others = [answer for answer in answers if answer != question["default"]]
         every = (
@@ -238,20 +233,20 @@ def test_a_difference_is_shown_or_named() -> None:
 # ---- Rows and scenarios -----------------------------------------------------------------------------
 
 
-def test_every_mark_names_a_row(marked: list[dict[str, object]]) -> None:
+def test_every_mark_names_a_row(marked: list[Marked]) -> None:
     rows = set(
         re.findall(r"^\| ([A-Z]+\d+(?:\.\d+)?) \|", (DOCS / "requirements.md").read_text(), re.MULTILINE)
     )
-    named = {row for test in marked for row in test["rows"]}  # type: ignore[attr-defined]
+    named = {row for test in marked for row in test["rows"]}
     assert not named - rows
 
 
-def test_requirements(marked: list[dict[str, object]], up_to_date: UpToDate) -> None:
+def test_requirements(marked: list[Marked], up_to_date: UpToDate) -> None:
     """docs/requirements.md names the tests that prove each row."""
     proved: dict[str, set[str]] = defaultdict(set)
     for test in marked:
-        for row in test["rows"]:  # type: ignore[attr-defined]
-            proved[str(row)].add(str(test["module"]).removeprefix("tests/").removesuffix(".py"))
+        for row in test["rows"]:
+            proved[row].add(test["module"].removeprefix("tests/").removesuffix(".py"))
     path = DOCS / "requirements.md"
 
     def with_proof(match: re.Match[str]) -> str:
@@ -263,16 +258,27 @@ def test_requirements(marked: list[dict[str, object]], up_to_date: UpToDate) -> 
     up_to_date(path, pattern.sub(with_proof, path.read_text(encoding="utf-8")))
 
 
-def test_scenarios(marked: list[dict[str, object]], up_to_date: UpToDate) -> None:
+def test_scenarios(marked: list[Marked], up_to_date: UpToDate) -> None:
     """docs/drill.md has the table of scenarios, from the tests' first lines and marks."""
     rows: dict[str, str] = {}
     for test in marked:
         if test["module"] in {"tests/drill/test_scenarios.py", "tests/drill/test_guards.py"}:
-            name = str(test["name"]).partition("[")[0]
-            proves = ", ".join(dict.fromkeys(test["rows"]))  # type: ignore[call-overload]
+            name = test["name"].partition("[")[0]
+            proves = ", ".join(dict.fromkeys(test["rows"]))
             rows[name] = f"| {test['says']} | `{name}` | {proves} |"
     path = DOCS / "drill.md"
     before, _, rest = path.read_text(encoding="utf-8").partition("| Scenario |")
     after = rest.partition("\n\n")[2]
     table = "\n".join(["| Scenario | Test | Proves |", "|---|---|---|", *rows.values()])
     up_to_date(path, f"{before}{table}\n\n{after}".rstrip("\n") + "\n")
+
+
+def test_every_fault_of_the_world_that_is_listed_has_its_test(marked: list[Marked]) -> None:
+    """docs/faults.md names a test for each example, or a case of one."""
+    lines = (DOCS / "faults.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| Example")]
+    listed = [pair for row in rows for pair in re.findall(r"^\| .+ \| `(.+?)::(.+)` \|$", row)]
+    assert len(listed) == len(rows) > 60
+    cases = {(test["module"].removeprefix("tests/"), test["name"]) for test in marked}
+    tests = {(module, name.partition("[")[0]) for module, name in cases}
+    assert set(listed) - cases - tests == set()

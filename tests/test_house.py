@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from copier_pypi_release import cli
+from copier_pypi_release.checks import github, indexes, project, published, workflow
+from copier_pypi_release.checks.rules import Rule, upload
 from packaging.requirements import Requirement
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from release.guards import REMOVALS, Removal
@@ -138,17 +140,27 @@ def test_action_version_and_checksum_of_uv_belong_together() -> None:
                 assert all(inputs["checksum"] == step["with"]["checksum"] for inputs in given), path.name
 
 
+def dependencies() -> dict[str, list[str]]:
+    """The requirements in pyproject.toml, by table: of the build, the tool, its extras, the groups."""
+    document = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project = document["project"]
+    tables = {"build-system": document["build-system"]["requires"], "project": project["dependencies"]}
+    tables |= {f"extra {name}": listed for name, listed in project["optional-dependencies"].items()}
+    tables |= {f"group {name}": listed for name, listed in document["dependency-groups"].items()}
+    return {name: [entry for entry in listed if isinstance(entry, str)] for name, listed in tables.items()}
+
+
 @pytest.mark.requirement("X11", "X16")
-def test_tests_and_tool_have_the_uv_that_packages_have() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    groups = [*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values()]
-    named = {
-        entry
-        for group in groups
-        for entry in group
-        if isinstance(entry, str) and Requirement(entry).name == "uv"
-    }
-    assert named == {f"uv=={pinned_tools()['uv']}"}
+def test_what_the_tool_pins_is_what_is_tested() -> None:
+    """Its own dependencies are installed here anyway; those of its extras come with a group."""
+    tables = dependencies()
+    pinned = {Requirement(entry).name: entry for entry in tables["project"]}
+    extras = [entry for name, listed in tables.items() if name.startswith("extra ") for entry in listed]
+    assert set(extras) <= set(tables["group test"])
+    assert all("==" in entry for entry in (*pinned.values(), *extras))
+    assert f"uv=={pinned_tools()['uv']}" in extras
+    named = [Requirement(entry).name for name, listed in tables.items() if name[0] == "g" for entry in listed]
+    assert sorted(named) == sorted(set(named) - pinned.keys()), "each once, and none of the tool's own"
 
 
 @pytest.mark.requirement("X9")
@@ -261,21 +273,42 @@ TESTED = [
     ("extensions/copier_pypi_release/checks", "tests/checks"),
     ("template/.github/release/release_lib", "tests/release"),
     ("extensions/copier_pypi_release/adopt", "tests/adopt"),
+    ("extensions/copier_pypi_release", "tests/*"),
 ]
 STEPS = ("answers", "build_pins", "next_steps", "package", "plan", "programs", "versions")
 ELSEWHERE = {
     "pins": "tests/updates/test_pins.py",
     **dict.fromkeys(("adopt", *STEPS), "tests/adopt/test_adopted_packages.py"),
     **dict.fromkeys(("commits", "fragments", "restructured"), "tests/release/test_release_notes.py"),
+    "answers_file": "tests/commands/test_check_update.py",
+    "github_settings": "tests/commands/test_setup.py",
+    **dict.fromkeys(("issues", "watching"), "tests/commands/test_watch.py"),
+    **dict.fromkeys(("recovery", "release_state"), "tests/commands/test_status.py"),
+    "workbench": "tests/commands/test_rehearse.py",
+    "workflow_files": "tests/test_workflows.py",
 }
 
 
 @pytest.mark.parametrize(("code", "tests"), TESTED)
 def test_each_module_has_a_test_of_its_name(code: str, tests: str) -> None:
-    names = {path.stem for path in (ROOT / code).glob("*.py")} - {"__init__", "context"}  # nothing to run
+    nothing_to_run = {"__init__", "__main__", "context"}
+    names = {path.stem for path in (ROOT / code).glob("*.py")} - nothing_to_run
     assert len(names) > 2
     wanted = {ELSEWHERE.get(name, f"{tests}/test_{name}.py") for name in names}
-    assert {path for path in wanted if not (ROOT / path).exists()} == set()
+    assert {path for path in wanted if not any(ROOT.glob(path))} == set()
+
+
+def test_each_check_of_doctor_is_named_by_a_test_of_checks() -> None:
+    """The rules for workflows have theirs in test_workflows.py, each with workflows that break it."""
+    rules = {rule.name for rule in workflow.RULES}
+    checks = (*project.CHECKS, *workflow.checks(), *github.CHECKS, *indexes.CHECKS, *published.CHECKS)
+    named = {
+        node.value
+        for path in (ROOT / "tests/checks").glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Constant)
+    }
+    assert {check.name for check in checks} - rules - named == set()
 
 
 def test_contributing_says_which_module_has_its_tests_elsewhere() -> None:
@@ -439,7 +472,8 @@ def test_every_message_fits_80_columns() -> None:
                 assert not cut, f"{place}: a command is broken: {lines}"
 
 
-COUNTED = re.compile(r" (actions|combinations|commits|files|jobs|packages|versions)\b")
+NOUNS = "actions|combinations|commits|files|jobs|packages|versions"
+COUNTED = re.compile(rf" (?:(?:\w+ )?\w+\(s\)|(?:{NOUNS})\b)")
 
 
 def test_a_number_of_things_is_said_by_one_function() -> None:
@@ -456,18 +490,36 @@ def test_a_number_of_things_is_said_by_one_function() -> None:
     assert found == []
 
 
+def test_every_name_of_the_tool_is_used_by_it() -> None:
+    """But overriding methods, what is decorated, and rules, which their list finds in the modules."""
+    named: dict[str, str] = {}
+    used = {name for name, value in vars(upload).items() if isinstance(value, Rule)}
+    for path in own_files("extensions/**.py", "template/**.py"):
+        tree = ast.parse(path.read_bytes())
+        bodies = [n.body for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and not n.bases]
+        for node in ast.walk(tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.alias(name=name):
+                    used.add(name)
+        for node in (n for body in (tree.body, *bodies) for n in body):
+            match node:
+                case (
+                    ast.FunctionDef(name=name, decorator_list=[] | [ast.Name(id="property")])
+                    | ast.Assign(targets=[ast.Name(id=name)])
+                ) if path.is_relative_to(ROOT / "extensions") and not name.startswith("__"):
+                    named[name] = str(path.relative_to(ROOT))
+    assert len(named) > 500
+    assert {name: path for name, path in named.items() if name not in used} == {}
+
+
 def test_every_dependency_says_why_it_is_there() -> None:
-    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    groups = tomllib.loads(text)["dependency-groups"]
-    named = [entry for group in groups.values() for entry in group if isinstance(entry, str)]
-    lines = text.splitlines()
-    silent = [
-        entry
-        for entry in named
-        for number, line in enumerate(lines)
-        if f'"{entry}"' in line and "#" not in line and not lines[number - 1].startswith("#")
-    ]
-    assert [entry for entry in silent if Requirement(entry).name != "pytest"] == []
+    """Behind it in its line."""
+    lines = (ROOT / "pyproject.toml").read_text(encoding="utf-8").splitlines()
+    named = {entry for listed in dependencies().values() for entry in listed}
+    said = {
+        entry for entry in named for line in lines if f'"{entry}"' in line and re.search(r"[],] # \w", line)
+    }
+    assert named - said == set()
 
 
 @pytest.mark.requirement("P8.7", "X14")
@@ -485,20 +537,3 @@ def test_the_page_about_protection_lists_every_attack_that_is_executed() -> None
             there |= {(module, function.name, mark) for mark in marks or [""]}
     assert set(named) <= there
     assert {entry for entry in there if entry[0] == "test_attacks"} <= set(named)
-
-
-def faults() -> list[tuple[str, str, str]]:
-    """File, test and id, which may be empty, of each example in docs/faults.md."""
-    text = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| Example")]
-    return [re.fullmatch(r"\| .+ \| `(.+?)::(\w+)(?:\[(.+)\])?` \|", row).groups("") for row in rows]  # type: ignore[union-attr,misc]
-
-
-def test_every_fault_of_the_world_that_is_listed_has_its_test() -> None:
-    listed = faults()
-    assert len(listed) > 60
-    for name, test, case in listed:
-        source = (ROOT / "tests" / name).read_text(encoding="utf-8")
-        functions = {n.name for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef)}
-        assert test in functions, (name, test)
-        assert case in source, (name, case)

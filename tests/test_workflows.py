@@ -142,7 +142,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "tag-validation": ("P4.2",),
     "tagged-commit": ("P3.6",),
     "full-history": ("P3.1", "P3.5"),
-    "own-scripts": ("P8.6", "S5"),
+    "own-scripts": ("P8.6",),
     "unsteered": ("P8.7", "X11"),
     "version-check": ("T7",),
     "smoke-test": ("P1.3",),
@@ -315,6 +315,16 @@ def test_who_installs_the_package_has_a_python_of_it_and_a_place_for_own_steps(
                 after = lines[lines.index(f"      - name: {uv['name']}") :]
                 own = next(n for n, line in enumerate(after) if "# Your own steps" in line)
                 assert sum("- name: " in line for line in after[:own]) == 1, job
+
+
+@pytest.mark.requirement("S5")
+def test_the_source_is_cloned_only_by_jobs_that_read_it(packages: list[Package]) -> None:
+    for package in packages:
+        release = package.workflow(RELEASE)
+        checkouts = release.using("actions/checkout")
+        cloning = {job for job, step in checkouts if "sparse-checkout" not in step["with"]}
+        build = "sdist" if package.answers.get("compiled") else "build"
+        assert cloning == {"gate", build}, package.answers
 
 
 STEERING = {"PYTHONPATH", "PYTHONHOME", "UV_INDEX", "UV_PYTHON", "UV_NO_BUILD_ISOLATION", "PIP_INDEX_URL"}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 FIRST = Version("0.1.0")
 BREAKING, FEATURES = {"breaking changes", "migration"}, {"features"}
-PRE = ("a", "b", "rc")
 CENTURY = 100
 LOWEST_YEAR = 2000
 SEE = "RELEASING.md, 'Steps'"

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-PUBLISH_ACTION = "pypa/gh-action-pypi-publish"
 _OPTIONS = r"(?:\s+-\S+(?:\s+(?!upload\b|publish\b)[^-\s]\S*)?)*\s+"
 UPLOAD_COMMAND = re.compile(
     rf"\btwine(?:\.exe)?[\s}})\"']*{_OPTIONS}upload\b"

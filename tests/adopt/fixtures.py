@@ -1056,7 +1056,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], str]] = {
     "broken-workflow": (broken_workflow, "odd.yml is not YAML"),
     "nameless": (nameless, "Nothing names the repository on GitHub"),
     "shallow": (shallow, "This clone is shallow"),
-    "dirty": (dirty, "1 uncommitted change(s): notes.txt"),
+    "dirty": (dirty, "1 uncommitted change: notes.txt"),
     "dynamic-dependencies": (dynamic_dependencies, "leaves dependencies to its build backend"),
     "computed-setup": (computed_setup, "decides while it runs what is built (line 4)"),
     "unknown-backend": (unknown_backend, "build backend backend is not one"),

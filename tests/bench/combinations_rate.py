@@ -15,10 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
-from support.combinations import ANSWERS  # noqa: E402  (a script finds the tests' modules by itself)
-from support.rendering import Renderer, choices_of, copy_template, product_of  # noqa: E402
+from common import ROOT
+from support.combinations import ANSWERS
+from support.rendering import Renderer, choices_of, copy_template, product_of
 
 TARGET = 14
 

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "extensions")]
-
-from updates.changes import HANDED_OVER, everything  # noqa: E402  (the path comes first)
-from updates.conftest import live_in  # noqa: E402
-from updates.edits import STATES  # noqa: E402
-from updates.fleet import clones, run_loop  # noqa: E402
-from updates.template_versions import GIVEN, TemplateVersions, conflicts, expected, files  # noqa: E402
+from common import isolate_copier
+from updates.changes import HANDED_OVER, everything
+from updates.conftest import live_in
+from updates.edits import STATES
+from updates.fleet import clones, run_loop
+from updates.template_versions import GIVEN, TemplateVersions, conflicts, expected, files
 
 
 def main() -> None:
@@ -32,8 +28,7 @@ def main() -> None:
     count = parser.parse_args().count
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        (folder / "settings.yml").write_text("{}\n", encoding="utf-8")
-        os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
+        isolate_copier(folder)
         versions = TemplateVersions(folder / "versions")
         newest = versions.version("newest", everything)
         made = {state: live_in(versions, state) for state, _ in zip(STATES, range(count), strict=False)}

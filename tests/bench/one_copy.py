@@ -10,13 +10,12 @@ import argparse
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import isolate_copier
 from support.linting import program
 from support.rendering import Renderer, copy_template
 
@@ -75,8 +74,7 @@ def main() -> None:
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
-        (folder / "settings.yml").write_text("{}\n")
+        isolate_copier(folder)
         templates = {
             "almost empty": almost_empty(folder / "empty"),
             "empty files": empty_files(folder / "files"),

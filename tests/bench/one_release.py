@@ -7,20 +7,16 @@ checkpoint after the build, at least 8 faults with their recoveries should fit i
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "extensions"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "template/.github/release"))
+from common import package_of_the_drills
 from drill import test_scenarios as scenarios
-from drill.maintainer import OWNER, Maintainer
-from emulator.fixtures import CACHE, claim_one_python, compile_cached, rest_of_the_index
+from drill.maintainer import Maintainer
+from emulator.fixtures import CACHE, compile_cached, rest_of_the_index
 from emulator.sandbox import Sandbox
-from support.rendering import commit_all, copy_template, render
 
 HAPPY_PATH, DRILLS_A_MINUTE, REPEATS = 12, 8, 3
 FAULTS = (
@@ -39,9 +35,7 @@ def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        commit_all(copy_template(root / "template"), tag="v1.0.0")
-        package = render(root / "template", root / "package", {"repository_owner": OWNER})
-        claim_one_python(package)
+        package = package_of_the_drills(root)
         wheelhouse, uv_cache = rest_of_the_index(package), CACHE / "uv"
 
         def go_on(checkpoint: str, name: str) -> Sandbox:

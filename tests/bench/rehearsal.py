@@ -10,13 +10,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "extensions"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "template/.github/release"))
-from drill.maintainer import OWNER, TOOL, Maintainer
-from emulator.fixtures import CACHE, claim_one_python, rest_of_the_index
+from common import package_of_the_drills
+from drill.maintainer import TOOL, Maintainer
+from emulator.fixtures import CACHE, rest_of_the_index
 from emulator.sandbox import Sandbox
-from support.rendering import commit_all, copy_template, render
 
 TARGET, REPEATS = 20, 3
 
@@ -25,9 +22,7 @@ def main() -> int:
     """Measure, print, and return 1 if it takes longer."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        commit_all(copy_template(root / "template"), tag="v1.0.0")
-        package = render(root / "template", root / "package", {"repository_owner": OWNER})
-        claim_one_python(package)
+        package = package_of_the_drills(root)
         with Sandbox(
             root / "sandbox", wheelhouse=rest_of_the_index(package), uv_cache=CACHE / "uv"
         ) as sandbox:

@@ -8,15 +8,13 @@ Copier needs for each file: for each of three copies it renders the parts of the
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common import isolate_copier
 from one_copy import almost_empty, empty_files, in_turns
 from support.linting import program
 from support.rendering import commit_all, copy_template, git
@@ -71,8 +69,7 @@ def main() -> None:
     times = parser.parse_args().times
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ["COPIER_SETTINGS_PATH"] = str(folder / "settings.yml")
-        (folder / "settings.yml").write_text("{}\n")
+        isolate_copier(folder)
         templates = {
             "almost empty": two_versions(almost_empty(folder / "empty"), "README.md.jinja"),
             "empty files": two_versions(empty_files(folder / "files"), "README.md.jinja"),

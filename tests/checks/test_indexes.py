@@ -36,9 +36,11 @@ def checked(
     patch: pytest.MonkeyPatch,
     files: list[File] | Exception,
     publisher: dict[str, Any] | None = None,
+    *,
     settings: str = "",
+    on: str = "PyPI",
 ) -> dict[str, Finding]:
-    """What the checks find, by name, where PyPI has some files and TestPyPI has none.
+    """What the checks find, by name, where one index has some files and the other one has none.
 
     Args:
         package: The repository.
@@ -46,12 +48,13 @@ def checked(
         files: The files, or the error that the client raises.
         publisher: Who published those with a provenance.
         settings: An index that has no attestations, as settings.toml says.
+        on: The index that has the files.
     """
     asked = []
 
     def page_of(where: index.Index, _: str) -> SimpleNamespace | None:
         asked.append(where.title)
-        if where.title == "TestPyPI":
+        if where.title != on:
             return None
         if isinstance(files, Exception):
             raise files
@@ -121,6 +124,17 @@ def test_many_files_that_no_workflow_made_are_few_words(
     said = found["attested-pypi"].found
     assert said.endswith(" and 21 more have no attestation, and older files have one")
     assert sum(name in said for name in FILES) == 4
+
+
+def test_a_file_on_testpypi_that_no_workflow_made_is_named_too(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of known files is of PyPI alone."""
+    here = {**PUBLISHER, "environment": "testpypi"}
+    newer = File(None, WHEN + dt.timedelta(days=1), "demo_pkg-1.1.tar.gz")
+    found = checked(default_package, monkeypatch, [File("https://x/"), newer], here, on="TestPyPI")
+    assert {name for name, f in found.items() if f.result is Result.FAIL} == {"attested-testpypi"}
+    assert found["attested-testpypi"].found.startswith("demo_pkg-1.1.tar.gz has no attestation")
 
 
 @pytest.mark.requirement("X5", "X13", "R2", "R10")

@@ -268,12 +268,19 @@ def test_the_trigger_of_a_workflow_shows_the_tags(tmp_path: Path) -> None:
 
 @pytest.mark.requirement("T3")
 @pytest.mark.parametrize(
-    ("shape", "result"),
-    [("hatch-static", Result.FAIL), ("poetry-1", Result.FAIL), ("target", Result.PASS)],
+    ("shape", "result", "place"),
+    [
+        ("hatch-static", Result.FAIL, "demo_pkg/__init__.py: __version__ is a literal"),
+        ("uv-build", Result.FAIL, "pyproject.toml: project.version"),
+        ("poetry-1", Result.FAIL, "pyproject.toml: tool.poetry.version"),
+        ("setuptools-cfg", Result.FAIL, "setup.cfg: version"),
+        ("target", Result.PASS, "from the tag alone"),
+    ],
 )
-def test_where_the_version_comes_from(tmp_path: Path, shape: str, result: Result) -> None:
+def test_where_the_version_comes_from(tmp_path: Path, shape: str, result: Result, place: str) -> None:
     found = found_in(make(shape, tmp_path))["static-version"]
     assert found.result is result
+    assert place in found.found.split("; ")
     assert found.adopt == ("takes the version from the tag" if result is Result.FAIL else "")
 
 

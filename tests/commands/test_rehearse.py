@@ -63,7 +63,7 @@ def test_every_step_is_in_one_table(
     assert "Rehearsal of demo-pkg 0.1.0" in shown
     assert "- The first release." in shown
     assert "A release of 0.1.0 would go through up to here" in shown
-    assert "1 changed file(s) of this clone are not committed" in shown
+    assert "Not committed, and so left out: new.txt." in shown
     assert all(len(line) <= 80 for line in outcome.printed.splitlines())
     assert git(desk.clone, "for-each-ref") == before
     assert [step["result"] for step in rehearse(desk, capsys)["steps"]] == ["pass"] * 8

@@ -559,4 +559,4 @@ def test_without_a_tag_it_shows_what_is_unreleased(
     git(desk.clone, "tag", TAG)
     shown = " ".join(desk.run("status", capsys=capsys).printed.split())
     assert "Newest release v1.2.3; its GitHub Release is not published" in shown
-    assert "Unreleased 0 commit(s) since then" in shown
+    assert "Unreleased 0 commits since then" in shown

@@ -268,4 +268,4 @@ def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> N
     ready.index("pypi").put(write_wheel(ready.clone.parent, ready.name, "0.1.0", code="x = 1"))
     says("has files of 0.1.0 already", "y")
     (ready.clone / "README.md").write_text("changed", encoding="utf-8")
-    says("1 file(s) are not committed: README.md", "y")
+    says("Not committed, 1 file: README.md", "y")

@@ -316,12 +316,6 @@ class Index:
                 file.publisher = {**(file.publisher or {}), **publisher}
             self._save()
 
-    def remove_provenance(self, filename: str) -> None:
-        """Take a file's attestations away, as if it had come without."""
-        with self._lock:
-            self._files[filename].attestations = None
-            self._save()
-
     def add_publisher(
         self,
         project: str,

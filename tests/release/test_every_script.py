@@ -375,6 +375,7 @@ def attempts(script: str, files: list[Path]) -> list[list[str | Path]]:
         "announce": [["v1.0"]],
         "report_outcome": [["v1.0"]],
     }
+    assert script in by_script, f"say here what {script}.py is called with, some of it garbage"
     return by_script[script]
 
 

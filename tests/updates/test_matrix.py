@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.rendering import ROOT
-from test_generated_docs import up_to_date  # noqa: F401  (a fixture)
 
 from updates.changes import CHANGES
 from updates.edits import STATES, WHOLE
@@ -60,7 +59,7 @@ def first_sentence(text: str | None) -> str:
 
 def test_the_tables_of_outcomes(
     updated: Callable[[str, str], Updated],
-    up_to_date: Callable[[Path, str], None],  # noqa: F811
+    up_to_date: Callable[[Path, str], None],
 ) -> None:
     lines = ["| State of the package | Every kind of change at once |", "|---|---|"]
     lines += [f"| {state.title} | {outcome(updated(name, 'everything'))} |" for name, state in STATES.items()]

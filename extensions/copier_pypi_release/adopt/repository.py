@@ -266,7 +266,7 @@ def check_whole(root: Path) -> None:
     if changed:
         names = ", ".join(line[3:] for line in changed[:5]) + (" ..." if len(changed) > 5 else "")  # noqa: PLR2004
         raise AdoptionError(
-            f"The tree has {len(changed)} uncommitted change(s): {names}",
+            f"The tree has {counted(len(changed), 'uncommitted change')}: {names}",
             expected="a clean tree, so that the adoption is one change that can be reviewed and undone",
             fix="git commit or git stash --include-untracked, then run this again",
         )

@@ -96,11 +96,6 @@ class Context:
         """The publishing jobs of these workflows."""
         return tuple(job for workflow in self.releases for job in workflow.publishing_jobs())
 
-    @property
-    def release_place(self) -> str:
-        """Paths of these workflows."""
-        return " ".join(w.place for w in self.releases)
-
     @functools.cached_property
     def pyproject(self) -> dict[str, Any]:
         """The contents of pyproject.toml; empty if it is missing.

@@ -370,9 +370,8 @@ def run(options: argparse.Namespace) -> int:
         else:
             show(to, rehearsal, rows, time.monotonic() - begin)
     if changed and not options.json:
-        paragraph(
-            to, f"{len(changed)} changed file(s) of this clone are not committed, so they were left out."
-        )
+        shown = ", ".join(line[3:] for line in changed[:3]) + (", ..." if changed[3:] else "")
+        paragraph(to, f"Not committed, and so left out: {shown}.")
     error = next((row.error for row in rows if row.error), None)
     if error and not options.json:
         raise error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from release_lib.index import INDEXES
 from release_lib.step import ReleaseError, git
 
-from copier_pypi_release.console import console, lines, paragraph, table
+from copier_pypi_release.console import console, counted, lines, paragraph, table
 from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.distributions_shown import details as distributions
 from copier_pypi_release.github import GitHub, check_origin, find_token
@@ -188,8 +188,8 @@ def show_overview(found: Overview, settings: Settings) -> None:
     shown = table(settings.distribution, "", "")
     how = "its GitHub Release is published" if found.published else "its GitHub Release is not published"
     shown.add_row("Newest release", f"{found.newest}; {how}" if found.newest else "none")
-    since = f"{found.commits} commit(s) since then" if found.newest else f"{found.commits} commit(s)"
-    shown.add_row("Unreleased", since)
+    since = " since then" if found.newest else ""
+    shown.add_row("Unreleased", counted(found.commits, "commit") + since)
     if found.unreleased:
         shown.add_row("Next version", found.unreleased)
     for tag, state in found.waits.items():

@@ -14,7 +14,7 @@ from copier_pypi_release.checks import Finding, Result, examine, indexes, projec
 from copier_pypi_release.checks import github as github_checks
 from copier_pypi_release.checks.context import read_context
 from copier_pypi_release.commands import rehearse
-from copier_pypi_release.console import indented, lines, table
+from copier_pypi_release.console import counted, indented, lines, table
 from copier_pypi_release.distributions_shown import shortened
 from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
@@ -106,7 +106,7 @@ def check_clone(desk: Desk) -> str:
     changed = desk.git("status", "--porcelain").splitlines()
     if changed:
         raise ReleaseError(
-            f"{len(changed)} file(s) are not committed: {', '.join(line[3:] for line in changed[:5])}",
+            f"Not committed, {counted(len(changed), 'file')}: {', '.join(line[3:] for line in changed[:5])}",
             expected="a clean tree, because a release is made of a commit",
             fix="git commit --all, or git stash --include-untracked",
             see=SEE,
@@ -130,7 +130,7 @@ def catch_up(desk: Desk, branch: str) -> None:
         return
     if desk.options.dry_run or desk.git("rev-list", "--count", f"{remote}..HEAD") != "0":
         raise ReleaseError(
-            f"{branch} lacks {behind} commit(s) that are on GitHub",
+            f"{branch} lacks {counted(int(behind), 'commit')} of GitHub's",
             expected="the newest commit",
             fix="git pull --rebase",
             see=SEE,
@@ -229,7 +229,7 @@ def described(desk: Desk, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.rolls:
         yield "Commit", f"Release notes of {plan.version}, {how}"
     if plan.ahead:
-        yield "Push", f"{plan.ahead} commit(s) of {plan.branch}"
+        yield "Push", f"{counted(plan.ahead, 'commit')} of {plan.branch}"
     if desk.settings.ci_workflows:
         yield "CI", "has to pass on that commit"
     yield "Tag", f"{tag}, annotated{', signed' if signs(desk) else ''}, pushed alone"

@@ -23,7 +23,7 @@ from .pulls import open_pull
 from .releases import ASSET_HOST, asset_path
 from .rest import OIDC_HOST, RESULTS_HOST, RestApi, failure
 from .services import ISSUER_HOST, Services
-from .store import ROLES, Actor, ApiError, Document, Json, Store, now
+from .store import ROLES, Actor, ApiError, Document, Json, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -470,17 +470,6 @@ class GitHub:
     def rulesets(self, repo: str) -> list[Json]:
         """Return rulesets."""
         return copy.deepcopy(list(self._repo(repo)["rulesets"]))
-
-    def add_ruleset(self, repo: str, ruleset: Json) -> int:
-        """Add a ruleset in the form of the REST API; return its id."""
-        found = self._repo(repo)
-        with self._store.lock:
-            defaults: Json = {"target": "branch", "enforcement": "active", "bypass_actors": []}
-            facts = {"id": self._store.new_id(), "created_at": now(), "updated_at": now()}
-            record = {**defaults, "conditions": {}, "rules": [], **ruleset, **facts}
-            found["rulesets"].append(record)
-            found.save()
-        return int(record["id"])
 
     def job_tokens(self) -> list[Json]:
         """Return the tokens of jobs that run now: `repo`, `run`, `job`, `permissions`."""

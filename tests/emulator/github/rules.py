@@ -24,8 +24,6 @@ ZERO = "0" * 40
 #: REST reference: 5 is admin, 4 write, 2 maintain.
 BYPASS_ROLES = {5: "admin", 4: "write", 2: "maintain"}
 
-_STRENGTH = ("none", "read", "triage", "write", "maintain", "admin")
-
 
 def fnmatch_ref(pattern: str, ref: str) -> bool:
     """Say whether a ruleset's or environment's pattern matches a ref, as Ruby's File.fnmatch does.
