@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from copier_pypi_release.console import counted
 from copier_pypi_release.workflow_files import STAGES, Workflow, load
+from drill.test_scenarios import MEETINGS
 from support import pictures
 from support.rendering import ROOT, Renderer, git, questions_of
 
@@ -270,9 +271,10 @@ def test_scenarios(marked: list[dict[str, object]], up_to_date: UpToDate) -> Non
         if test["module"] in {"tests/drill/test_scenarios.py", "tests/drill/test_guards.py"}:
             name = str(test["name"]).partition("[")[0]
             proves = ", ".join(dict.fromkeys(test["rows"]))  # type: ignore[call-overload]
-            rows[name] = f"| {test['says']} | `{name}` | {proves} |"
+            met = ", ".join(meeting.value for meeting in MEETINGS.get(name, ()))
+            rows[name] = f"| {test['says']} | {met} | `{name}` | {proves} |".replace("|  |", "| |")
     path = DOCS / "drill.md"
     before, _, rest = path.read_text(encoding="utf-8").partition("| Scenario |")
     after = rest.partition("\n\n")[2]
-    table = "\n".join(["| Scenario | Test | Proves |", "|---|---|---|", *rows.values()])
+    table = "\n".join(["| Scenario | `release` | Test | Proves |", "|---|---|---|---|", *rows.values()])
     up_to_date(path, f"{before}{table}\n\n{after}".rstrip("\n") + "\n")
