@@ -840,6 +840,62 @@ def test_the_same_command_goes_on_with_what_it_has_begun(
     assert goes_on_with("--post") == "v0.1.0.post1"
 
 
+def a_run(ready: Bench, tag: str, conclusion: str) -> None:
+    """Let the newest run of the release workflow be one of a tag."""
+    run = {
+        "id": 7,
+        "status": "completed",
+        "conclusion": conclusion,
+        "display_title": f"Release {tag}",
+        "head_branch": tag,
+        "head_sha": git(ready.clone, "rev-parse", f"{tag}^{{commit}}").strip(),
+        "event": "push",
+        "created_at": "2026-11-22T00:00:00Z",
+    }
+    request = github.GitHub.get
+
+    def get(self: github.GitHub, path: str, **query: str | int) -> Any:  # noqa: ANN401
+        return {"workflow_runs": [run]} if path.endswith("release.yml/runs") else request(self, path, **query)
+
+    ready.patch.setattr(github.GitHub, "get", get)
+
+
+@pytest.mark.requirement("B8", "P8.4", "R11")
+def test_a_github_release_that_was_published_too_early_is_gone_on_with(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until PyPI has files of it; with commits after the tag, it says how to leave it."""
+    git(ready.clone, "tag", "v0.1.0")
+    git(ready.clone, "push", "--quiet", "origin", "v0.1.0")
+    a_run(ready, "v0.1.0", "failure")
+    ready.github.client.send("POST", "releases", {"tag_name": "v0.1.0", "draft": False})
+    said = ready.run("release", "--dry-run", capsys=capsys).printed
+    assert said.startswith("Going on with v0.1.0\n")
+    assert "To leave it" not in said
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "feat: more")
+    said = ready.run("release", "--dry-run", capsys=capsys).printed
+    leave = "To leave it and release the next version: uv run .github/release/tool.py release VERSION"
+    assert said.splitlines()[:2] == ["Going on with v0.1.0", leave]
+    ready.patch.setattr("copier_pypi_release.commands.release.published", lambda *_: BUILT)
+    assert not ready.run("release", "--dry-run", capsys=capsys).printed.startswith("Going on")
+
+
+@pytest.mark.requirement("B8", "P8.6")
+@pytest.mark.parametrize(("made", "waits"), [("2026-01-01T00:00:00Z", False), ("", True)])
+def test_a_run_is_waited_for_while_it_can_come(
+    ready: Bench, capsys: pytest.CaptureFixture[str], made: str, waits: bool
+) -> None:
+    """GitHub starts it within a minute of a push; for an old tag the command is offered at once."""
+    if made:
+        ready.patch.setenv("GIT_COMMITTER_DATE", made)
+    git(ready.clone, "tag", "--annotate", "--message", "release", "v0.1.0")
+    git(ready.clone, "push", "--quiet", "origin", "v0.1.0")
+    said = ready.run("release", "0.1.0", capsys=capsys)
+    assert "v0.1.0 is on GitHub, and no run was created for it" in said.printed
+    assert "Run it now: gh workflow run release.yml --ref main --field tag=v0.1.0?" in said.errors
+    assert (sum(ready.clock.pauses) >= UNTIL_IT_BEGINS) is waits
+
+
 class Followable(NobodyReviews):
     """A GitHub whose run of the release has passed every job, the tests in three combinations."""
 

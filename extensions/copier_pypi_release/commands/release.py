@@ -20,7 +20,7 @@ from copier_pypi_release.console import WIDTH, console, lines
 from copier_pypi_release.github import GitHub, NoAnswerError, check_origin, find_token, quoted
 from copier_pypi_release.release.ci import start_ci, wait_for_ci
 from copier_pypi_release.release.commit import bring_commit, push_tag
-from copier_pypi_release.release.desk import PATIENCE, SEE, UNTIL_IT_BEGINS, Desk, agrees
+from copier_pypi_release.release.desk import AGAIN, PATIENCE, SEE, UNTIL_IT_BEGINS, Desk, agrees
 from copier_pypi_release.release.following import Followed, Review, review, run_commands
 from copier_pypi_release.release.plan import make_plan, show_plan
 from copier_pypi_release.release.publish import finish, publish
@@ -72,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         if tag := begun(desk):
             lines(to, [f"Going on with {tag}"])
+            if not options.version and not desk.git("tag", "--points-at", "HEAD", "--list", tag):
+                lines(to, [f"To leave it and release the next version: {AGAIN} VERSION"])
             if options.dry_run:
                 state, step = desk.state(tag)
                 if options.json:
@@ -156,13 +158,14 @@ def begun(desk: Desk) -> str:
 
 
 def unfinished(desk: Desk) -> str:
-    """The newest tag, if its release has begun here and is neither published nor declined; else nothing."""
+    """The newest tag, if its release has begun here and is neither out nor declined; else nothing."""
     tag = newest_tag(desk.root, desk.settings)
     version = desk.settings.tagged_version(tag)
     if version is None or tag != desk.settings.tag(version):  # spelled otherwise, it releases nothing
         return ""
-    if any(r["tag_name"] == tag and not r["draft"] for r in desk.github.get_all("releases")):
-        return ""
+    is_out = any(r["tag_name"] == tag and not r["draft"] for r in desk.github.get_all("releases"))
+    if is_out and published(INDEXES["pypi"], desk.settings.distribution, version):
+        return ""  # where PyPI has nothing of it, somebody was too early
     if runs := find_runs(desk.github, desk.workflow, tag):
         path = f"actions/runs/{runs[0].id}"
         jobs = desk.github.get_all(f"{path}/jobs", "jobs")
