@@ -176,6 +176,13 @@ def stopped(state: ReleaseState, stage: str, dispatch: str) -> NextStep:
     advice = f"Read its log first:\n  gh run view {run.id} --log-failed\nThen:"
     if state.release and not state.release["draft"] and not state.is_out:
         return published_early(state, stage, again)
+    if stage == "gate" and state.stages.get(stage) == "skipped":
+        return NextStep(
+            f"{state.tag.name} was skipped: a fork releases only for the owner that its workflow names",
+            "gate",
+            advice="To release from this fork: copier update --data repository_owner=OWNER; then make the "
+            "tag again.",
+        )
     if stage == "gate":
         return NextStep(
             f"{state.tag.name} stopped at the gate; nothing was built",

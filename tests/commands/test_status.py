@@ -142,6 +142,7 @@ STATES: list[tuple[str, release_state.ReleaseState, str, str, str]] = [
         "gh run view 7 --web",
     ),
     ("gate", state("gate", **UNBORN), "gate", "stopped at the gate", ""),
+    ("a fork", state("gate", "skipped", **UNBORN), "gate", "v1.2.3 was skipped: a fork releases only", ""),
     ("build", state("build", **UNBORN), "build", "stopped at build", RERUN),
     ("test", state("test", served=NOTHING, release=None), "test", "stopped at test", RERUN),
     (
