@@ -392,7 +392,8 @@ def test_a_download_is_corrupted(waiting: Maintainer) -> None:
     waiting.sandbox.fault("corrupt", host=waiting.hosts("pypi").files, path=r"\.whl$", times=None)
     waiting.approve().stopped_at("verify-pypi", "delivers demo_pkg", testpypi="all", pypi="all")
     waiting.sandbox.clear_faults()
-    waiting.goes_on("y", "y", anchor="verify-pypi")
+    stop = "v0.1.0 stopped at verify-pypi; complete on TestPyPI, complete on PyPI. | PyPI delivers demo_pkg"
+    waiting.goes_on("y", "y", anchor="verify-pypi", saying=stop)
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "R8")
