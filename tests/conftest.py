@@ -46,7 +46,6 @@ FIRST = (
     "tests/updates/test_matrix.py",
     "tests/drill/test_variants.py",
     "tests/drill/test_compiled.py",
-    "tests/drill/test_commands.py::test_states_of_a_run",
     "tests/drill/test_adopted.py",
     "tests/test_questions.py",
     "tests/emulator/test_scheduler.py",

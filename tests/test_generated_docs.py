@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from copier_pypi_release.console import counted
 from copier_pypi_release.workflow_files import STAGES, Workflow, load
+from drill.test_scenarios import MEETINGS
 from support import pictures
 from support.marks import Marked, marked_tests
 from support.rendering import ROOT, Renderer, git, questions_of
@@ -265,11 +266,12 @@ def test_scenarios(marked: list[Marked], up_to_date: UpToDate) -> None:
         if test["module"] in {"tests/drill/test_scenarios.py", "tests/drill/test_guards.py"}:
             name = test["name"].partition("[")[0]
             proves = ", ".join(dict.fromkeys(test["rows"]))
-            rows[name] = f"| {test['says']} | `{name}` | {proves} |"
+            met = ", ".join(meeting.value for meeting in MEETINGS.get(name, ()))
+            rows[name] = f"| {test['says']} | {met} | `{name}` | {proves} |".replace("|  |", "| |")
     path = DOCS / "drill.md"
     before, _, rest = path.read_text(encoding="utf-8").partition("| Scenario |")
     after = rest.partition("\n\n")[2]
-    table = "\n".join(["| Scenario | Test | Proves |", "|---|---|---|", *rows.values()])
+    table = "\n".join(["| Scenario | `release` | Test | Proves |", "|---|---|---|---|", *rows.values()])
     up_to_date(path, f"{before}{table}\n\n{after}".rstrip("\n") + "\n")
 
 

@@ -20,6 +20,7 @@ from release_lib.step import ReleaseError, run
 from copier_pypi_release.repository import name_on_github, remotes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from release_lib.settings import Settings
@@ -27,9 +28,26 @@ if TYPE_CHECKING:
 API = "https://api.github.com"
 SITE = "https://github.com"
 ATTEMPTS = 4
+LONGEST_PAUSE = 10.0  # seconds between two of them
 SERVER_ERROR = 500
 PAGE = 100  # entries, the most that GitHub gives at once
 SEE = "RELEASING.md, 'What you need'"
+
+
+class NoAnswerError(ReleaseError):
+    """GitHub cannot be reached, or is down.
+
+    Args:
+        reason: What came instead of an answer.
+    """
+
+    def __init__(self, reason: Exception | str) -> None:
+        super().__init__(
+            f"GitHub does not answer: {reason}",
+            expected="an answer of api.github.com",
+            fix="see https://www.githubstatus.com and your network, then run this again",
+            see=SEE,
+        )
 
 
 class GitHubError(ReleaseError):
@@ -105,10 +123,16 @@ class GitHub:
     Args:
         repository: ``owner/name``.
         token: The token of the login.
+
+    Attributes:
+        patience: Seconds for which it is asked again when it does not answer; some times in any case.
+        say: What is told that it does not answer, once it takes long, and that it answers again.
     """
 
     def __init__(self, repository: str, token: str) -> None:
         self.repository = repository
+        self.patience = 0.0
+        self.say: Callable[[str], None] = lambda _: None
         self._session = requests.Session()
         self._session.headers.update(
             {
@@ -220,7 +244,8 @@ class GitHub:
 
     def _request(self, method: str, path: str, **more: Any) -> requests.Response:  # noqa: ANN401
         place = path if path.startswith("/") else f"/repos/{self.repository}/{path}".rstrip("/")
-        for attempt in range(1, ATTEMPTS + 1):
+        begun = time.monotonic()
+        for attempt in itertools.count(1):
             problem: Exception | str
             try:
                 answer = self._session.request(method, API + place, timeout=30.0, **more)
@@ -228,17 +253,17 @@ class GitHub:
                 problem = error
             else:
                 if answer.status_code < SERVER_ERROR:
+                    if attempt > ATTEMPTS:
+                        self.say("GitHub answers again")
                     return self._checked(answer, method, path)
                 problem = f"status {answer.status_code}"
             # A POST without an answer may have been carried out: only the next run can tell.
-            if attempt == ATTEMPTS or method == "POST":
-                raise ReleaseError(
-                    f"GitHub does not answer: {problem}",
-                    expected="an answer of api.github.com",
-                    fix="see https://www.githubstatus.com and your network, then run this again",
-                    see=SEE,
-                )
-            time.sleep(2**attempt / 8)
+            late = attempt >= ATTEMPTS and time.monotonic() - begun >= self.patience
+            if late or method == "POST":
+                raise NoAnswerError(problem)
+            if attempt == ATTEMPTS:
+                self.say("GitHub does not answer; waiting for it ...")
+            time.sleep(min(2**attempt / 8, LONGEST_PAUSE))
         raise AssertionError("unreachable")
 
     def _checked(self, answer: requests.Response, method: str, path: str) -> requests.Response:

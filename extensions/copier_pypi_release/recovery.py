@@ -54,7 +54,7 @@ def next_step(state: ReleaseState, settings: Settings, default_branch: str) -> N
     """
     tag = state.tag.name
     dispatch = f"gh workflow run {settings.release_workflow} --ref {default_branch} --field tag={tag}"
-    found = damaged(state, settings) or untagged(state, settings, dispatch)
+    found = damaged(state, settings) or unanswered(state) or untagged(state, settings, dispatch)
     if found:
         return found
     run = state.runs[0]
@@ -123,6 +123,19 @@ def damaged(state: ReleaseState, settings: Settings) -> NextStep | None:
     return None
 
 
+def unanswered(state: ReleaseState) -> NextStep | None:
+    """A state that nobody can judge before the indexes answer; a run that goes on is not judged yet."""
+    if not state.unknown or (state.runs and state.runs[0].status != "completed"):
+        return None
+    titles = " and ".join(INDEXES[key].title for key in state.unknown)
+    return NextStep(
+        f"{titles} did not answer, so what is published of {state.tag.name} is unknown",
+        "when-it-stops",
+        advice="Nothing has to be done before that is known. When it answers again:\n"
+        f"  uv run .github/release/tool.py status {state.tag.name}",
+    )
+
+
 def untagged(state: ReleaseState, settings: Settings, dispatch: str) -> NextStep | None:
     """States before the first run."""
     tag, pushed = state.tag.name, state.pushed_commit
@@ -161,6 +174,15 @@ def stopped(state: ReleaseState, stage: str, dispatch: str) -> NextStep:
     run = state.runs[0]
     again = (f"gh run rerun {run.id} --failed",)
     advice = f"Read its log first:\n  gh run view {run.id} --log-failed\nThen:"
+    if state.release and not state.release["draft"] and not state.is_out:
+        return published_early(state, stage, again)
+    if stage == "gate" and state.stages.get(stage) == "skipped":
+        return NextStep(
+            f"{state.tag.name} was skipped: a fork releases only for the owner that its workflow names",
+            "gate",
+            advice="To release from this fork: copier update --data repository_owner=OWNER; then make the "
+            "tag again.",
+        )
     if stage == "gate":
         return NextStep(
             f"{state.tag.name} stopped at the gate; nothing was built",
@@ -172,8 +194,6 @@ def stopped(state: ReleaseState, stage: str, dispatch: str) -> NextStep:
             "Nothing of this run was uploaded. If the source is at fault, the command does not help: fix it, "
             "then make the tag again or release the next version."
         )
-    if state.release and not state.release["draft"]:
-        return published_early(state, stage, again)
     if state.rejected:
         return NextStep(
             f"{state.tag.name}: a reviewer rejected it before {stage}",
@@ -196,7 +216,10 @@ def published_early(state: ReleaseState, stage: str, again: tuple[str, ...]) -> 
     """A run that stopped, while its GitHub Release is published already."""
     commands = (f"gh release edit {state.tag.name} --draft", *again)
     advice = "As a draft it takes the files that it lacks."
-    if (state.release or {}).get("immutable"):
+    if (state.release or {}).get("immutable") and stage == "gate":
+        commands = ()
+        advice = "It is frozen and takes no files: delete it on the web, and release the next version."
+    elif (state.release or {}).get("immutable"):
         done = stage == "github-release"
         commands = () if done else again
         advice = "It is frozen and takes no files" + (

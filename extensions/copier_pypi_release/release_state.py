@@ -12,7 +12,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 from release_lib.distributions import asset_name, sha256_of
-from release_lib.index import INDEXES, Comparison, compare, published
+from release_lib.index import INDEXES, Comparison, State, compare, published
 from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
@@ -81,7 +81,7 @@ class ReleaseState:
     Attributes:
         tag: The tag.
         version: Its version.
-        runs: Runs, newest first.
+        runs: Runs, newest first; one that waits for the end of another comes after that.
         stages: Result of each job of the newest run: ``success``, ``failure``, ``waiting``, ...
         waits_for: Environments that the newest run waits for, and whether this login may approve.
         error_lines: The four lines that the newest run stopped with.
@@ -93,6 +93,7 @@ class ReleaseState:
         release: The GitHub Release.
         releases: The tags of all GitHub Releases.
         now: The time, with a time zone.
+        unknown: Indexes that do not answer, and what came instead; nothing is known of their files.
     """
 
     tag: Tag
@@ -109,6 +110,7 @@ class ReleaseState:
     release: Mapping[str, Any] | None
     releases: Sequence[str]
     now: dt.datetime
+    unknown: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def stopped_at(self) -> str:
@@ -119,6 +121,14 @@ class ReleaseState:
     def pushed_commit(self) -> str:
         """The commit of the newest run that the tag itself started; empty if there is none."""
         return next((run.commit for run in self.runs if run.commit), "")
+
+    @property
+    def is_out(self) -> bool:
+        """Whether PyPI and the GitHub Release have all of it; what a person makes has no SHA256SUMS."""
+        names = {asset["name"] for asset in (self.release or {}).get("assets", [])}
+        pypi = self.compared.get("pypi")
+        whole = "SHA256SUMS" in names and not self.missing_assets
+        return whole and pypi is not None and pypi.state is State.IDENTICAL
 
     @property
     def missing_assets(self) -> list[str]:
@@ -132,7 +142,7 @@ def collect(github: GitHub, root: Path, settings: Settings, workflow: Workflow, 
     """The state of a release, from GitHub, both indexes and this clone.
 
     Raises:
-        ReleaseError: The tag is no version, or GitHub or an index did not answer.
+        ReleaseError: The tag is no version, or GitHub did not answer.
     """
     version = read_tag(tag, settings)
     runs = find_runs(github, workflow, tag)
@@ -142,7 +152,13 @@ def collect(github: GitHub, root: Path, settings: Settings, workflow: Workflow, 
     approvals = (github.get(f"{newest}/approvals") if newest else None) or []
     jobs = github.get_all(f"{newest}/jobs", "jobs") if newest else []
     built = find_built(github, runs)
-    served = {key: published(index, settings.distribution, version) for key, index in INDEXES.items()}
+    served: dict[str, dict[str, DistributionPackage]] = {}
+    unknown: dict[str, str] = {}
+    for key, index in INDEXES.items():
+        try:
+            served[key] = published(index, settings.distribution, version)
+        except ReleaseError as error:
+            served[key], unknown[key] = {}, error.problem
     releases = github.get_all("releases")
     return ReleaseState(
         tag=find_tag(github, root, tag),
@@ -155,10 +171,13 @@ def collect(github: GitHub, root: Path, settings: Settings, workflow: Workflow, 
         job_ids={workflow.job_of(job["name"]): job["id"] for job in jobs},
         built=built,
         served=served,
-        compared={key: compare(built, files) for key, files in served.items()} if built else {},
+        compared={
+            key: compare(built, files) for key, files in served.items() if built and key not in unknown
+        },
         release=next((r for r in releases if r["tag_name"] == tag), None),
         releases=[r["tag_name"] for r in releases],
         now=dt.datetime.now(dt.UTC),
+        unknown=unknown,
     )
 
 
@@ -187,7 +206,7 @@ def local_commit(root: Path, name: str) -> str:
 
 
 def find_runs(github: GitHub, workflow: Workflow, tag: str) -> list[Run]:
-    """The runs of a release workflow for a tag, newest first."""
+    """The runs of a release workflow for a tag, see `ReleaseState.runs`."""
     found: list[dict[str, Any]] = []
     path = f"actions/workflows/{workflow.path.name}/runs"
     for page in range(1, RUNS // 100 + 1):
@@ -207,7 +226,10 @@ def find_runs(github: GitHub, workflow: Workflow, tag: str) -> list[Run]:
         )
         for r in found
     ]
-    return sorted(runs, key=lambda run: run.id, reverse=True)
+    runs.sort(key=lambda run: run.id, reverse=True)
+    # One of a version at a time: the others are "pending" until it ends, and need nobody before.
+    going = any(run.status not in {"completed", "pending"} for run in runs)
+    return sorted(runs, key=lambda run: going and run.status == "pending")
 
 
 def find_stages(jobs: list[dict[str, Any]], workflow: Workflow) -> dict[str, str]:

@@ -216,6 +216,14 @@ def history_of(root: Path, settings: Settings) -> History:
     return History(taken, [v for v in map(settings.tagged_version, merged) if v])
 
 
+def newest_tag(root: Path, settings: Settings) -> str:
+    """The newest version tag that HEAD descends from, as it is spelled; empty without one."""
+    names = git("-C", root, "tag", "--merged", "HEAD").splitlines()
+    known = {name: version for name in names if (version := settings.tagged_version(name))}
+    # Two spellings of one version: the one that the release workflow takes.
+    return max(known, key=lambda name: (known[name], name == settings.tag(known[name])), default="")
+
+
 def current_branch(root: Path) -> str:
     """The branch that is checked out; empty if it is none."""
     try:

@@ -23,6 +23,7 @@ from release_lib import index
 from release_lib.settings import Settings, load_settings
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
+from support.clock import Clock
 from support.rendering import git
 from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
@@ -221,12 +222,16 @@ class Bench:
         clone: The clone; a command finds its settings and files there.
         github: GitHub.
         patch: Undone at the end of the test.
+
+    Attributes:
+        clock: The time that it waits in.
     """
 
     def __init__(self, clone: Path, github: LocalGitHub, patch: pytest.MonkeyPatch) -> None:
         self.clone = clone
         self.github = github
         self.patch = patch
+        self.clock = Clock()
         patch.setenv("GH_TOKEN", github.token())
 
     @property
@@ -281,16 +286,17 @@ def bench(package: Path, folder: Path, patch: pytest.MonkeyPatch) -> Bench:
     git(clone, "remote", "add", "origin", f"https://github.com/{REPOSITORY}.git")
     local = LocalGitHub(folder / "github", clone)
     network, adapter = requests.Session.get_adapter, InProcess(local)
+    made = Bench(clone, local, patch)
     patch.setattr(
         requests.Session,
         "get_adapter",
         lambda self, url: adapter if url.startswith(ADDRESS) else network(self, url),
     )
     patch.setattr(github, "API", ADDRESS)
-    patch.setattr(github, "time", type("Instant", (), {"sleep": staticmethod(lambda _: None)}))
+    patch.setattr(github, "time", made.clock)
     for key, known in index.INDEXES.items():
         patch.setitem(index.INDEXES, key, index.Index(known.title, f"{ADDRESS}/simple/"))
-    return Bench(clone, local, patch)
+    return made
 
 
 @pytest.fixture

@@ -144,6 +144,6 @@ def test_a_secondary_rate_limit_says_until_when(monkeypatch: pytest.MonkeyPatch,
     answer.headers.update({"Retry-After": "3600", "X-RateLimit-Reset": "1", "X-RateLimit-Remaining": "4000"})
     answer._content = b'{"message": "You have exceeded a secondary rate limit"}'  # noqa: SLF001
     monkeypatch.setattr(requests.Session, "request", lambda *_, **__: answer)
-    monkeypatch.setattr(github, "time", SimpleNamespace(time=lambda: 1_800_000_000.0))
+    monkeypatch.setattr(github, "time", SimpleNamespace(time=lambda: 1_800_000_000.0, monotonic=lambda: 0.0))
     with pytest.raises(ReleaseError, match="used up until 2027-01-15 09:00 UTC"):
         GitHub("demo-pkg/demo-pkg", "ghp_token").get("rulesets")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 import tomlkit
 from copier_pypi_release import github
 from copier_pypi_release.commands import status
@@ -25,8 +26,8 @@ from copier_pypi_release.console import console
 from copier_pypi_release.recovery import NextStep, next_step
 from copier_pypi_release.release.ci import check_ci, start_ci
 from copier_pypi_release.release.commit import bring_commit, is_merged
-from copier_pypi_release.release.desk import Desk, agrees
-from copier_pypi_release.release.following import Followed, Review, run_commands, show_review
+from copier_pypi_release.release.desk import PATIENCE, UNTIL_IT_BEGINS, Desk, agrees
+from copier_pypi_release.release.following import Followed, Review, review, run_commands, show_review
 from copier_pypi_release.release.plan import Plan, show_plan
 from copier_pypi_release.release.publish import edited, finish, is_latest
 from copier_pypi_release.release.sizes import MIB, estimate, near_limits
@@ -37,6 +38,7 @@ from release_lib.index import INDEXES, Index
 from release_lib.settings import Settings, load_settings
 from release_lib.step import ReleaseError
 from rich.console import Console
+from support.clock import Clock
 from support.compiled import FILES
 from support.rendering import commit_all, git
 
@@ -44,7 +46,7 @@ from commands.local_github import Bench, ready_bench
 from commands.test_status import BUILT, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from copier_pypi_release.release_state import ReleaseState
     from copier_pypi_release.workflow_files import Workflow
@@ -273,9 +275,8 @@ def ready(
 ) -> Bench:
     """A clone of a repository that is set up, whose first version has its notes and no tag yet."""
     made = ready_bench(default_package, tmp_path, monkeypatch, capsys)
-    slept: list[float] = []
-    clock = type("Clock", (), {"sleep": staticmethod(slept.append)})
-    monkeypatch.setattr("copier_pypi_release.release.desk.time", clock)
+    monkeypatch.setattr("copier_pypi_release.release.desk.time", made.clock)
+    monkeypatch.setattr("release_lib.index.time", made.clock)
     return made
 
 
@@ -619,7 +620,6 @@ def test_a_program_that_is_missing_is_named(
 @pytest.mark.requirement("B8", "R9")
 def test_an_index_that_does_not_answer_stops_it(ready: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is known of the version there, so nothing is pushed; the same command asks again."""
-    ready.patch.setattr("release_lib.index.time", type("Clock", (), {"sleep": staticmethod(lambda _: None)}))
     ready.patch.setitem(INDEXES, "pypi", Index("PyPI", "http://127.0.0.1:9/simple/"))
     problem, _, fix, _ = stops(ready, capsys)
     assert problem.startswith("PyPI did not answer 5 times: ")
@@ -840,6 +840,62 @@ def test_the_same_command_goes_on_with_what_it_has_begun(
     assert goes_on_with("--post") == "v0.1.0.post1"
 
 
+def a_run(ready: Bench, tag: str, conclusion: str) -> None:
+    """Let the newest run of the release workflow be one of a tag."""
+    run = {
+        "id": 7,
+        "status": "completed",
+        "conclusion": conclusion,
+        "display_title": f"Release {tag}",
+        "head_branch": tag,
+        "head_sha": git(ready.clone, "rev-parse", f"{tag}^{{commit}}").strip(),
+        "event": "push",
+        "created_at": "2026-11-22T00:00:00Z",
+    }
+    request = github.GitHub.get
+
+    def get(self: github.GitHub, path: str, **query: str | int) -> Any:  # noqa: ANN401
+        return {"workflow_runs": [run]} if path.endswith("release.yml/runs") else request(self, path, **query)
+
+    ready.patch.setattr(github.GitHub, "get", get)
+
+
+@pytest.mark.requirement("B8", "P8.4", "R11")
+def test_a_github_release_that_was_published_too_early_is_gone_on_with(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Until PyPI has files of it; with commits after the tag, it says how to leave it."""
+    git(ready.clone, "tag", "v0.1.0")
+    git(ready.clone, "push", "--quiet", "origin", "v0.1.0")
+    a_run(ready, "v0.1.0", "failure")
+    ready.github.client.send("POST", "releases", {"tag_name": "v0.1.0", "draft": False})
+    said = ready.run("release", "--dry-run", capsys=capsys).printed
+    assert said.startswith("Going on with v0.1.0\n")
+    assert "To leave it" not in said
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "feat: more")
+    said = ready.run("release", "--dry-run", capsys=capsys).printed
+    leave = "To leave it and release the next version: uv run .github/release/tool.py release VERSION"
+    assert said.splitlines()[:2] == ["Going on with v0.1.0", leave]
+    ready.patch.setattr("copier_pypi_release.commands.release.published", lambda *_: BUILT)
+    assert not ready.run("release", "--dry-run", capsys=capsys).printed.startswith("Going on")
+
+
+@pytest.mark.requirement("B8", "P8.6")
+@pytest.mark.parametrize(("made", "waits"), [("2026-01-01T00:00:00Z", False), ("", True)])
+def test_a_run_is_waited_for_while_it_can_come(
+    ready: Bench, capsys: pytest.CaptureFixture[str], made: str, waits: bool
+) -> None:
+    """GitHub starts it within a minute of a push; for an old tag the command is offered at once."""
+    if made:
+        ready.patch.setenv("GIT_COMMITTER_DATE", made)
+    git(ready.clone, "tag", "--annotate", "--message", "release", "v0.1.0")
+    git(ready.clone, "push", "--quiet", "origin", "v0.1.0")
+    said = ready.run("release", "0.1.0", capsys=capsys)
+    assert "v0.1.0 is on GitHub, and no run was created for it" in said.printed
+    assert "Run it now: gh workflow run release.yml --ref main --field tag=v0.1.0?" in said.errors
+    assert (sum(ready.clock.pauses) >= UNTIL_IT_BEGINS) is waits
+
+
 class Followable(NobodyReviews):
     """A GitHub whose run of the release has passed every job, the tests in three combinations."""
 
@@ -948,7 +1004,7 @@ def test_each_state_is_met_as_by_the_runbook(
         known = dataclasses.replace(known, release={"id": 1, "body": "- Notes.", **known.release})
     monkeypatch.setattr(Desk, "state", lambda *_: (known, step))
     monkeypatch.setattr("copier_pypi_release.commands.release.find_runs", lambda *_: [known])
-    monkeypatch.setattr(Followed, "until_it_needs_somebody", lambda *_: None)
+    monkeypatch.setattr(Followed, "until_it_needs_somebody", lambda *_, **__: None)
     monkeypatch.setattr("copier_pypi_release.release.following.subprocess", None)  # it runs nothing
     monkeypatch.setattr(sys, "stdin", io.StringIO("n\nn\n"))
     status = go_on(at, known.tag.name)
@@ -967,6 +1023,196 @@ def test_each_state_is_met_as_by_the_runbook(
         assert shown.err == "".join(f"Run it now: {c}? [y/N] n\n" for c in step.commands[:1])
         assert words in " ".join(shown.out.split())
         assert not step.see or f"See: {step.see}" in shown.out
+
+
+# ---- The network ---------------------------------------------------------------------------------------
+
+
+def reset() -> requests.Response:
+    """The network drops the connection."""
+    raise requests.ConnectionError("Connection reset by peer")
+
+
+def times_out() -> requests.Response:
+    """Nothing comes."""
+    raise requests.Timeout("timed out")
+
+
+def bad_gateway() -> requests.Response:
+    """GitHub is down."""
+    made = requests.Response()
+    made.status_code, made._content = 502, b"<html>"  # noqa: SLF001
+    return made
+
+
+def lost(
+    ready: Bench, path: str, outage: Callable[[], requests.Response], *, skip: int, lasts: float
+) -> None:
+    """Let GitHub answer nothing from a request for a path on, after some that pass, for some seconds."""
+    known, request = [0], requests.Session.request
+    since: list[float] = []
+
+    def unreliable(session: requests.Session, method: str, url: str, **more: Any) -> requests.Response:  # noqa: ANN401
+        known[0] += path in url
+        if known[0] > skip and not since:
+            since.append(ready.clock.monotonic())
+        if since and ready.clock.monotonic() - since[0] < lasts:
+            return outage()
+        return request(session, method, url, **more)
+
+    ready.patch.setattr(requests.Session, "request", unreliable)
+
+
+CI_RUNS, RELEASE_RUNS = "/actions/workflows/ci.yml/runs", "/actions/workflows/release.yml/runs"
+
+
+@pytest.mark.requirement("B8", "R9")
+@pytest.mark.parametrize("outage", [reset, times_out, bad_gateway])
+@pytest.mark.parametrize(("path", "skip"), [(CI_RUNS, 1), (RELEASE_RUNS, 0)])  # the plan asks for CI once
+def test_a_network_that_is_lost_for_minutes_is_waited_for(
+    ready: Bench,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    skip: int,
+    outage: Callable[[], requests.Response],
+) -> None:
+    """While CI or the run is followed; it is said once, and the release goes on."""
+    lost(ready, path, outage, skip=skip, lasts=300.0)
+    done = ready.run("release", "--yes", capsys=capsys)
+    said = [line for line in done.printed.splitlines() if line.startswith("GitHub ")]
+    assert said == ["GitHub does not answer; waiting for it ...", "GitHub answers again"]
+    assert 300 <= sum(ready.clock.pauses) < 300 + 2 * UNTIL_IT_BEGINS
+    assert git(ready.github.bare, "tag") == "v0.1.0"
+    assert "v0.1.0 is on GitHub, and no run was created for it" in done.printed  # nothing runs here
+
+
+@pytest.mark.requirement("B8", "P8.4", "R9")
+@pytest.mark.parametrize("outage", [reset, times_out, bad_gateway])
+@pytest.mark.parametrize(("path", "skip", "tags"), [(CI_RUNS, 1, ""), (RELEASE_RUNS, 0, "v0.1.0")])
+def test_a_network_that_stays_lost_ends_in_a_sentence(  # noqa: PLR0917  (fixtures)
+    ready: Bench,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    skip: int,
+    tags: str,
+    outage: Callable[[], requests.Response],
+) -> None:
+    """What has begun goes on without this machine, and the same command goes on with it."""
+    lost(ready, path, outage, skip=skip, lasts=float("inf"))
+    done = ready.run("release", "--yes", capsys=capsys)
+    assert done.status == 1
+    problem, expected, fix, see = done.error_lines[-4:]
+    assert problem.startswith("GitHub does not answer: ")
+    assert (
+        expected == "Expected: an answer of api.github.com; what has begun at GitHub goes on there meanwhile"
+    )
+    assert fix.endswith("and your network, then go on with uv run .github/release/tool.py release 0.1.0")
+    assert see == "See: RELEASING.md, 'Steps'"
+    assert done.printed.count("GitHub does not answer") == 1
+    assert PATIENCE <= sum(ready.clock.pauses) < PATIENCE + UNTIL_IT_BEGINS
+    assert git(ready.github.bare, "tag") == tags
+
+
+@pytest.mark.requirement("B8", "R9")
+def test_a_network_that_is_lost_before_the_plan_is_told_at_once(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing has begun, so nothing is waited for; nobody is told that something goes on."""
+    lost(ready, CI_RUNS, reset, skip=0, lasts=float("inf"))
+    problem, expected, *_ = stops(ready, capsys)
+    assert problem.startswith("GitHub does not answer: ")
+    assert expected == "Expected: an answer of api.github.com"
+    assert sum(ready.clock.pauses) < 5
+
+
+@pytest.mark.requirement("B8", "P8.4", "R5")
+def test_an_index_that_does_not_answer_leaves_the_rest_known(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`status` and `release` show what they know, and offer nothing that depends on the index."""
+    git(ready.clone, "tag", "v0.1.0")
+    git(ready.clone, "push", "--quiet", "origin", "v0.1.0")
+    ready.patch.setitem(INDEXES, "testpypi", Index("TestPyPI", "http://127.0.0.1:9/simple/"))
+    for command in (("status", "v0.1.0"), ("release", "0.1.0")):
+        done = ready.run(*command, capsys=capsys)
+        words = " ".join(done.printed.split())
+        assert "TestPyPI unknown TestPyPI did not answer 5 times: " in words
+        assert "PyPI absent" in words
+        assert "TestPyPI did not answer, so what is published of v0.1.0 is unknown." in words
+        assert "See: RELEASING.md#when-it-stops" in words
+        assert not done.errors
+    known = json.loads(ready.run("status", "v0.1.0", "--json", capsys=capsys).printed)
+    assert known["indexes"]["testpypi"]["state"] == "unknown"
+    assert known["next"]["commands"] == []
+
+
+@pytest.mark.requirement("B8")
+def test_a_new_run_that_ends_at_once_is_noticed(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the first attempt of another run; of the old one, only the next attempt is new."""
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    workflow, clock = load_release(default_package, settings), Clock()
+    old = dataclasses.replace(STATES[-1][1].runs[0], status="completed", conclusion="failure")
+    monkeypatch.setattr("copier_pypi_release.release.desk.time", clock)
+    to = Console(file=io.StringIO())
+    followed = Followed(Followable(workflow), workflow, "v1.2.3", to)  # type: ignore[arg-type]
+    for run, waits in (
+        (dataclasses.replace(old, id=old.id + 1), False),
+        (dataclasses.replace(old, attempt=2), False),
+        (old, True),
+    ):
+        monkeypatch.setattr("copier_pypi_release.release.following.find_runs", lambda *_, r=run: [r])
+        clock.pauses.clear()
+        assert followed.until_it_needs_somebody(old) == run
+        assert (sum(clock.pauses) >= UNTIL_IT_BEGINS) is waits
+
+
+@pytest.mark.requirement("B8")
+def test_a_review_that_somebody_else_has_decided_is_no_error(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both say yes at once; and where it still waits, the refusal is shown."""
+
+    class Decided(NobodyReviews):
+        waits: tuple[dict[str, Any], ...] = ()
+
+        def get(self, *_: object, **__: object) -> list[dict[str, Any]]:
+            return list(self.waits)
+
+        def get_all(self, *_: object, **__: object) -> list[Any]:
+            return []
+
+        def send(self, *_: object) -> None:
+            raise github.GitHubError("change it", 422, "No pending deployment")
+
+    settings = load_settings(default_package / ".github/release/settings.toml")
+    at = desk(Decided(), settings, default_package)
+    found = Review(7, "pypi", 1, "me", mine=True)
+    monkeypatch.setattr("copier_pypi_release.release.following.find_runs", lambda *_: STATES[-1][1].runs)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\ny\n"))
+    review(at, "v1.2.3", found)
+    assert "Somebody else has decided on it meanwhile." in capsys.readouterr().out
+    monkeypatch.setattr(Decided, "waits", ({"environment": {"id": 1}},))
+    with pytest.raises(github.GitHubError, match="No pending deployment"):
+        review(at, "v1.2.3", found)
+
+
+@pytest.mark.requirement("B8", "P3.7")
+def test_a_tag_of_another_spelling_is_not_gone_on_with(
+    ready: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It releases nothing: the plan says so; `status` counts from it, and both spell it as it is."""
+    git(ready.clone, "tag", "v0.1.0-rc1")
+    problem, *_ = stops(ready, capsys)
+    assert problem.endswith("has more than one version tag: v0.1.0 and v0.1.0-rc1")
+    git(ready.clone, "commit", "--quiet", "--allow-empty", "--message", "feat: more")
+    git(ready.clone, "push", "--quiet", "origin", "main")
+    ready.github.ci_ends("success")
+    done = ready.run("release", "--dry-run", capsys=capsys)
+    assert "git push origin v0.1.0-rc1, or git tag --delete v0.1.0-rc1" in " ".join(done.printed.split())
+    shown = " ".join(ready.run("status", capsys=capsys).printed.split())
+    assert "Newest release v0.1.0-rc1; its GitHub Release is not published Unreleased 1 commit" in shown
 
 
 # ---- On a terminal ------------------------------------------------------------------------------------
@@ -1067,12 +1313,17 @@ def by_pull_request(clone: Path, pulls: Pulls) -> str:
 def test_on_a_terminal_it_waits_for_the_merge(
     clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One pull request is opened; after its merge it goes on by itself."""
+    """One pull request is opened; a lost network is waited for; after the merge it goes on by itself."""
     origin, clone = clones
     pulls, asked = Pulls(), []
+    away = origin.with_name("away")
+    # Asking GitHub waits for the network, see above.
+    monkeypatch.setattr(Pulls, "repository_info", lambda _: away.rename(origin), raising=False)
 
     def sleep(seconds: float) -> None:
         asked.append(seconds)
+        if len(asked) == 2:
+            origin.rename(away)
         if len(asked) == 3:
             git(origin, "update-ref", "refs/heads/main", "refs/heads/release-notes/v0.2.0")
 

@@ -72,8 +72,9 @@ def run_of(**facts: Any) -> release_state.Run:  # noqa: ANN401
 
 def release_of(*, draft: bool, without: str = "") -> dict[str, Any]:
     """The GitHub Release."""
-    assets = [{"name": n, "digest": f"sha256:{h}"} for n, h in BUILT.items() if n != without]
-    return {"draft": draft, "assets": [*assets, {"name": "SHA256SUMS", "digest": "sha256:0"}]}
+    hashes = {**BUILT, "SHA256SUMS": "0"}
+    assets = [{"name": n, "digest": f"sha256:{h}"} for n, h in hashes.items() if n != without]
+    return {"draft": draft, "assets": assets}
 
 
 def state(stop: str = "", result: str = "failure", **facts: Any) -> release_state.ReleaseState:  # noqa: ANN401
@@ -141,6 +142,7 @@ STATES: list[tuple[str, release_state.ReleaseState, str, str, str]] = [
         "gh run view 7 --web",
     ),
     ("gate", state("gate", **UNBORN), "gate", "stopped at the gate", ""),
+    ("a fork", state("gate", "skipped", **UNBORN), "gate", "v1.2.3 was skipped: a fork releases only", ""),
     ("build", state("build", **UNBORN), "build", "stopped at build", RERUN),
     ("test", state("test", served=NOTHING, release=None), "test", "stopped at test", RERUN),
     (
@@ -227,10 +229,52 @@ STATES: list[tuple[str, release_state.ReleaseState, str, str, str]] = [
     ),
     (
         "frozen for ever",
-        state("github-release", release={**release_of(draft=False), "immutable": True}),
+        state("github-release", release=release_of(draft=False, without="SHA256SUMS") | {"immutable": True}),
         EARLY,
         "complete on PyPI",
         "",
+    ),
+    (
+        "made by hand on the web",
+        state("gate", **UNBORN | {"release": {"draft": False, "assets": []}}),
+        EARLY,
+        "v1.2.3 stopped at gate, and its GitHub Release is published; nothing on TestPyPI",
+        "gh release edit v1.2.3 --draft",
+    ),
+    (
+        "made by hand on the web, frozen",
+        state("gate", **UNBORN | {"release": {"draft": False, "assets": [], "immutable": True}}),
+        EARLY,
+        "v1.2.3 stopped at gate, and its GitHub Release is published; nothing on TestPyPI",
+        "",
+    ),
+    (
+        "a second run of a published release",
+        state("publish-testpypi", release=release_of(draft=False)),
+        "publish-testpypi",
+        "stopped at publish-testpypi; complete on TestPyPI, complete on PyPI",
+        RERUN,
+    ),
+    (
+        "an index is down",
+        state("publish-pypi", served=TESTED, unknown={"pypi": "PyPI did not answer 5 times: reset"}),
+        "when-it-stops",
+        "PyPI did not answer, so what is published of v1.2.3 is unknown",
+        "",
+    ),
+    (
+        "an index is down while it waits",
+        state(
+            "publish-pypi",
+            "waiting",
+            served=NOTHING,
+            runs=[run_of(status="waiting", conclusion="")],
+            waits_for={"pypi": True},
+            unknown={"testpypi": "TestPyPI did not answer 5 times: reset"},
+        ),
+        "steps",
+        "waits for a review of pypi",
+        "gh run view 7 --web",
     ),
     ("PyPI not verified", state("verify-pypi", release=None), "verify-pypi", "complete on PyPI", RERUN),
     ("no draft", state("github-release", release=None), "github-release", "complete on PyPI", RERUN),
@@ -536,6 +580,43 @@ def test_bad_input_ends_in_four_lines(
     assert outcome.status == 1
     assert outcome.error_lines[0].startswith(wrong)
     assert len(outcome.error_lines) == 4
+
+
+@pytest.mark.requirement("P5.4", "P8.4")
+@pytest.mark.parametrize(
+    ("states", "first"),
+    [
+        (("waiting", "pending"), 1),  # the second of a version waits for the first, which waits for somebody
+        (("in_progress", "pending", "pending"), 1),
+        (("completed", "pending"), 2),
+        (("completed", "queued"), 2),
+        (("pending",), 1),
+        (("waiting", "queued"), 2),
+    ],
+)
+def test_the_run_that_counts(desk: Bench, states: tuple[str, ...], first: int) -> None:
+    """The newest one, but one that waits for the end of another only after that."""
+    runs = [
+        {
+            "id": number,
+            "status": state,
+            "conclusion": "success" if state == "completed" else None,
+            "display_title": "Release v1.2.3",
+            "head_branch": "main",
+            "head_sha": COMMIT,
+            "event": "workflow_dispatch",
+            "created_at": "2026-11-22T00:00:00Z",
+        }
+        for number, state in enumerate(states, 1)
+    ]
+    workflow = workflow_files.load_release(desk.clone, desk.settings)
+
+    class Runs:
+        def get(self, *_: object, **__: object) -> dict[str, Any]:
+            return {"workflow_runs": runs}
+
+    known: Any = Runs()
+    assert release_state.find_runs(known, workflow, "v1.2.3")[0].id == first
 
 
 # -- without a tag ---------------------------------------------------------------------------------------

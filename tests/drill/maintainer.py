@@ -14,9 +14,11 @@ A scenario reads like this::
 from __future__ import annotations
 
 import dataclasses
+import enum
 import hashlib
 import io
 import re
+import shlex
 import shutil
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
@@ -25,17 +27,28 @@ from copier_pypi_release.workflow_files import STAGES
 from markdown_it import MarkdownIt
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from emulator.https import Action
     from emulator.pypi import Hosts, Index
     from emulator.sandbox import IndexName, Sandbox, Where
+    from markdown_it.token import Token
 
 OWNER, NAME = "octo-org", "demo-pkg"
 REPOSITORY = f"{OWNER}/{NAME}"
 RUNBOOK = ("RELEASING.md", ".github/release/RECOVERY.md")
 TOOL = "uv run .github/release/tool.py"
 Files = Literal["none", "wheel", "sdist", "all"]
+
+
+class Meeting(enum.Enum):
+    """How `release` meets a scenario."""
+
+    REFUSES = "stops before anything is pushed"
+    REVIEW = "comes to the review"
+    SHOWS = "shows the row"
+    GOES_ON = "ends published"
 
 
 def kinds(names: list[str]) -> Files:
@@ -70,6 +83,7 @@ class Maintainer:
         environments: Names of the environments, of TestPyPI and PyPI.
         workflow: File name of the workflow that releases.
         name: Name of the repository and of the distribution.
+        meetings: How `release` has met what happened, as it was typed.
     """
 
     sandbox: Sandbox
@@ -78,6 +92,7 @@ class Maintainer:
     environments: tuple[str, str] = ("testpypi", "pypi")
     workflow: str = "release.yml"
     name: str = NAME
+    meetings: list[Meeting] = dataclasses.field(default_factory=list)
 
     # -- setting up ----------------------------------------------------------------------------
 
@@ -214,6 +229,106 @@ class Maintainer:
         command = f"printf '{typed}' | {TOOL} release {arguments} 2>&1"
         return self.shell(command, check=check, GH_TOKEN=token)
 
+    def refuses(self, arguments: str, saying: str) -> Self:
+        """Type `release --yes`: it stops before anything is pushed.
+
+        Args:
+            arguments: Arguments of the command.
+            saying: A text of the message.
+        """
+        before, tags = self._all_state(), self.shell("git tag")
+        said = self.type_release(arguments=f"{arguments} --yes", check=False)
+        assert saying in " ".join(said.split()), said
+        assert "\nFix: " in said, said
+        assert (self._all_state(), self.shell("git tag")) == (before, tags)
+        self.meetings.append(Meeting.REFUSES)
+        return self
+
+    def comes_to_review(self, index: IndexName, *answers: str) -> Self:
+        """Type `release --yes`: it begins or goes on, and asks for a review that nobody is there to give.
+
+        Args:
+            index: Whose review that is.
+            answers: What is typed before, a line each.
+        """
+        said = self.type_release(*answers, arguments=f"{self.version} --yes", check=False)
+        assert f"There is nobody to answer: Approve {index}?" in said, said
+        self.meetings.append(Meeting.REVIEW)
+        return self
+
+    def shows(self, anchor: str, saying: str = "") -> Self:
+        """Type `release` with nobody to answer: it shows where it stopped and the way on; nothing changes.
+
+        Args:
+            anchor: The row of the runbook; empty where nothing is left to do.
+            saying: A text of the state; by default that it stopped at the job of the row.
+        """
+        before = self._all_state()
+        self._met(anchor, saying, check=False)
+        assert self._all_state() == before
+        self.meetings.append(Meeting.SHOWS)
+        return self
+
+    def goes_on(self, *answers: str, anchor: str = "", saying: str = "") -> Self:
+        """Type `release`, which offers the commands of the runbook's row, up to the published release.
+
+        Args:
+            answers: What is typed, a line each.
+            anchor: The row of the runbook, where it has stopped.
+            saying: A text of that state; by default that it stopped at the job of the row.
+        """
+        asked = self._met(anchor, saying, *answers)
+        assert bool(asked) is bool(anchor)
+        self.is_released(twice=False)
+        assert not self.github_release()["draft"]  # type: ignore[index]
+        self.meetings.append(Meeting.GOES_ON)
+        return self
+
+    def _met(self, anchor: str, saying: str, *answers: str, check: bool = True) -> list[str]:
+        """Type `release`; assert that it shows the state and the row; return the commands that it offered."""
+        known = {"TestPyPI": self._word_for("testpypi"), "PyPI": self._word_for("pypi")}
+        printed = [
+            command for row in (anchor, *self._links(anchor), "re-run") for command in self._commands(row)
+        ]
+        said = self.type_release(*answers, arguments=self.version, check=check)
+        words = " ".join(said.split())
+        assert (saying or (f"{self.tag} stopped at {anchor}" if anchor else "is released")) in words, said
+        if anchor:
+            page = RUNBOOK[anchor != "steps"]
+            assert f"See: {page}#{anchor}" in words, said
+            shown = {title: re.findall(rf"^ *{title} +(\w+)", said, re.MULTILINE)[0] for title in known}
+            assert shown == known, said
+        asked = re.findall(r"Run it now: (.+?)\? \[y/N\]", words)
+        assert set(asked) <= set(printed), (asked, printed)
+        return asked
+
+    def _word_for(self, index: IndexName) -> str:
+        """What there is of the version on an index, in the words of `status`."""
+        served = self.served(index)
+        try:
+            built = self.built()
+        except (AssertionError, LookupError, zipfile.BadZipFile):  # no run, or none that kept what it built
+            return "there" if served else "absent"
+        if not served.items() <= built.items():
+            return "conflict"
+        return "identical" if served == built else "partial" if served else "absent"
+
+    def _commands(self, anchor: str) -> list[str]:
+        """The commands below an anchor of the runbook, with this tag and its newest run put in."""
+        run = str(self.run["id"]) if self.runs() else ""
+        text = "\n".join(self.runbook().get(anchor, [])).replace("$TAG", self.tag).replace("$RUN", run)
+        return [shlex.join(shlex.split(line)) for line in text.splitlines()]
+
+    def _all_state(self) -> dict[str, Any]:
+        """What nobody changes who only looks."""
+        runs = [(run["id"], run["status"], run["conclusion"], len(run["jobs"])) for run in self.runs()]
+        refs = self.sandbox.github.refs(self.repository)
+        return self.public_state() | {
+            "runs": runs,
+            "refs": refs,
+            "tree": self.shell("git status --porcelain"),
+        }
+
     def approve(self) -> Self:
         """Approve whatever waits for a reviewer, again and again, until every run of the tag ends."""
         self.sandbox.wait_idle()
@@ -240,10 +355,12 @@ class Maintainer:
         return self.approve()
 
     def push_unseen(self, tag: str) -> None:
-        """Push a tag with three others, for which GitHub starts nothing."""
-        noise = "noise-1 noise-2 noise-3"
+        """Push a tag with three others, for which GitHub starts nothing; they were made long ago."""
+        names = f"{tag} noise-1 noise-2 noise-3"
         self.shell(
-            f"for name in {tag} {noise}; do git tag $name; done", f"git push --quiet origin {tag} {noise}"
+            f"for name in {names}; do git tag --annotate --message release $name; done",
+            f"git push --quiet origin {names}",
+            GIT_COMMITTER_DATE="2026-01-01T00:00:00Z",
         )
 
     def delete_runs(self, workflow: str) -> None:
@@ -267,6 +384,18 @@ class Maintainer:
     def runbook(self) -> dict[str, list[str]]:
         """The fenced shell blocks of both pages, by the heading or ``<a id=...>`` above them."""
         blocks: dict[str, list[str]] = {}
+        for here, token in self._parts():
+            if token.type == "fence" and token.info == "sh":
+                blocks.setdefault(here, []).append(token.content)
+        return blocks
+
+    def _links(self, anchor: str) -> list[str]:
+        """The anchors that a row of the runbook sends to."""
+        texts = [token.content for here, token in self._parts() if here == anchor and token.type == "inline"]
+        return [link for text in texts for link in re.findall(r"\]\(#([^)]+)\)", text)]
+
+    def _parts(self) -> Iterator[tuple[str, Token]]:
+        """What both pages consist of, each part with the heading or ``<a id=...>`` above it."""
         for page in RUNBOOK:
             path = self.clone / page
             here, heading = "", False
@@ -275,10 +404,8 @@ class Maintainer:
                     named = re.search('<a id="([^"]+)">', token.content)
                     slug = re.sub(r"[^\w -]", "", token.content.lower()).strip().replace(" ", "-")
                     here = named[1] if named else slug if heading else here
-                elif token.type == "fence" and token.info == "sh":
-                    blocks.setdefault(here, []).append(token.content)
+                yield here, token
                 heading = token.type == "heading_open"
-        return blocks
 
     def shell_blocks(self, anchor: str) -> list[str]:
         """The fenced shell blocks between a heading or ``<a id=...>`` of the runbook and the next one."""

@@ -150,34 +150,6 @@ def test_states_before_the_first_run(ready: Maintainer) -> None:
     ready.waits_for("pypi")
 
 
-@pytest.mark.requirement("P8.4", "P8.5", "R5", "R11")
-def test_states_of_a_run_that_stops_again_and_again(built: Maintainer) -> None:
-    """Every stage after the build fails in turn; what status says carries on each time, to the end."""
-    sandbox, upload = built.sandbox, built.hosts("testpypi").upload
-    is_at(built, "steps", "waits for a review of testpypi")
-    sandbox.fault("status", host=upload, times=None, **UPLOAD)  # type: ignore[arg-type]
-    built.approve()
-    sandbox.clear_faults()
-    sandbox.fault("corrupt", host=built.hosts("testpypi").files, path=r"\.whl$", times=None)
-    go_on(built, "publish-testpypi", "stopped at publish-testpypi; nothing on TestPyPI, nothing on PyPI")
-    built.approve()
-    sandbox.clear_faults()
-    sandbox.fault("reset_mid", host=built.hosts("pypi").upload, skip=1, times=None, **UPLOAD)  # type: ignore[arg-type]
-    go_on(built, "verify-testpypi", "stopped at verify-testpypi; complete on TestPyPI, nothing on PyPI")
-    built.approve()
-    sandbox.clear_faults()
-    sandbox.fault("corrupt", host=built.hosts("pypi").files, path=r"\.whl$", times=None)
-    go_on(built, "publish-pypi", "stopped at publish-pypi; complete on TestPyPI, partial on PyPI")
-    built.approve()
-    sandbox.clear_faults()
-    sandbox.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
-    assert "delivers demo_pkg" in status(built)["error_lines"][0]
-    go_on(built, "verify-pypi", "stopped at verify-pypi; complete on TestPyPI, complete on PyPI")
-    sandbox.clear_faults()
-    go_on(built, "github-release", "stopped at github-release; complete on TestPyPI, complete on PyPI")
-    is_complete(built)
-
-
 @pytest.mark.requirement("P8.4", "P8.5", "P8.6")
 def test_states_that_people_cause(waiting: Maintainer) -> None:
     """A rejected review, a cancelled run, a run too old to repeat: each is named and carried on."""

@@ -11,7 +11,8 @@ from emulator.wheelhouse import write_wheel
 from support.recorded import block, check_recorded
 from support.rendering import ROOT
 
-from drill.maintainer import TOOL, Maintainer
+from drill import test_scenarios as scenarios
+from drill.maintainer import TOOL, Maintainer, Meeting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -215,6 +216,27 @@ def test_a_post_release_whose_upload_is_cut_off(released: Maintainer) -> None:
     assert len(released.runs()) == 1
 
 
+@pytest.mark.requirement("B8", "P8.4", "R9")
+def test_the_network_is_lost_while_it_follows(ready: Maintainer) -> None:
+    """It waits for GitHub, says so once, and goes on; a yes whose answer is lost ends in a sentence."""
+    runs = "/actions/workflows/{}/runs"
+    github, calls = "api.github.com", 5  # more than are tried before it is said
+    ready.sandbox.fault(
+        "reset", host=github, path=runs.format("ci.yml"), skip=1, times=calls
+    )  # after the plan
+    ready.sandbox.fault("status", host=github, path=runs.format("release.yml"), status=502, times=calls)
+    ready.sandbox.fault("reset_after", host=github, method="POST", path="/pending_deployments")
+    said = ready.type_release("y", "y", check=False)  # the plan, the review
+    told = [line for line in said.splitlines() if line.startswith("GitHub ")]
+    assert told[:4] == ["GitHub does not answer; waiting for it ...", "GitHub answers again"] * 2, said
+    words = " ".join(said.split())
+    assert "Approve pypi? [y/N] y GitHub does not answer: " in words, said
+    assert "what has begun at GitHub goes on there meanwhile Fix: see https://www.githubstatus.com" in words
+    assert "then go on with uv run .github/release/tool.py release 0.1.0" in words
+    ready.wait().is_released(twice=False)  # the review was approved, and its run has gone on
+    ready.goes_on("y")
+
+
 @pytest.mark.requirement("B8", "P2.1")
 def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
     """The notes go into a pull request; after its merge the same command tags and goes on."""
@@ -248,7 +270,7 @@ def test_a_branch_that_takes_only_pull_requests(ready: Maintainer) -> None:
 
 @pytest.mark.requirement("B8", "R1", "R9")
 def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> None:
-    """No version, no notes, a file on PyPI, a changed tree, an answer that is no yes."""
+    """A file on PyPI, a changed tree, an answer that is no yes; the rest is in the scenarios."""
     before = ready.sandbox.github.refs(ready.repository)
 
     def says(text: str, *answers: str, arguments: str = "") -> None:
@@ -256,8 +278,6 @@ def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> N
         assert ready.sandbox.github.refs(ready.repository) == before
         assert ready.shell("git tag") == ""
 
-    says("the index will call it 1.0rc1", arguments="1.0-rc1")
-    says("There are no release notes for 0.7.0", arguments="0.7.0")
     says("Nothing was changed (--dry-run)", arguments="--dry-run")
     says("Nothing was released.", "n")
     says("There is nobody to answer: Release 0.1.0?")
@@ -269,3 +289,24 @@ def test_what_would_stop_it_stops_it_with_nothing_pushed(ready: Maintainer) -> N
     says("has files of 0.1.0 already", "y")
     (ready.clone / "README.md").write_text("changed", encoding="utf-8")
     says("Not committed, 1 file: README.md", "y")
+
+
+@pytest.mark.requirement("B8", "R1", "R9")
+@pytest.mark.parametrize("scenario", scenarios.REFUSED)
+def test_what_the_gate_would_refuse_is_refused_before_the_tag(ready: Maintainer, scenario: str) -> None:
+    """Nothing is pushed where a tag would come to a stop before anything is built."""
+    happens, arguments, saying = scenarios.REFUSED[scenario]
+    happens(ready)
+    ready.refuses(arguments, saying)
+
+
+@pytest.mark.requirement("B8")
+def test_every_scenario_is_met_by_release() -> None:
+    """The table of meetings has every scenario; each of them but a pull request is met."""
+    assert set(scenarios.MEETINGS) == {name for name in vars(scenarios) if name.startswith("test_")}
+    assert [name for name, met in scenarios.MEETINGS.items() if not met] == [
+        "test_a_pull_request_from_a_fork"
+    ]
+    assert {name for name, met in scenarios.MEETINGS.items() if Meeting.REFUSES in met} >= set(
+        scenarios.REFUSED
+    )

@@ -1,13 +1,15 @@
 """What can go wrong between a tag and its draft release, acted out, and the runbook's way back.
 
 Each test is a scenario: a fault, the exact state after it, the recovery, and the invariants of
-`Maintainer.is_released`. docs/drill.md has the table of them, made from their first lines.
+`Maintainer.is_released`. docs/drill.md has the table of them, made from their first lines; `MEETINGS` says
+how the command `release` meets each.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from emulator import outside
@@ -17,7 +19,69 @@ from emulator.github.rest import OIDC_HOST, RESULTS_HOST
 from emulator.sandbox import INDEX_HOSTS, IndexName
 from emulator.wheelhouse import write_sdist, write_wheel
 
-from drill.maintainer import NAME, REPOSITORY, Files, Maintainer
+from drill.maintainer import NAME, REPOSITORY, Files, Maintainer, Meeting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+REFUSES, REVIEW, SHOWS, GOES_ON = Meeting
+#: How `release` meets each scenario, in the order in which it is typed there.
+MEETINGS: dict[str, tuple[Meeting, ...]] = {
+    "test_a_tag_becomes_a_release": (GOES_ON,),
+    "test_ci_never_ran": (REVIEW,),
+    "test_a_prerelease": (GOES_ON,),
+    "test_a_tag_that_is_no_canonical_version": (REFUSES,),
+    "test_a_wrong_tag_is_made_again": (REVIEW,),
+    "test_two_version_tags_on_one_commit": (REFUSES,),
+    "test_the_version_was_tagged_under_another_spelling": (REFUSES,),
+    "test_a_noise_tag_beside_the_version": (REVIEW,),
+    "test_a_commit_off_the_release_branch": (REFUSES, SHOWS),
+    "test_there_are_no_notes": (REFUSES,),
+    "test_the_tag_moves_before_a_rerun": (SHOWS,),
+    "test_ci_is_red_on_the_commit": (REFUSES,),
+    "test_the_package_does_not_import": (SHOWS, REVIEW),
+    "test_the_package_states_a_version_of_its_own": (SHOWS,),
+    "test_a_file_changes_before_the_build": (SHOWS,),
+    "test_pypi_refuses_the_connection": (GOES_ON,),
+    "test_testpypi_is_down": (GOES_ON,),
+    "test_the_second_upload_breaks_in_the_middle": (GOES_ON,),
+    "test_the_answer_to_an_upload_is_lost": (GOES_ON,),
+    "test_the_index_lists_files_late": (GOES_ON,),
+    "test_the_index_does_not_list_files_in_time": (GOES_ON,),
+    "test_a_download_is_corrupted": (GOES_ON,),
+    "test_testpypi_has_the_version_with_other_bytes": (REFUSES,),
+    "test_pypi_has_the_version_with_other_bytes": (REFUSES,),
+    "test_other_bytes_appear_while_testpypi_is_verified": (SHOWS,),
+    "test_the_version_is_there_already": (GOES_ON,),
+    "test_a_rerun_after_fifteen_days": (SHOWS,),
+    "test_a_dependency_is_missing_on_testpypi": (GOES_ON,),
+    "test_the_publisher_has_another_environment": (GOES_ON,),
+    "test_a_fork_pushes_a_tag": (REFUSES,),
+    "test_the_repository_is_a_maintained_fork": (REVIEW,),
+    "test_a_start_by_hand_from_another_branch": (SHOWS,),
+    "test_a_pull_request_from_a_fork": (),  # nobody releases
+    "test_the_second_file_of_the_release_fails": (GOES_ON,),
+    "test_the_draft_is_found_late": (GOES_ON,),
+    "test_the_github_release_was_made_by_hand": (GOES_ON,),
+    "test_github_is_down_after_pypi": (GOES_ON,),
+    "test_a_person_has_edited_the_draft": (GOES_ON,),
+    "test_a_published_release_is_left_alone": (SHOWS,),
+    "test_more_than_three_tags_at_once": (GOES_ON,),
+    "test_the_workflow_is_at_fault": (SHOWS,),
+    "test_the_reviewer_refuses": (SHOWS,),
+    "test_an_artifact_is_corrupted": (SHOWS,),
+    "test_two_runs_of_one_version": (REVIEW,),
+}
+
+
+@pytest.fixture(autouse=True)
+def met(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Hold each scenario to what `MEETINGS` says of it."""
+    yield
+    name = request.node.originalname
+    found = [value for value in request.node.funcargs.values() if isinstance(value, Maintainer)]
+    typed = [meeting for project in found for meeting in project.meetings]
+    assert ([REFUSES] if name in REFUSED else []) + typed == list(MEETINGS[name])
 
 
 def add_notes(project: Maintainer, version: str) -> None:
@@ -27,6 +91,46 @@ def add_notes(project: Maintainer, version: str) -> None:
     project.commit(
         f"docs: notes of {version}", {"CHANGELOG.md": changelog.replace("## Unreleased\n", section)}
     )
+
+
+def leave_the_branch(project: Maintainer) -> None:
+    """Push a commit to a branch that is none of a release."""
+    project.shell(
+        "git switch --quiet --create side",
+        "git commit --quiet --allow-empty --message 'feat: side'",
+        "git push --quiet --set-upstream origin side",
+    )
+
+
+def become_a_fork(project: Maintainer) -> None:
+    """Be a fork of another repository, which alone releases."""
+    files = (".github/workflows/release.yml", ".github/release/settings.toml")
+    texts = {name: (project.clone / name).read_text(encoding="utf-8") for name in files}
+    project.commit("ci: of upstream", {n: text.replace("octo-org", "upstream") for n, text in texts.items()})
+    project.sandbox.github.settings(REPOSITORY, fork=True)
+    project.wait()
+
+
+def put_foreign(project: Maintainer, index: IndexName = "testpypi") -> None:
+    """Put other distributions of the version on an index."""
+    folder = project.sandbox.root / "foreign"
+    folder.mkdir()
+    for path in (write_wheel(folder, NAME, "0.1.0"), write_sdist(folder, NAME, "0.1.0")):
+        project.index(index).put(path)
+
+
+#: What `release` refuses, typed in test_release_command.py: these scenarios begin with a tag, because
+#: test_guards.py acts them out, too. What has happened, arguments, and what it says.
+REFUSED: dict[str, tuple[Callable[[Maintainer], object], str, str]] = {
+    "test_there_are_no_notes": (Maintainer.wait, "0.2.0", "There are no release notes for 0.2.0"),
+    "test_a_commit_off_the_release_branch": (leave_the_branch, "", "on side, not on a release branch"),
+    "test_testpypi_has_the_version_with_other_bytes": (
+        put_foreign,
+        "",
+        "TestPyPI has files of 0.1.0 already",
+    ),
+    "test_a_fork_pushes_a_tag": (become_a_fork, "", "settings.toml names upstream/demo-pkg"),
+}
 
 
 # -- all goes well --------------------------------------------------------------------------------
@@ -62,6 +166,7 @@ def test_a_tag_becomes_a_release(ready: Maintainer) -> None:
     ]
     assert any("Run every check" in name for name in skipped)
     assert all(file.attestations for file in ready.index("pypi").files(NAME).values())
+    ready.goes_on("y")
 
 
 @pytest.mark.requirement("S2", "P1.1")
@@ -69,7 +174,7 @@ def test_ci_never_ran(ready: Maintainer) -> None:
     """No CI run of the tagged commit: lint, types and the suite run in the release itself."""
     ready.delete_runs("ci.yml")
     ready.set_reviewer("testpypi")
-    ready.release().waits_for("testpypi")
+    ready.release().comes_to_review("testpypi").waits_for("testpypi")
     assert "$ pytest" in ready.log("test")
 
 
@@ -77,11 +182,11 @@ def test_ci_never_ran(ready: Maintainer) -> None:
 def test_a_prerelease(ready: Maintainer) -> None:
     """A pre-release by PEP 440 is marked so on GitHub, and never "latest"."""
     add_notes(ready, "0.2.0rc1")
-    ready.wait().release("v0.2.0rc1").approve().is_released(twice=False)
+    ready.tag = "v0.2.0rc1"
+    ready.wait().goes_on("y", "y", "y")  # the plan, the review, the notes
     release = ready.github_release()
     assert release is not None
     assert release["prerelease"]
-    ready.shell("gh release edit v0.2.0rc1 --draft=false")
     listed = json.loads(ready.shell("gh release list --json tagName,isLatest"))
     assert listed == [{"isLatest": False, "tagName": "v0.2.0rc1"}]
 
@@ -95,6 +200,7 @@ def test_a_prerelease(ready: Maintainer) -> None:
 )
 def test_a_tag_that_is_no_canonical_version(ready: Maintainer, tag: str, right: str) -> None:
     """The tag is not spelled as the index will spell it: nothing is built, the right tag is named."""
+    ready.refuses(tag.removeprefix("v"), right.removeprefix("v"))
     ready.release(tag)
     ready.stopped_at("gate", right)
 
@@ -107,14 +213,16 @@ def test_a_wrong_tag_is_made_again(ready: Maintainer) -> None:
     assert "refs/tags/v0.1.0-rc1" not in ready.sandbox.github.refs(REPOSITORY)
     assert {rule["enforcement"] for rule in ready.sandbox.github.rulesets(REPOSITORY)} == {"active"}
     ready.set_reviewer("testpypi")
-    ready.release("v0.1.0").waits_for("testpypi")
+    ready.tag = "v0.1.0"
+    ready.comes_to_review("testpypi").waits_for("testpypi")
 
 
 @pytest.mark.requirement("P3.7")
 def test_two_version_tags_on_one_commit(ready: Maintainer) -> None:
     """A second version tag on the commit stops the release before anything is built."""
     ready.shell("git tag v0.0.9", "git push --quiet origin v0.0.9")
-    ready.wait().release("v0.1.0").stopped_at("gate", "more than one version tag")
+    ready.wait().refuses("0.1.0", "more than one version tag")
+    ready.release("v0.1.0").stopped_at("gate", "more than one version tag")
 
 
 @pytest.mark.requirement("P3.7")
@@ -122,7 +230,8 @@ def test_the_version_was_tagged_under_another_spelling(ready: Maintainer) -> Non
     """v1.2 and v1.2.0 are one version: the second tag is refused."""
     ready.push_unseen("v0.1")
     ready.commit("feat: more")
-    ready.wait().release("v0.1.0").stopped_at("gate", "has another tag already: v0.1")
+    ready.wait().refuses("0.1.0", "has another tag already: v0.1")
+    ready.release("v0.1.0").stopped_at("gate", "has another tag already: v0.1")
 
 
 @pytest.mark.requirement("P3.7")
@@ -130,19 +239,16 @@ def test_a_noise_tag_beside_the_version(ready: Maintainer) -> None:
     """Tags that are no versions do not disturb: nightly-3 beside v0.1.0."""
     ready.shell("git tag nightly-3", "git tag docs-2026", "git push --quiet origin nightly-3 docs-2026")
     ready.set_reviewer("testpypi")
-    ready.release().waits_for("testpypi")
+    ready.comes_to_review("testpypi").waits_for("testpypi")
     assert {name.split("-")[1].removesuffix(".tar.gz") for name in ready.built()} == {"0.1.0"}
 
 
 @pytest.mark.requirement("P3.9")
 def test_a_commit_off_the_release_branch(ready: Maintainer) -> None:
     """The tagged commit is on no release branch; once it is merged, the re-run builds it."""
-    ready.shell(
-        "git switch --quiet --create side",
-        "git commit --quiet --allow-empty --message 'feat: side'",
-        "git push --quiet origin side",
-    )
+    leave_the_branch(ready)
     ready.release().stopped_at("gate", "on side, not on a release branch")
+    ready.shows("gate", "v0.1.0 stopped at the gate; nothing was built")
     ready.shell("git switch --quiet main", "git merge --quiet --ff-only side")
     ready.publish()
     ready.set_reviewer("testpypi")
@@ -165,7 +271,8 @@ def test_the_tag_moves_before_a_rerun(built: Maintainer) -> None:
     built.follow_runbook("making-a-tag-again")
     built.commit("feat: newer")
     built.push_unseen("v0.1.0")
-    built.wait().follow_runbook("re-run")
+    built.wait().shows("making-a-tag-again", "v0.1.0 was moved")
+    built.follow_runbook("re-run")
     assert built.sandbox.github.run(first)["conclusion"] == "failure"
     assert built.served("testpypi") == built.built()  # the commit that was tagged when the run began
     assert built.served("pypi") == {}
@@ -183,7 +290,8 @@ def test_ci_is_red_on_the_commit(ready: Maintainer) -> None:
         {"tests/test_broken.py": '"""It fails."""\n\n\ndef test_it() -> None:\n    assert not "ok"\n'},
         ci=True,
     )
-    ready.wait().release().stopped_at("test", "The check 'test' failed")
+    ready.wait().refuses("", "CI ended with failure")
+    ready.release().stopped_at("test", "The check 'test' failed")
 
 
 @pytest.mark.requirement("P1.3")
@@ -193,10 +301,12 @@ def test_the_package_does_not_import(ready: Maintainer) -> None:
     text = (ready.clone / init).read_text(encoding="utf-8")
     ready.commit("feat: broken", {init: text + "\nimport no_such_module\n"})
     ready.wait().release().stopped_at("test", "does not work where it is installed")
+    ready.shows("test")
     ready.commit("fix: import", {init: text})
     add_notes(ready, "0.1.1")
     ready.set_reviewer("testpypi")
-    ready.wait().release("v0.1.1").waits_for("testpypi")
+    ready.tag = "v0.1.1"
+    ready.wait().comes_to_review("testpypi").waits_for("testpypi")
 
 
 @pytest.mark.requirement("P3.3", "T3", "R3")
@@ -204,6 +314,7 @@ def test_the_package_states_a_version_of_its_own(ready: Maintainer) -> None:
     """A version written into pyproject.toml is not the tag's: nothing is uploaded."""
     ready.edit("pyproject.toml", 'dynamic = ["version"]', 'version = "9.9.9"')
     ready.wait().release().stopped_at("build", "The built version is not 0.1.0")
+    ready.shows("build")
 
 
 @pytest.mark.requirement("P3.8")
@@ -213,6 +324,7 @@ def test_a_file_changes_before_the_build(ready: Maintainer) -> None:
     meddle = "      - name: Meddle\n        run: echo more >> source/README.md\n"
     ready.edit(".github/workflows/release.yml", step, meddle + step)
     ready.wait().release().stopped_at("build", "README.md")
+    ready.shows("build")
 
 
 # -- between the indexes ---------------------------------------------------------------------------------
@@ -224,7 +336,7 @@ def test_pypi_refuses_the_connection(waiting: Maintainer) -> None:
     waiting.spoil_uploads("pypi", "reset", times=None)
     waiting.approve().stopped_at("publish-pypi", testpypi="all")
     waiting.sandbox.clear_faults()
-    waiting.follow_runbook("re-run").is_released(twice=False)
+    waiting.goes_on("y", "y", "y", anchor="publish-pypi")  # the command, the review, the notes
 
 
 @pytest.mark.requirement("P5.1", "P8.3", "B7")
@@ -236,7 +348,7 @@ def test_testpypi_is_down(built: Maintainer) -> None:
     built.spoil_uploads("pypi", "status", times=None)
     built.follow_runbook("re-run").stopped_at("publish-pypi", testpypi="all")
     built.sandbox.clear_faults()
-    built.follow_runbook("re-run").is_released(twice=False)
+    built.goes_on("y", "y", "y", anchor="publish-pypi")
 
 
 @pytest.mark.requirement("P5.1", "P5.2")
@@ -245,7 +357,7 @@ def test_the_second_upload_breaks_in_the_middle(waiting: Maintainer) -> None:
     waiting.spoil_uploads("pypi", "reset_mid", skip=1, times=None)
     waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
     waiting.sandbox.clear_faults()
-    waiting.follow_runbook("re-run").is_released()
+    waiting.goes_on("y", "y", "y", anchor="publish-pypi")
 
 
 @pytest.mark.requirement("P5.1", "P5.3")
@@ -253,14 +365,14 @@ def test_the_answer_to_an_upload_is_lost(waiting: Maintainer) -> None:
     """The file is stored but its answer is lost; the re-run finds it and goes on."""
     waiting.spoil_uploads("pypi", "reset_after")
     waiting.approve().stopped_at("publish-pypi", testpypi="all", pypi="wheel")
-    waiting.follow_runbook("re-run").is_released()
+    waiting.goes_on("y", "y", "y", anchor="publish-pypi")
 
 
 @pytest.mark.requirement("P8.2")
 def test_the_index_lists_files_late(waiting: Maintainer) -> None:
     """PyPI lists the files only after a while: the verification waits, and is green."""
     waiting.index("pypi").set_delay(polls=2)
-    waiting.approve().is_released(twice=False)
+    waiting.goes_on("y", "y")
     assert "does not list" in waiting.log("verify-pypi")
 
 
@@ -271,7 +383,7 @@ def test_the_index_does_not_list_files_in_time(ready: Maintainer) -> None:
     ready.index("testpypi").set_delay(seconds=3600)
     ready.wait().release().stopped_at("verify-testpypi", "does not list", testpypi="all")
     ready.index("testpypi").list_now()
-    ready.follow_runbook("re-run").is_released(twice=False)
+    ready.goes_on("y", "y", "y", anchor="verify-testpypi")
 
 
 @pytest.mark.requirement("P5.2", "P8.2", "P8.7")
@@ -280,30 +392,33 @@ def test_a_download_is_corrupted(waiting: Maintainer) -> None:
     waiting.sandbox.fault("corrupt", host=waiting.hosts("pypi").files, path=r"\.whl$", times=None)
     waiting.approve().stopped_at("verify-pypi", "delivers demo_pkg", testpypi="all", pypi="all")
     waiting.sandbox.clear_faults()
-    waiting.follow_runbook("re-run").is_released(twice=False)
+    stop = "v0.1.0 stopped at verify-pypi; complete on TestPyPI, complete on PyPI. | PyPI delivers demo_pkg"
+    waiting.goes_on("y", "y", anchor="verify-pypi", saying=stop)
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "R8")
 def test_testpypi_has_the_version_with_other_bytes(ready: Maintainer) -> None:
     """Somebody uploaded this version to TestPyPI before: nothing is uploaded, not even to PyPI."""
-    put_foreign(ready, "testpypi", "0.1.0")
+    put_foreign(ready)
     ready.release().stopped_at("build", "TestPyPI already has other files for demo-pkg 0.1.0", testpypi="all")
 
 
 @pytest.mark.requirement("P5.2", "P5.6", "R1", "R8")
 def test_pypi_has_the_version_with_other_bytes(ready: Maintainer) -> None:
     """Somebody uploaded this version to PyPI before: it is told before TestPyPI gets anything."""
-    put_foreign(ready, "pypi", "0.1.0")
+    put_foreign(ready, "pypi")
+    ready.refuses("", "PyPI has files of 0.1.0 already")
     ready.release().stopped_at("build", "PyPI already has other files for demo-pkg 0.1.0", pypi="all")
 
 
 @pytest.mark.requirement("P5.6", "R8")
 def test_other_bytes_appear_while_testpypi_is_verified(built: Maintainer) -> None:
     """The version appears on PyPI after the build: the last look before publishing stops it."""
-    put_foreign(built, "pypi", "0.1.0")
+    put_foreign(built, "pypi")
     built.approve()
     assert "already has other files" in built.log("verify-testpypi")
     assert built.run["results"]["publish-pypi"]["result"] == "skipped"
+    built.shows("the-version-is-there-with-other-contents", "PyPI has other files for 0.1.0")
 
 
 @pytest.mark.requirement("P5.3")
@@ -311,7 +426,7 @@ def test_the_version_is_there_already(released: Maintainer) -> None:
     """All files are there with the same contents: a success that says so."""
     released.rerun_all()
     assert "all files are there, as built" in released.log("build")
-    released.is_released(twice=False)
+    released.goes_on("y")
 
 
 @pytest.mark.requirement("P5.6")
@@ -322,6 +437,7 @@ def test_a_rerun_after_fifteen_days(waiting: Maintainer) -> None:
     waiting.sandbox.clear_faults()
     waiting.index("pypi").age_release(NAME, "0.1.0", 15)
     waiting.follow_runbook("re-run").stopped_at("publish-pypi", testpypi="all", pypi="wheel")
+    waiting.shows("a-part-of-the-files-is-there", "takes no new files for 0.1.0")
     waiting.rerun_all()
     assert "takes no more after 14 days" in waiting.log("build")
 
@@ -333,7 +449,7 @@ def test_a_dependency_is_missing_on_testpypi(ready: Maintainer) -> None:
         write_wheel(ready.clone.parent, "packaging", "99.0", code="raise SystemExit(9)")
     )
     ready.edit("pyproject.toml", "dependencies = []", 'dependencies = ["packaging"]')
-    ready.wait().release().approve().is_released(twice=False)
+    ready.wait().goes_on("y", "y", "y")
 
 
 # -- trust ---------------------------------------------------------------------------------------------
@@ -352,17 +468,14 @@ def test_the_publisher_has_another_environment(built: Maintainer, index: IndexNa
     (issue,) = built.sandbox.github.issues(REPOSITORY)
     values = ("Owner: `octo-org`", "Repository name: `demo-pkg`", "Workflow name: `release.yml`")
     assert all(value in issue["body"] for value in (*values, f"Environment name: `{index}`"))
-    built.follow_runbook("re-run").is_released(twice=False)
+    built.goes_on(*"yyyy", anchor=f"publish-{index}")  # the command, what is left of the reviews, the notes
 
 
 @pytest.mark.requirement("P9.4")
 def test_a_fork_pushes_a_tag(ready: Maintainer) -> None:
     """In a fork nothing runs, and nothing is published."""
-    release = ".github/workflows/release.yml"
-    text = (ready.clone / release).read_text(encoding="utf-8")
-    ready.commit("ci: of upstream", {release: text.replace("owner == 'octo-org'", "owner == 'upstream'")})
-    ready.sandbox.github.settings(REPOSITORY, fork=True)
-    ready.wait().release()
+    become_a_fork(ready)
+    ready.release()
     assert {fact["result"] for fact in ready.run["results"].values()} == {"skipped"}
 
 
@@ -371,7 +484,7 @@ def test_the_repository_is_a_maintained_fork(ready: Maintainer) -> None:
     """A fork that is the project's own repository releases."""
     ready.sandbox.github.settings(REPOSITORY, fork=True)
     ready.set_reviewer("testpypi")
-    ready.release().waits_for("testpypi")
+    ready.comes_to_review("testpypi").waits_for("testpypi")
 
 
 @pytest.mark.requirement("X4", "X7")
@@ -381,6 +494,7 @@ def test_a_start_by_hand_from_another_branch(ready: Maintainer) -> None:
     ready.shell("git push --quiet origin HEAD:refs/heads/feature")
     ready.wait().shell("gh workflow run release.yml --ref feature --field tag=v0.1.0")
     ready.wait().stopped_at("gate", "started by 'workflow_dispatch' from 'refs/heads/feature'")
+    ready.shows("gate", "v0.1.0 stopped at the gate; nothing was built")
 
 
 @pytest.mark.requirement("X4")
@@ -411,14 +525,14 @@ def test_the_second_file_of_the_release_fails(waiting: Maintainer) -> None:
     waiting.sandbox.fault("status", host="uploads.github.com", status=502, skip=1, times=None)
     waiting.approve().stopped_at("github-release", testpypi="all", pypi="all")
     waiting.sandbox.clear_faults()
-    waiting.follow_runbook("re-run").is_released(twice=False)
+    waiting.goes_on("y", "y", anchor="github-release")
 
 
 @pytest.mark.requirement("P8.2", "P8.8")
 def test_the_draft_is_found_late(waiting: Maintainer) -> None:
     """GitHub's look-ups miss the new draft at first: the job waits, and makes no second one."""
     waiting.sandbox.github.settings(REPOSITORY, release_lag=2)
-    waiting.approve().is_released(twice=False)
+    waiting.goes_on("y", "y")
     assert len(waiting.sandbox.github.releases(REPOSITORY)) == 1
 
 
@@ -431,8 +545,7 @@ def test_the_github_release_was_made_by_hand(ready: Maintainer) -> None:
     ready.follow_runbook("dispatch")
     assert ready.run["results"]["gate"]["result"] == "failure"
     assert "was published by hand" in ready.log("gate")
-    ready.set_reviewer("testpypi")
-    ready.follow_runbook("the-github-release-was-published-too-early", approve=False).waits_for("testpypi")
+    ready.goes_on(*"yyyy", anchor="the-github-release-was-published-too-early", saying="is published")
 
 
 @pytest.mark.requirement("P8.3", "P8.8")
@@ -442,7 +555,7 @@ def test_github_is_down_after_pypi(waiting: Maintainer) -> None:
     waiting.approve()
     assert waiting.run["results"]["github-release"]["result"] == "failure"
     waiting.sandbox.clear_faults()
-    waiting.follow_runbook("re-run").is_released(twice=False)
+    waiting.goes_on("y", "y", anchor="github-release")
 
 
 @pytest.mark.requirement("P8.8", "P7.1")
@@ -452,7 +565,7 @@ def test_a_person_has_edited_the_draft(waiting: Maintainer) -> None:
     waiting.approve().stopped_at("github-release", testpypi="all", pypi="all")
     waiting.sandbox.clear_faults()
     waiting.shell("gh release edit v0.1.0 --notes 'Read by a person.'")
-    waiting.follow_runbook("re-run").is_released(twice=False)
+    waiting.goes_on("y", "y", anchor="github-release")
     assert waiting.github_release()["body"] == "Read by a person."  # type: ignore[index]
 
 
@@ -461,13 +574,14 @@ def test_a_published_release_is_left_alone(released: Maintainer) -> None:
     """A re-run after publishing changes nothing, although tag and files are frozen by then."""
     released.shell("gh release edit v0.1.0 --draft=false")
     released.is_released()
+    released.shows("")
 
 
 @pytest.mark.requirement("P8.6")
 def test_more_than_three_tags_at_once(ready: Maintainer) -> None:
     """GitHub starts nothing for more than three tags in one push; the tag is released by hand."""
     ready.push_unseen("v0.1.0")
-    ready.follow_runbook("dispatch").is_released(twice=False)
+    ready.goes_on("y", "y", "y", anchor="no-run-was-created", saying="no run was created for it")
 
 
 @pytest.mark.requirement("P8.6", "P8.4")
@@ -476,6 +590,7 @@ def test_the_workflow_is_at_fault(ready: Maintainer) -> None:
     script = ".github/release/build_distributions.py"
     ready.edit(script, '"--require-hashes"', '"--no-such-option"')
     ready.wait().release().stopped_at("build", "no-such-option")
+    ready.shows("build")
     ready.edit(script, '"--no-such-option"', '"--require-hashes"')
     ready.wait().follow_runbook("re-run").stopped_at("build", "no-such-option")
     ready.set_reviewer("testpypi")
@@ -487,6 +602,7 @@ def test_the_reviewer_refuses(waiting: Maintainer) -> None:
     """A rejected review stops before PyPI; nothing of the version is there."""
     waiting.sandbox.github.reject(waiting.run["id"], "pypi")
     waiting.wait().stopped_at("publish-pypi", testpypi="all")
+    waiting.shows("publish-pypi", "v0.1.0: a reviewer rejected it before publish-pypi")
 
 
 @pytest.mark.requirement("P1.4", "P8.7")
@@ -494,6 +610,7 @@ def test_an_artifact_is_corrupted(built: Maintainer) -> None:
     """The stored distributions are damaged between two jobs: the next job refuses them."""
     built.sandbox.github.corrupt_artifact(built.run["id"], "distributions")
     built.approve().stopped_at("publish-testpypi")
+    built.shows("publish-testpypi")
 
 
 @pytest.mark.requirement("P5.4")
@@ -502,15 +619,7 @@ def test_two_runs_of_one_version(waiting: Maintainer) -> None:
     waiting.shell("gh workflow run release.yml --ref main --field tag=v0.1.0")
     first, second = waiting.wait().runs()
     assert (first["status"], second["status"]) == ("waiting", "pending")
-    waiting.sandbox.github.approve(first["id"], "pypi")
+    waiting.comes_to_review("testpypi", "y")  # the yes is for the first one
     first, second = waiting.wait().runs()
     assert (first["conclusion"], second["status"]) == ("success", "waiting")
     assert "all files are there, as built" in waiting.log("build")
-
-
-def put_foreign(project: Maintainer, index: str, version: str) -> None:
-    """Put other distributions of a version on an index."""
-    folder = project.sandbox.root / "foreign"
-    folder.mkdir()
-    for path in (write_wheel(folder, NAME, version), write_sdist(folder, NAME, version)):
-        project.index(index).put(path)  # type: ignore[arg-type]

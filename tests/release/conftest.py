@@ -20,6 +20,7 @@ from emulator.github.contract import operation_of
 from release_lib import index, step
 from release_lib.settings import Settings, load_settings
 from support.archives import hashes_of, write_checksums
+from support.clock import Clock
 from support.clones import Repository
 from support.programs import write_program
 from support.rendering import git
@@ -164,23 +165,6 @@ def dist(wheel: Path, sdist: Path, tmp_path: Path) -> Path:
 def checksums(wheel: Path, sdist: Path, tmp_path: Path) -> Path:
     """The list of the hashes of both distributions."""
     return write_checksums(tmp_path / "SHA256SUMS", hashes_of(wheel, sdist))
-
-
-class Clock:
-    """A clock that goes on only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.pauses: list[float] = []
-
-    def monotonic(self) -> float:
-        """Seconds since some time."""
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass at once."""
-        self.now += seconds
-        self.pauses.append(seconds)
 
 
 @pytest.fixture

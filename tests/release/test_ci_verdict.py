@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from release_lib.settings import Settings
+    from support.clock import Clock
 
-    from release.conftest import Clock, Gh, RunStep
+    from release.conftest import Gh, RunStep
 
 COMMIT = "a" * 40
 ADDRESS = "https://github.example/runs/{}"

@@ -12,7 +12,9 @@ from support.archives import hashes_of, write_checksums
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from release.conftest import Clock, Gh, RunStep
+    from support.clock import Clock
+
+    from release.conftest import Gh, RunStep
     from release.outcomes import Outcome
 
 WHEEL, SDIST, SUMS = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz", "SHA256SUMS"

@@ -19,7 +19,8 @@ from release.outcomes import WHEN_IT_STOPS, refusal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from release.conftest import Clock
+    from support.clock import Clock
+
     from release.local_index import LocalIndex
 
 V = Version("0.1.0")

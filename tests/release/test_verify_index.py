@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from release_lib.settings import Settings
+    from support.clock import Clock
 
-    from release.conftest import Clock, RunStep
+    from release.conftest import RunStep
     from release.local_index import LocalIndex
 
 WHEEL, SDIST = "demo_pkg-0.1.0-py3-none-any.whl", "demo_pkg-0.1.0.tar.gz"

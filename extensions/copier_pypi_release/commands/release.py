@@ -17,16 +17,16 @@ from rich.console import Console
 
 from copier_pypi_release.commands import rehearse, status
 from copier_pypi_release.console import WIDTH, console, lines
-from copier_pypi_release.github import GitHub, check_origin, find_token
+from copier_pypi_release.github import GitHub, NoAnswerError, check_origin, find_token, quoted
 from copier_pypi_release.release.ci import start_ci, wait_for_ci
 from copier_pypi_release.release.commit import bring_commit, push_tag
-from copier_pypi_release.release.desk import Desk, agrees
+from copier_pypi_release.release.desk import AGAIN, PATIENCE, SEE, UNTIL_IT_BEGINS, Desk, agrees
 from copier_pypi_release.release.following import Followed, Review, review, run_commands
 from copier_pypi_release.release.plan import make_plan, show_plan
 from copier_pypi_release.release.publish import finish, publish
 from copier_pypi_release.release_state import find_runs, was_rejected
 from copier_pypi_release.repository import find_root, find_settings
-from copier_pypi_release.workbench import history_of, tagged_here
+from copier_pypi_release.workbench import newest_tag, tagged_here
 from copier_pypi_release.workflow_files import load_release
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         if tag := begun(desk):
             lines(to, [f"Going on with {tag}"])
+            if not options.version and not desk.git("tag", "--points-at", "HEAD", "--list", tag):
+                lines(to, [f"To leave it and release the next version: {AGAIN} VERSION"])
             if options.dry_run:
                 state, step = desk.state(tag)
                 if options.json:
@@ -79,15 +81,32 @@ def run(options: argparse.Namespace) -> int:
                 else:
                     status.show(state, step, github, settings)
                 return 0
+            be_patient(desk)
         elif plan := agreed(desk):
             tag = settings.tag(plan.version)
+            be_patient(desk)
             carry_out(desk, plan)
         return go_on(desk, tag) if tag else 0
+    except NoAnswerError as error:
+        if not tag:
+            raise
+        raise ReleaseError(
+            error.problem,
+            expected="an answer of api.github.com; what has begun at GitHub goes on there meanwhile",
+            fix=f"see https://www.githubstatus.com and your network, then go on with {desk.again(tag)}",
+            see=SEE,
+        ) from error
     except KeyboardInterrupt:
         print(file=sys.stderr)  # ends the line of ^C
         left = f"What was done stays; {desk.again(tag)} goes on" if tag else "Nothing was released"
         print(f"Interrupted. {left}.", file=sys.stderr)
         return INTERRUPTED
+
+
+def be_patient(desk: Desk) -> None:
+    """Wait for a GitHub that does not answer, because something has begun there; say so once."""
+    desk.github.patience = PATIENCE
+    desk.github.say = lambda text: lines(desk.to, [text])
 
 
 def fetch(root: Path) -> None:
@@ -139,19 +158,20 @@ def begun(desk: Desk) -> str:
 
 
 def unfinished(desk: Desk) -> str:
-    """The newest tag, if its release has begun here and is neither published nor declined; else nothing."""
-    merged = history_of(desk.root, desk.settings).merged
-    if not merged:
+    """The newest tag, if its release has begun here and is neither out nor declined; else nothing."""
+    tag = newest_tag(desk.root, desk.settings)
+    version = desk.settings.tagged_version(tag)
+    if version is None or tag != desk.settings.tag(version):  # spelled otherwise, it releases nothing
         return ""
-    tag = desk.settings.tag(max(merged))
-    if any(r["tag_name"] == tag and not r["draft"] for r in desk.github.get_all("releases")):
-        return ""
+    is_out = any(r["tag_name"] == tag and not r["draft"] for r in desk.github.get_all("releases"))
+    if is_out and published(INDEXES["pypi"], desk.settings.distribution, version):
+        return ""  # where PyPI has nothing of it, somebody was too early
     if runs := find_runs(desk.github, desk.workflow, tag):
         path = f"actions/runs/{runs[0].id}"
         jobs = desk.github.get_all(f"{path}/jobs", "jobs")
         return "" if was_rejected(jobs, desk.github.get(f"{path}/approvals") or []) else tag
-    here = tagged_here(desk.root, desk.settings) == max(merged)
-    return tag if here and not published(INDEXES["pypi"], desk.settings.distribution, max(merged)) else ""
+    here = tagged_here(desk.root, desk.settings) == version
+    return tag if here and not published(INDEXES["pypi"], desk.settings.distribution, version) else ""
 
 
 def agreed(desk: Desk) -> Plan | None:
@@ -188,9 +208,12 @@ def carry_out(desk: Desk, plan: Plan) -> None:
 
 def go_on(desk: Desk, tag: str) -> int:
     """Follow a release until it is published, or until somebody has to decide."""
-    followed, seen = Followed(desk.github, desk.workflow, tag, desk.to), 0
-    if find_runs(desk.github, desk.workflow, tag) or desk.git("ls-remote", "origin", f"refs/tags/{tag}"):
-        while isinstance(found := followed.until_it_needs_somebody(seen), Review):
+    followed, seen = Followed(desk.github, desk.workflow, tag, desk.to), None
+    runs = find_runs(desk.github, desk.workflow, tag)
+    if runs or desk.github.get(f"git/ref/tags/{quoted(tag)}"):
+        # No run comes for a tag that was made long ago, so none is waited for.
+        begins = 0.0 if not runs and desk.age_of(tag) > UNTIL_IT_BEGINS else UNTIL_IT_BEGINS
+        while isinstance(found := followed.until_it_needs_somebody(begins=begins), Review):
             review(desk, tag, found)
     while True:
         state, step = desk.state(tag)
@@ -205,6 +228,6 @@ def go_on(desk: Desk, tag: str) -> int:
         status.show(state, step, desk.github, desk.settings)
         if not run_commands(desk, tag, step):
             return 1
-        seen = state.runs[0].attempt if state.runs else 0
+        seen = state.runs[0] if state.runs else None
         while isinstance(found := followed.until_it_needs_somebody(seen), Review):
             review(desk, tag, found)

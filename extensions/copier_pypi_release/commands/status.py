@@ -23,7 +23,7 @@ from copier_pypi_release.recovery import SHORT, NextStep, next_step
 from copier_pypi_release.release_state import ReleaseState, Run, Tag, collect
 from copier_pypi_release.repository import find_root, find_settings
 from copier_pypi_release.watching import find_alarms, subject_of, unseen
-from copier_pypi_release.workbench import current_branch, history_of, workbench
+from copier_pypi_release.workbench import current_branch, history_of, newest_tag, workbench
 from copier_pypi_release.workflow_files import in_order, load_release
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def rows(state: ReleaseState) -> Iterator[tuple[str, str, str]]:
         )
         details += lacking(found.missing) if found and files else []
         known = found.state.value if found else ("there" if files else "absent")
+        if key in state.unknown:
+            known, details = "unknown", [state.unknown[key]]
         yield INDEXES[key].title, known, "\n".join(details)
     if state.release is None:
         yield "GitHub Release", "none", ""
@@ -114,6 +116,11 @@ def show(state: ReleaseState, step: NextStep, github: GitHub, settings: Settings
     lines(to, [f"See: {step.see}"] if step.see else [])
 
 
+def known_state(state: ReleaseState, key: str) -> str | None:
+    """How an index compares with what was built, if that is known."""
+    return state.compared[key].state.value if key in state.compared else None
+
+
 def as_json(state: ReleaseState, step: NextStep, alarms: Sequence[str] = ()) -> str:
     """The state for machines."""
     known = {
@@ -125,7 +132,7 @@ def as_json(state: ReleaseState, step: NextStep, alarms: Sequence[str] = ()) -> 
         "error_lines": state.error_lines,
         "indexes": {
             key: {
-                "state": state.compared[key].state.value if key in state.compared else None,
+                "state": "unknown" if key in state.unknown else known_state(state, key),
                 "files": {name: (p.digests or {}).get("sha256") for name, p in files.items()},
                 "yanked": any(p.is_yanked for p in files.values()),
             }
@@ -160,7 +167,7 @@ class Overview:
 def overview(github: GitHub, root: Path, settings: Settings, workflow: Workflow) -> Overview:
     """What is unreleased, what is the newest release, and which releases wait."""
     history = history_of(root, settings)
-    newest = settings.tag(max(history.merged)) if history.merged else ""
+    newest = newest_tag(root, settings)
     commits = int(git("-C", root, "rev-list", "--count", f"{newest}..HEAD" if newest else "HEAD"))
     unreleased = ""
     if commits:

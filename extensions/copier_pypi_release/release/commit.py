@@ -119,7 +119,11 @@ def merge_by_pull_request(desk: Desk, plan: Plan, commit: str) -> None:
         )
 
     def is_there() -> bool:
-        desk.git("fetch", "--quiet", "origin", plan.branch)
+        try:
+            desk.git("fetch", "--quiet", "origin", plan.branch)
+        except ReleaseError:
+            desk.github.repository_info()  # which waits for the network, where it is that
+            desk.git("fetch", "--quiet", "origin", plan.branch)
         return is_merged(desk, plan, commit)
 
     wait_for_merge(desk.github, head, is_there, desk.to)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 10.0  # seconds between two questions
 UNTIL_IT_BEGINS = 60.0  # seconds that GitHub may take to create a run
+PATIENCE = 600.0  # seconds for which a GitHub that does not answer is asked again, once something has begun
 AGAIN = "uv run .github/release/tool.py release"
 SEE = "RELEASING.md, 'Steps'"
 
@@ -49,6 +50,11 @@ class Desk:
         """What `status` sees."""
         state = collect(self.github, self.root, self.settings, self.workflow, tag)
         return state, next_step(state, self.settings, self.default_branch)
+
+    def age_of(self, tag: str) -> float:
+        """Seconds since a tag was made; of a lightweight one, since its commit was."""
+        made = self.git("for-each-ref", "--format=%(creatordate:unix)", f"refs/tags/{tag}")
+        return time.time() - int(made) if made else 0.0
 
     def again(self, tag: str) -> str:
         """The command that goes on with a tag."""

@@ -15,6 +15,7 @@ from release_lib.step import ReleaseError
 
 from copier_pypi_release.console import counted, indented, lines, paragraph, waiting
 from copier_pypi_release.distributions_shown import FEW, told
+from copier_pypi_release.github import GitHubError
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
 from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
 from copier_pypi_release.workflow_files import in_order
@@ -69,17 +70,21 @@ class Followed:
         self.github, self.workflow, self.tag, self.to = github, workflow, tag, to
         self._printed: set[tuple[int, int, str]] = set()
 
-    def until_it_needs_somebody(self, seen: int = 0) -> Run | Review | None:
+    def until_it_needs_somebody(
+        self, seen: Run | None = None, begins: float = UNTIL_IT_BEGINS
+    ) -> Run | Review | None:
         """Wait until the run ends, or waits for a review; None if there is no run.
 
         Args:
-            seen: Attempts of the newest run that have been dealt with already.
+            seen: The run, with its attempt, that has been dealt with already.
+            begins: Seconds that its creation may take.
         """
         with waiting(self.to) as say:
             for slept in pauses():
                 runs = find_runs(self.github, self.workflow, self.tag)
-                begins = not runs or (runs[0].status == "completed" and runs[0].attempt <= seen)
-                if begins and slept < UNTIL_IT_BEGINS:
+                ended = bool(runs) and runs[0].status == "completed"
+                same = seen is not None and ended and (runs[0].id, runs[0].attempt) == (seen.id, seen.attempt)
+                if (same or not runs) and slept < begins:
                     say(f"GitHub has created no run yet, {slept:.0f} s")
                     continue
                 if not runs:
@@ -154,7 +159,13 @@ def review(desk: Desk, tag: str, found: Review) -> None:
     run = find_runs(desk.github, desk.workflow, tag)[0]
     show_review(desk.github, found, run, desk.to)
     if found.mine and agrees(f"Approve {found.environment}?", desk.again(tag)):
-        approve(desk.github, found)
+        try:
+            approve(desk.github, found)
+        except GitHubError:
+            pending = desk.github.get(f"actions/runs/{found.run}/pending_deployments") or []
+            if found.id in {deployment["environment"]["id"] for deployment in pending}:
+                raise
+            lines(desk.to, ["Somebody else has decided on it meanwhile."])
         return
     raise ReleaseError(
         f"{tag} waits for a review of {found.environment} by {found.who or 'its reviewers'}",
