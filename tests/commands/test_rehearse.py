@@ -63,7 +63,7 @@ def test_every_step_is_in_one_table(
     assert "Rehearsal of demo-pkg 0.1.0" in shown
     assert "- The first release." in shown
     assert "A release of 0.1.0 would go through up to here" in shown
-    assert "1 changed file(s) of this clone are not committed" in shown
+    assert "Not committed, and so left out: new.txt." in shown
     assert all(len(line) <= 80 for line in outcome.printed.splitlines())
     assert git(desk.clone, "for-each-ref") == before
     assert [step["result"] for step in rehearse(desk, capsys)["steps"]] == ["pass"] * 8
@@ -110,6 +110,7 @@ def test_without_a_network_it_says_what_to_leave_out(
     outcome = desk.run("rehearse", capsys=capsys)
     assert outcome.error_lines[-4] == "TestPyPI did not answer 5 times"
     assert "--offline" in outcome.error_lines[-2]
+    assert outcome.error_lines[-1] == "See: RELEASING.md, 'Steps'"
 
 
 @pytest.mark.requirement("B8")
