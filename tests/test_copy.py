@@ -284,22 +284,42 @@ def test_the_commands_that_a_copy_ends_with_run_as_printed(checkout: Path, tmp_p
     message = rendered_message(done)
     commands = commands_in(message)
     words = [shlex.split(command) for command in commands]
-    assert [word[0] for word in words] == ["cd", "git", "git", "uv", "gh"]
+    assert [word[0] for word in words] == ["cd", "git", "git", "uv", "uvx", "gh"]
     assert words[3][2:] == [".github/release/tool.py", "rehearse"]  # tests/test_first_minutes.py
     assert max(map(len, message.splitlines())) <= 80
-    assert "The owner on GitHub, demo-pkg, is a guess." in message
-    options = shlex.split(message.partition("copy once more: ")[2].partition("NAME.)")[0] + "octo-org")
-    again = ("copy", "--defaults", "--data", "project_name=demo-pkg")
-    copier(*again, checkout, "twice", cwd=tmp_path)
-    done = copier(*again, *options, checkout, "twice", cwd=tmp_path)
-    assert "gh repo create octo-org/demo-pkg" in rendered_message(done)
-    assert "octo-org/demo-pkg" in (tmp_path / "twice/pyproject.toml").read_text(encoding="utf-8")
-    ran = run_as_pasted(commands[:3] + commands[4:], tmp_path)
+    ran = run_as_pasted(commands[:3] + commands[5:], tmp_path)
     assert ran.returncode == 4, ran.stdout + ran.stderr  # no login; gh knows every option
     assert "gh auth login" in ran.stderr
     assert "2 passed" in ran.stdout
     assert git(tmp_path / folder, "log", "--format=%s") == "feat: the first version"
     assert git(tmp_path / folder, "status", "--porcelain") == ""
+
+
+@pytest.mark.requirement("U7")
+@pytest.mark.parametrize(("named", "committed"), [("{}", False), ("../{}", True)], ids=["folder", "relative"])
+def test_a_guessed_owner_is_corrected_by_the_printed_command(
+    checkout: Path, tmp_path: Path, named: str, committed: bool
+) -> None:
+    """With the other answers, from the package's folder, wherever the template was named from."""
+    source = named.format(os.path.relpath(checkout, tmp_path) if committed else checkout)
+    (tmp_path / "here").mkdir()
+    answers = data({"project_name": "demo-pkg", "license": "Apache-2.0"})
+    done = copier("copy", "--defaults", *answers, source, "../demo-pkg", cwd=tmp_path / "here")
+    message, package = rendered_message(done), tmp_path / "demo-pkg"
+    assert "The owner on GitHub, demo-pkg, is a guess." in message
+    (command,) = (line for line in commands_in(message) if line.endswith(" --data repository_owner=NAME"))
+    assert command.startswith("uvx copier ")
+    if committed:
+        commit_all(package)
+    again = shlex.split(command.replace("NAME", "octo-org"))[2:]
+    message = rendered_message(copier(*again, cwd=package))
+    assert "guess" not in message
+    assert [shlex.split(line)[0] for line in commands_in(message)] == ["git", "git", "uv", "gh"]
+    assert "gh repo create octo-org/demo-pkg" in message
+    stored = yaml.safe_load((package / ".copier-answers.yml").read_text(encoding="utf-8"))
+    assert (stored["repository_owner"], stored["license"]) == ("octo-org", "Apache-2.0")
+    pyproject = tomllib.loads((package / "pyproject.toml").read_text(encoding="utf-8"))
+    assert pyproject["project"]["urls"]["Source"] == "https://github.com/octo-org/demo-pkg"
 
 
 @pytest.mark.requirement("U7")
@@ -314,7 +334,8 @@ def test_what_is_missing_is_said_and_nothing_is_rehearsed_of_a_draft(tmp_path: P
         (tmp_path / "programs" / name).symlink_to(shutil.which(name) or name)
     ran = run_as_pasted(commands_in(message), tmp_path, PATH=str(tmp_path / "programs"))
     assert [line for line in ran.stderr.splitlines() if "not found" in line] == [
-        f"bash: line {number}: {name}: command not found" for number, name in ((3, "uv"), (4, "gh"))
+        f"bash: line {number}: {name}: command not found"
+        for number, name in ((3, "uv"), (4, "uvx"), (5, "gh"))
     ]
 
 
@@ -391,6 +412,10 @@ def test_the_tool_comes_from_the_address_and_the_commit_of_the_template(
         "{% from pathjoin('extensions', 'rules.jinja') import address_of %}{= address_of(url) =}"
     )
     assert recorded.render(url=address) == expected  # in settings.toml, for tool.py
+    again = environment.from_string(
+        "{% from pathjoin('extensions', 'rules.jinja') import rendered_again %}{= rendered_again(url) =}"
+    )
+    assert again.render(url=address) == "uvx copier recopy --overwrite --defaults"
 
 
 @pytest.mark.parametrize("way", ["{}", "./template", "../{parent}/template"])
@@ -436,7 +461,7 @@ def fresh(rendered: dict[str, Path]) -> dict[str, bytes]:
 @pytest.mark.requirement("U7")
 def test_an_update_ends_with_commands_that_run_as_printed(package: Path) -> None:
     done = copier("update", "--defaults", cwd=package)
-    message = done.stderr[done.stderr.index("The update is in your working tree") :]
+    message = done.stderr[done.stderr.index("What the update changed is in your working tree") :]
     assert max(map(len, message.splitlines())) <= 80
     diff, check, commit = commands_in(message)
     assert shlex.split(check)[-4:] == ["run", ".github/release/tool.py", "doctor", "--offline"]

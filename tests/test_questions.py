@@ -142,7 +142,7 @@ REFUSED = {
     ],
     "description": ["x" * 513, " " + "x" * 513],
     "author_name": ["Ada,", ",", "Ada,\nEve", "x" * 101, "x" * 90 + ", " + "y" * 20],
-    "repository_owner": ["a--b", "-a", "a-", "a_b", "x" * 40, "octo/org", "octo.org"],
+    "repository_owner": ["a--b", "-a", "a-", "a_b", "x" * 40, "octo/org", "octo.org", "NAME"],
     "repository_name": ["x.git", "x.GIT", ".git", "x.wiki", "x.git.git", ".", "..", "a/b", "a b", "x" * 101],
     "tag_prefix": [
         "v1", "1", "v 1", "a..", "a/.b", "a./b", "x.lock/", "a//b", "/v", "v.", "@", ".v", "_v", "v~", "v^",

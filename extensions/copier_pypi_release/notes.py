@@ -216,7 +216,7 @@ def nothing_to_release(project: Path, settings: Settings, newest: Version | None
     where = {
         "git-cliff": "no commit since then is a feat:, fix:, migration: or known-issue:",
         "towncrier": f"{fragments_of(project)}/ has no fragment",
-    }.get(settings.release_notes, f"the section 'Unreleased' of {settings.changelog} is missing or empty")
+    }.get(settings.release_notes, f"{settings.changelog} has no notes below 'Unreleased' or a later version")
     return NoNotesError(
         f"There is nothing to release{f' after {newest}' if newest else ''}: {where}",
         expected="notes of what users will notice",

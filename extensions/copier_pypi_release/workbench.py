@@ -197,9 +197,11 @@ def environment(tag: str = "", python: str = "") -> dict[str, str]:
 
 def newest_python(versions: Sequence[str]) -> str:
     """The newest of some versions of Python, in their order, that is installed here; empty if none is."""
+    # No environment's, such as uv's own: `uv venv` would pass over it, and download one.
+    options = ("--no-config", "--no-project", "--no-python-downloads", "--system")
     for version in reversed(versions):
         with contextlib.suppress(ReleaseError):
-            run("uv", "python", "find", "--no-config", "--no-project", "--no-python-downloads", version)
+            run("uv", "python", "find", *options, version)
             return version
     return ""
 

@@ -799,7 +799,7 @@ jobs:
       matrix:
         os: [ubuntu-latest, ubuntu-24.04-arm, windows-latest, macos-13, macos-latest]
     env:
-      CIBW_BUILD: cp311-* cp312-*
+      CIBW_BUILD: cp311-* cp312-* cp313-*
       CIBW_SKIP: "*-musllinux_*"
       CIBW_ARCHS_MACOS: auto
       CIBW_ENVIRONMENT_WINDOWS: DEMO=1

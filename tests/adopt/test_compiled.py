@@ -71,7 +71,7 @@ def test_jobs_that_test_commits_stay_and_say_what_a_release_builds(shape: str, a
     assert set(load(made.root / ".github/workflows/wheels.yml").jobs) == {"wheels", "sdist"}
     settings = tomllib.loads((made.root / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
     assert settings == {
-        "build": "cp311-* cp312-*",
+        "build": "cp311-* cp312-* cp313-*",
         "skip": "*-musllinux_*",
         "test-command": 'python -c "import demo_pkg"',
         "windows": {"environment": "DEMO=1"},
@@ -171,7 +171,7 @@ SHA = "uses: pypa/cibuildwheel@5f22145df44122af0f5a201f93cf0207171beca7"
         ({"CIBW_ARCHS_MACOS: auto": "CIBW_ARCHS_LINUX: x86_64"}, ["win32"]),
         ({"CIBW_ARCHS_MACOS: auto": "CIBW_ARCHS: auto64"}, []),
         ({'"*-musllinux_*"': '"*-musllinux_* *-win32"'}, ["manylinux_i686"]),
-        ({"CIBW_BUILD: cp311-* cp312-*": 'CIBW_BUILD: "*x86_64 *win_amd64"'}, []),
+        ({"CIBW_BUILD: cp311-* cp312-* cp313-*": 'CIBW_BUILD: "*x86_64 *win_amd64"'}, []),
     ],
 )
 def test_32_bits_that_only_a_job_builds_are_told(
@@ -275,8 +275,8 @@ def test_the_ways_to_call_it_are_known(tmp_path: Path, call: str) -> None:
 
 def test_two_jobs_that_say_different_things_are_refused(tmp_path: Path) -> None:
     start, end = WHEELS.index("  wheels:"), WHEELS.index("  sdist:")
-    other = WHEELS[start:end].replace("  wheels:", "  more:").replace("cp311-* cp312-*", "cp313-*")
+    other = WHEELS[start:end].replace("  wheels:", "  more:").replace("cp311-* cp312-* cp313-*", "cp314-*")
     with pytest.raises(
-        AdoptionError, match=r"more sets tool\.cibuildwheel\.build to 'cp313-\*', and another"
+        AdoptionError, match=r"more sets tool\.cibuildwheel\.build to 'cp314-\*', and another"
     ):
         building(tmp_path, WHEELS[:end] + other + WHEELS[end:])

@@ -206,6 +206,20 @@ def test_a_whole_licence_is_shown_by_its_first_line() -> None:
     assert rows[0] == ("wheel, license", "", "also MIT License ...")
 
 
+def test_a_source_distribution_that_grows_says_by_which_files() -> None:
+    before, after = (
+        dataclasses.replace(wheel(), sdist=sizes) for sizes in ({"a": 5, "b": 9}, {"a": 1005, "c": 1})
+    )
+    rows = differences(before, after, expected=frozenset())
+    assert rows[-2:] == [
+        ("sdist", "2 files, 14 bytes", "2 files, 1,006 bytes"),
+        ("sdist, bytes by file", "", "a +1,000, b -9, c +1"),
+    ]
+    assert differences(before, before, expected=frozenset()) == [
+        ("sdist", "2 files, 14 bytes", "2 files, 14 bytes")
+    ]
+
+
 def test_a_requirement_of_two_extras_stands_in_both() -> None:
     table = project_table(
         wheel(

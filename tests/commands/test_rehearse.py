@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
+import venv
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier_pypi_release.workbench import Workbench
+from copier_pypi_release.workbench import Workbench, newest_python
 from release_lib.distributions import read_checksums, write_checksums
 from release_lib.step import ReleaseError
 from support.compiled import PLAN
@@ -110,6 +114,7 @@ def test_without_a_network_it_says_what_to_leave_out(
     outcome = desk.run("rehearse", capsys=capsys)
     assert outcome.error_lines[-4] == "TestPyPI did not answer 5 times"
     assert "--offline" in outcome.error_lines[-2]
+    assert outcome.error_lines[-1] == "See: RELEASING.md, 'Steps'"
 
 
 @pytest.mark.requirement("B8")
@@ -127,6 +132,24 @@ def test_a_name_that_is_taken_is_told_from_a_version_that_is_taken(
     assert outcome.error_lines[-4] == taken
     assert ("--data project_name=" in outcome.error_lines[-2]) is not released
     assert ("A name of somebody else" in outcome.error_lines[-1]) is not released
+
+
+@pytest.mark.requirement("B8")
+def test_a_python_that_is_only_an_environment_is_none_to_test_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As uv's own environment of the first command: `uv venv` would look for another one, and fetch it."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs/uv").symlink_to(shutil.which("uv") or "uv")
+    environment, base = tmp_path / "environment", Path(sys.base_prefix, "bin")
+    venv.create(environment, symlinks=True)
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "none"))
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv("PATH", f"{environment / 'bin'}{os.pathsep}{tmp_path / 'programs'}")
+    assert newest_python([version]) == ""
+    monkeypatch.setenv("PATH", f"{environment / 'bin'}{os.pathsep}{base}{os.pathsep}{tmp_path / 'programs'}")
+    assert newest_python([version, "99.1"]) == version
 
 
 @pytest.mark.requirement("B8", "B10")

@@ -63,7 +63,7 @@ jobs:
 """
 KEPT, ADDED = "setuptools-scm", "wheel==0.45.1"  # a backend that stays, and what it asks for one day
 COMPILED = "setuptools-compiled"  # it builds with what KEPT builds with, and has a job that builds its wheels
-PYTHONS = ("cp311", "cp312")  # that this job says, and no musl
+PYTHONS = ("cp311", "cp312", "cp313")  # that this job says, and no musl; this machine has one of them
 OLDER = {"packaging>=24.1,<25"}  # Poetry's caret
 # The environment on PyPI's form, filled in long before the adoption; None: there was no trusted publisher.
 REGISTERED: dict[str, str | None] = {

@@ -43,7 +43,7 @@ def next_steps(
     secrets = sorted({s for job in choice.own for s in job.secrets if s != "GITHUB_TOKEN"})
     slug = f"{answers['repository_owner']}/{answers['repository_name']}"
     steps = [
-        "Create the environments and tag rules before any tag: RELEASING.md, 'Before the first release'.",
+        "Create the environments and tag rules before any tag: uv run .github/release/tool.py setup.",
         *_trusted_publishers(bool(choice.own), choice, answers),
     ]
     steps += [*_first_release(repository, version, unread=unread), *_ci(repository)]
@@ -52,7 +52,7 @@ def next_steps(
         steps.append(f"{LATER}revoke the token on the index and delete it here: {commands}.")
     if choice.own:
         steps.append(
-            f"{LATER}list the files from before it, which no workflow of today vouches for: "
+            f"{LATER}list the files from before it, which today's workflow did not upload: "
             "uv run .github/release/tool.py watch --list-known."
         )
     return steps
@@ -86,10 +86,10 @@ def _first_release(repository: Repository, version: Version | None, *, unread: b
             f"Write {name} with a section '## VERSION' for the next release: without notes none starts."
         )
     elif repository.release_notes == "changelog" and unreleased(read_text(repository.project / name)) is None:
-        how = "a section '## VERSION'" if name.endswith(".md") else "a section with its version as the title"
+        mark = "## " if name.endswith(".md") else ""
         steps.append(
-            f"Give the next release {how} in {name}; nothing waits there below 'Unreleased', "
-            "and without notes none starts."
+            f"Write the notes of the next release in {name}, below the title '{mark}Unreleased' or "
+            f"'{mark}VERSION': without notes none starts."
         )
     elif unread:
         how = {

@@ -395,7 +395,15 @@ def differences(before: Wheel, after: Wheel, *, expected: frozenset[str]) -> lis
     one, other = (
         f"{counted(len(w.sdist), 'file')}, {sum(w.sdist.values()):,} bytes" for w in (before, after)
     )
-    return [*rows, ("sdist", one, other)]
+    rows.append(("sdist", one, other))
+    by_path = {
+        path: after.sdist.get(path, 0) - before.sdist.get(path, 0) for path in {*before.sdist, *after.sdist}
+    }
+    most = sorted((path for path in by_path if by_path[path]), key=lambda path: (-abs(by_path[path]), path))
+    if most:
+        shown = ", ".join(f"{path} {by_path[path]:+,}" for path in most[:3])
+        rows.append(("sdist, bytes by file", "", f"{shown}, ..." if most[3:] else shown))
+    return rows
 
 
 def _brief(text: str) -> str:

@@ -119,8 +119,10 @@ def publisher_on(key: str) -> Callable[[Context], str]:
             raise CheckSkipped(f"no workflow here uploads to {TITLES[key]}")
         found = newest_publisher(context, key)
         if found is None:
-            what = "nothing is published yet" if files(context, key) is None else "no file has an attestation"
-            raise CheckSkipped(f"{what}, so the form has to be read", see=publishing_page(context, key))
+            what = (
+                "nothing is published yet" if files(context, key) is None else "no file says who uploaded it"
+            )
+            raise CheckSkipped(f"{what}: compare the index's form by hand", see=publishing_page(context, key))
         expected = {
             "repository": context.repository,
             "workflow": jobs[0].file,

@@ -1,8 +1,8 @@
 """Show the notes and the version that the next release would have; say whether a change brings notes.
 
-The notes are made by the scripts of a release, in a temporary clone; nothing is changed. With ``--since`` it
-fails if the package has changed since a commit and its notes have not. The label ``no-notes``, or a line
-``No notes: why`` in the description, spares a pull request ($PULL_REQUEST) that.
+The notes are made by the scripts of a release, in a temporary clone; nothing is changed. With --since it
+fails if the package has changed since a commit and its notes have not. The label `no-notes`, or a line
+`No notes: why` in the description, spares a pull request ($PULL_REQUEST) that.
 """
 
 from __future__ import annotations

@@ -114,9 +114,19 @@ class Rehearsal:
             then.insert(0, Step("Wheels planned", lambda: self.plan(platforms)))
         if not self.options.offline:
             then.append(Step("Both indexes", self.indexes))
-        if self.settings.checks and not self.options.no_checks:
+        if any(self.settings.checks.values()) and not self.options.no_checks:
             then.append(Step("Its own checks", self.checks))
         return first, then
+
+    @property
+    def left(self) -> str:
+        """What a rehearsal leaves to CI, where a release takes its verdict and runs no checks itself."""
+        settings = self.settings
+        if not settings.checks or any(settings.checks.values()) or self.options.no_checks:
+            return ""
+        if not settings.ci_workflows:
+            return " Nothing tests this package, and a release would stop for that."
+        return f" No test was run: a release takes the verdict of {', '.join(settings.ci_workflows)}."
 
     def choose(self) -> str:
         """Choose the version and write its notes."""
@@ -175,7 +185,7 @@ class Rehearsal:
                 error.problem.partition(": ")[0],  # what a library says about a connection fills a page
                 expected=error.expected,
                 fix="run this again online, or with --offline, which leaves the indexes out",
-                see=error.see,
+                see="RELEASING.md, 'Steps'",  # nothing stopped yet that has a status
             ) from error
         return "neither has other files of this version"
 
@@ -189,8 +199,6 @@ class Rehearsal:
 
     def checks(self) -> str:
         """Run what CI runs."""
-        if not any(self.settings.checks.values()):
-            return f"left to {', '.join(self.settings.ci_workflows) or 'nobody'}"
         clone = ("--clone",) if "ci" in self.settings.checks else ("--dist", self.bench.dist)
         self.bench.script("run_checks.py", *clone, tag=self.tag, python=self.python)
         return ", ".join(self.settings.checks)
@@ -295,7 +303,8 @@ def show(to: Console, rehearsal: Rehearsal, rows: list[Row], seconds: float) -> 
             to,
             f"A release of{version} would go through up to here, and then upload. It took {seconds:.0f} s; "
             "nothing was changed."
-            + (" The wheels of other platforms are built by CI and by the release." if planned else ""),
+            + (" The wheels of other platforms are built by CI and by the release." if planned else "")
+            + rehearsal.left,
         )
 
 

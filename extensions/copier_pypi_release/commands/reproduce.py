@@ -170,8 +170,9 @@ def clone(repository: str, tag: str, folder: Path) -> str:
         program("git", "checkout", "--quiet", "--detach", f"refs/tags/{tag}", cwd=folder, env=QUIETLY)
         return program("git", "rev-parse", "HEAD", cwd=folder)
     except ReleaseError as error:
+        said = error.problem.partition(": ")[2].removeprefix("fatal: ")
         raise ReleaseError(
-            f"The tag {tag!r} of {address} cannot be had: {error.problem.split(': ')[-1]}",
+            f"The tag {tag!r} of {address} was not fetched: {said}",
             expected="a public repository with that tag",
             fix=f"git ls-remote --tags {address} shows the tags",
             see=SEE,

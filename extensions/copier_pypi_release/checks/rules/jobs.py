@@ -21,7 +21,8 @@ CHOSEN = re.compile(r"\$\{\{[^}]*\b(?:github\.(?:event\.|head_ref|ref\b|ref_name
 @rule(
     "pinned-actions",
     "Pinned actions",
-    why="A tag of an action can be moved to other code, which then runs with the rights of the job.",
+    why="A tag of an action can be moved to other code, which then runs with the rights of the job. No"
+    " release stops for it; once all are pinned, `setup` lets GitHub demand it.",
     fix="pin each, with its version in a comment: `git ls-remote https://github.com/OWNER/NAME TAG`",
     good="each to a full commit, with its version",
 )
