@@ -91,7 +91,7 @@ def workflows_changed(folder: Path) -> None:
         path = folder / name
         lines: list[str] = ["# See: RELEASING.md\n"]
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True)):
-            if re.match(r"      - name: (Get|Install uv)", line):
+            if re.match(r"      - (name: (Get|Install uv)|[&*])", line):
                 lines.append(step.format(n=number))
             lines.append(re.sub(r"^(    timeout-minutes: )(\d+)$", r"\g<1>1\2", line))
         path.write_text("".join(lines), encoding="utf-8")

@@ -28,7 +28,8 @@ PACKAGES: tuple[dict[str, Any], ...] = (
 PIN = re.compile(r"(?<=@)[0-9a-f]{40} # v\S+|(?<=version: \")[0-9.]+(?=\")")
 # One pin with the version of uv above it: the two move together.
 CHECKSUM = re.compile(r"(?<=\")\n +checksum: [0-9a-f]{64} # v\S+$", re.MULTILINE)
-PLACE = re.compile(r"(?:# |<!-- )(?:Your own|Names of your own) |^ +# updates leave them alone\.$")
+NAME = re.compile(r"      (?:- |  )name: ")  # below an anchor, it has no dash
+PLACE = re.compile(r"(?:# |<!-- )(?:Your own|Names of your own) ")
 OUTSIDE = (
     "project_name",
     "release_workflow",
@@ -146,7 +147,7 @@ def loose_pins(content: bytes) -> list[str]:
         if "PIN" not in line:
             continue
         step = next(
-            (near for near in reversed(lines[max(0, number - 3) : number]) if "- name: " in near), "no name"
+            (near for near in reversed(lines[max(0, number - 3) : number]) if NAME.match(near)), "no name"
         )
         above, below = lines[number - 1 : number + 2 : 2]
         open_below = not below.strip() or below.startswith(("      - ", "      #"))  # where steps are added

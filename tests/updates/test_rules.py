@@ -74,7 +74,7 @@ def changelog_changed(folder: Path) -> None:
 
 
 def step_renamed(folder: Path) -> None:
-    edit(folder / RELEASE, "name: Install uv for the build", "name: Install uv to build")
+    edit(folder / RELEASE, "name: Install uv$", "name: Install uv for every job")
 
 
 def step_removed(folder: Path) -> None:
