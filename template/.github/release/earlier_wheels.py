@@ -55,7 +55,7 @@ def look(platform: str, attempts: int) -> None:
         try:
             found = earlier_wheels(repository, os.environ.get("GITHUB_RUN_ID", ""), attempts, platform)
         except (ReleaseError, ValueError, KeyError, TypeError, AttributeError) as error:
-            annotate("warning", "Earlier wheels", f"GitHub did not say which wheels are there: {error}")
+            annotate("warning", "Earlier wheels", f"Which wheels are there is unknown: {error}")
         again = f"No earlier attempt has kept wheels for {platform}: they are built now"
         taken = f"The wheels for {platform} are those of an earlier attempt (artifact {found[0]})"
         annotate("notice", "Earlier wheels", taken if found[0] else again)
