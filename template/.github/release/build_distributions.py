@@ -47,9 +47,8 @@ def check_shipped(sdist: Path, settings: Settings) -> None:
     An adopted package may have left it out before, on purpose: it is warned.
     """
     hidden = git("ls-files", "-z", "--cached", "--ignored", "--exclude-standard").split("\0")
-    hidden += [
-        name for name in git("ls-files", "-z").split("\0") if Path(name).is_symlink() and Path(name).is_dir()
-    ]
+    tracked = git("ls-files", "-z").split("\0")
+    hidden += [name for name in tracked if Path(name).is_symlink() and Path(name).is_dir()]
     files = [f"{name.partition('/')[2]}/" for name in read_distribution(sdist).files]
     package = f"(src/)?{re.escape(settings.import_name.replace('.', '/'))}/"
     ours = [name for name in hidden if re.match(package, name)]
