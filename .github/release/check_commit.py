@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Check that the checked-out commit is the one that the tag releases, and that git says so clearly.
 
@@ -51,10 +50,10 @@ def check_clean() -> None:
 
 def check_present() -> None:
     """Check that every file's contents are here: git calls a tree clean whose contents it keeps elsewhere."""
-    absent = []
-    listed = partial(git, "ls-files", "-v", "-z", "--stage")
-    both = f"{listed()}\0{listed('--recurse-submodules')}"
-    for line in dict.fromkeys(filter(None, both.split("\0"))):
+    absent, listed = [], git("ls-files", "-v", "-z", "--stage")
+    if re.search(r"(^|\0)\w 160000 ", listed):  # git before 2.36 cannot list contents of submodules so
+        listed += "\0" + git("ls-files", "-v", "-z", "--stage", "--recurse-submodules")
+    for line in dict.fromkeys(filter(None, listed.split("\0"))):
         facts, _, name = line.partition("\t")
         path = Path(name)
         if facts.split()[1] == "160000":

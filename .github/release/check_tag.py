@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Check that a tag is a version, spelled as the index will spell it, and that it may start a release.
 
@@ -15,7 +14,7 @@ import os
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
 from release_lib.step import ReleaseError, event, step
 
-SEE = ".github/release/RECOVERY.md, 'gate'"
+RUNBOOK = ".github/release/RECOVERY.md"
 
 
 def check_trigger(tag: str, settings: Settings) -> None:
@@ -32,8 +31,7 @@ def check_trigger(tag: str, settings: Settings) -> None:
         wanted = "its present name in settings.toml, and on both publishers' forms, which compare it"
         data = f"--data repository_owner={owner} --data repository_name={name}"
         fix = f"uvx copier update --defaults {data}, then make the tag again"
-        see = ".github/release/RECOVERY.md, 'Making a tag again'"
-        raise ReleaseError(problem, expected=wanted, fix=fix, see=see)
+        raise ReleaseError(problem, expected=wanted, fix=fix, see=f"{RUNBOOK}, 'Making a tag again'")
     ref = os.environ.get("GITHUB_REF", "")
     default = event().get("repository", {}).get("default_branch", "main")
     allowed = {"push": f"refs/tags/{tag}", "workflow_dispatch": f"refs/heads/{default}"}
@@ -41,7 +39,7 @@ def check_trigger(tag: str, settings: Settings) -> None:
         problem = f"This release was started by {kind!r} from {ref!r}"
         wanted = f"a push of the tag {tag}, or a start by hand from the branch {default}"
         fix = f"gh workflow run {settings.release_workflow} --ref {default} -f tag={tag}"
-        raise ReleaseError(problem, expected=wanted, fix=fix, see=SEE)
+        raise ReleaseError(problem, expected=wanted, fix=fix, see=f"{RUNBOOK}, 'gate'")
 
 
 def main() -> None:

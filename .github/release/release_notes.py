@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["markdown-it-py==4.3.0", "packaging==26.3"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Write the notes of one version: Breaking changes first, then Migration, Features, Fixes, Known issues.
 
@@ -20,7 +19,7 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 from packaging.version import Version
-from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
+from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag, version_word
 from release_lib.step import ReleaseError, step, summary
 
 SECTIONS = ("Breaking changes", "Migration", "Features", "Fixes", "Known issues")
@@ -69,7 +68,11 @@ def from_changelog(path: Path, version: Version) -> str:
     The highest heading that names the version first: ``## 1.2.3``, ``### [1.2.3] - 2026-11-22``,
     ``# demo-pkg v1.2.3 (2026-11-22)``. What is below it counts as if the heading were of the second level.
     """
-    text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    except ValueError as error:
+        wrong, fix = f"{path} is not text in UTF-8: {error}", "save it as UTF-8, commit, make the tag again"
+        raise ReleaseError(wrong, expected="UTF-8", fix=fix, see="RELEASING.md, 'Steps'") from error
     if path.suffix in {".rst", ".txt"}:
         text = part("restructured").markdown(text)
     for level in range(1, 4):
@@ -120,14 +123,9 @@ def sections(text: str, level: int) -> list[tuple[str, str]]:
 
 
 def version_in(title: str) -> Version | None:
-    """The version that a heading names, first of all or after words; a lone number after words is none."""
-    for place, word in enumerate(re.findall(r"(?:[A-Za-z_.-]*[-_/.](?=v?\d+\.))?([\w.!+/-]*[^\W_])", title)):
-        try:
-            if place == 0 or "." in word:
-                return Version(word)
-        except ValueError:
-            continue
-    return None
+    """The version that a heading names; see `version_word`."""
+    word = version_word(title)
+    return Version(word) if word else None
 
 
 def arrange(text: str) -> str:

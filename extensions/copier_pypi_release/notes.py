@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 from release_lib import fragments, restructured
+from release_lib.settings import version_word
 from release_lib.step import ReleaseError, run
 
 if TYPE_CHECKING:
@@ -49,22 +50,9 @@ def is_restructured(name: str) -> bool:
 
 
 def version_in(title: str) -> Version | None:
-    """The version that a heading names, as the gate reads it: first of all or after words."""
+    """The version that a heading names, as the gate reads it."""
     word = version_word(title)
     return Version(word) if word else None
-
-
-def version_word(title: str) -> str:
-    """The word of a heading that is its version; empty if none is."""
-    words = re.findall(r"(?:[A-Za-z_.-]*[-_/.](?=v?\d+\.))?([\w.!+/-]*[^\W_])", title)
-    for place, word in enumerate(words):
-        try:
-            if place == 0 or "." in word:
-                Version(word)
-                return str(word)
-        except InvalidVersion:
-            continue
-    return ""
 
 
 def versions_in(name: str, text: str) -> set[Version]:

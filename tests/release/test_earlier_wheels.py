@@ -122,7 +122,7 @@ def test_where_github_does_not_answer_the_wheels_are_built(
     gh.fails("api", "gh: Bad Gateway (HTTP 502)")
     done = run_step(earlier_wheels, PLATFORM)
     assert (done.status, done.outputs) == (0, {"artifact": "", "hashes": ""})
-    assert "warning: GitHub did not say which wheels are there: " in done.errors
+    assert "warning: Which wheels are there is unknown: " in done.errors
 
 
 @pytest.mark.requirement("P8.9", "B10")

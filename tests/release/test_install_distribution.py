@@ -15,6 +15,7 @@ from emulator.fixtures import CACHE
 from emulator.interpreters import stand_in
 from emulator.wheelhouse import write_wheel
 from install_distribution import fresh_environment
+from run_checks import run_command
 from support.archives import make_wheel, member, rewrite_sdist, rewrite_wheel
 from support.linting import program
 
@@ -285,7 +286,7 @@ def test_commands_run_on_the_python_of_the_package(tmp_path: Path, capfd: pytest
     show = "-c 'import platform; print(platform.python_version())'"
     with fresh_environment() as environment:
         for command in (f"python {show}", f"uv run --no-project python {show}"):
-            assert environment.run_command(command, tmp_path) == 0
+            assert run_command(command, environment, tmp_path) == 0
     assert capfd.readouterr().out.splitlines()[1::2] == ["3.9.0", "3.9.0"]
 
 

@@ -308,6 +308,13 @@ def test_lines_are_folded_at_80_characters(text: str, lines: list[str]) -> None:
     assert step.folded(text, " " * 5, " " * 5) == lines
 
 
+@pytest.mark.parametrize("bullet", ["- ", "  * ", "2. ", "  | ", " 10) "])
+def test_no_bullet_and_no_number_stands_alone(bullet: str) -> None:
+    address = "https://" + "x" * 80
+    assert step.folded(f"{address} says why", bullet, "    ") == [f"{bullet}{address}", "    says why"]
+    assert step.folded(f"{bullet}{address}", "", "    ") == [f"{bullet.strip()} {address}"]
+
+
 @pytest.mark.parametrize("quote", ["`", ""])
 def test_a_long_command_goes_on_behind_a_backslash(quote: str) -> None:
     """A shell takes what is copied for one command."""

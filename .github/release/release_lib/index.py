@@ -135,19 +135,19 @@ def files_in(page: ProjectPage | None, version: Version) -> dict[str, Distributi
 
 def project_page(index: Index, project: str) -> ProjectPage | None:
     """See `page_of`; asked again while the index does not answer."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
+    for attempt in range(1, ATTEMPTS):
+        with contextlib.suppress(requests.RequestException, ValueError):
             return page_of(index, project)
-        except (requests.RequestException, ValueError) as error:
-            if attempt == ATTEMPTS:
-                raise ReleaseError(
-                    f"{index.title} did not answer {ATTEMPTS} times: {error}",
-                    expected="the list of the project's files",
-                    fix="see whether the index is up, then run this again (in a workflow: gh run rerun --failed)",
-                    see=WHEN_IT_STOPS,
-                ) from error
         time.sleep(2**attempt / 4)
-    raise AssertionError("unreachable")
+    try:
+        return page_of(index, project)
+    except (requests.RequestException, ValueError) as error:
+        raise ReleaseError(
+            f"{index.title} did not answer {ATTEMPTS} times: {error}",
+            expected="the list of the project's files",
+            fix="see whether the index is up, then run this again (in a workflow: gh run rerun --failed)",
+            see=WHEN_IT_STOPS,
+        ) from error
 
 
 def publishers_of(package: DistributionPackage) -> list[Publisher]:

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import os
+import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -162,6 +163,19 @@ def version_at_end(tag: str) -> str:
         except ValueError:
             continue
     return "1.2.3"
+
+
+def version_word(title: str) -> str:
+    """The word of a heading that is its version: the first of all, or one after words that has a dot; or none."""
+    words = [word.rstrip("_.!+/-") for word in re.findall(r"[\w.!+/-]+", title)]
+    for place, word in enumerate(filter(None, words)):
+        version = re.sub(r"^[A-Za-z_.-]*[-_/.](?=v?\d+\.)", "", word)  # of demo-pkg-1.2.3
+        try:
+            if place == 0 or "." in version:
+                return str(Version(version)) and version
+        except ValueError:
+            continue
+    return ""
 
 
 def retag(wrong: str, right: str) -> str:

@@ -22,6 +22,7 @@ PARTS = re.compile(
     r"`[^`]*`\S*|(?:^|(?<=[:,;] )|(?<=[(])|(?<=then )|(?<=or )|(?<=&& ))(?:git|gh|uvx?|copier|adopt|cd|rm)[ -]"
     r".*?(?: &&(?= )|[,;](?= )|(?= [(])|$)|\S+"
 )
+BARE = re.compile(r"\s*(?:[-*>|•]|\d+[.)])?\s*")  # the begin of a line, where nothing stands alone
 WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\S)+")
 # Variables that a caller (a git hook, say) sets: they would point git at another repository, or colour gh's JSON.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
@@ -53,10 +54,11 @@ def run(*command: str | Path, cwd: Path | None = None, env: Mapping[str, str] | 
     `env` has variables besides the inherited ones. A failure's message has the program's last lines.
     """
     words = [str(word) for word in command]
-    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | dict(env or {})
+    kept = {name for name in os.environ if name not in FOREIGN and not name.startswith("GIT_CLIFF_")}
+    own = {name: os.environ[name] for name in kept} | dict(env or {})
     try:
         done = subprocess.run(
-            words, cwd=cwd, env=variables, capture_output=True, encoding="utf-8", errors="replace", check=True
+            words, cwd=cwd, env=own, capture_output=True, encoding="utf-8", errors="replace", check=True
         )
     except FileNotFoundError as error:
         raise ReleaseError(
@@ -95,12 +97,10 @@ def output(**values: str) -> None:
 def summary(markdown: str) -> None:
     """Add a paragraph to the job summary, and print it."""
     append("GITHUB_STEP_SUMMARY", f"{markdown}\n\n")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        # Notes are made of what others wrote: a line like "::add-mask::" must not command the runner.
-        word = os.urandom(16).hex()
-        print(f"::stop-commands::{word}\n{markdown}\n::{word}::", flush=True)
-    else:
-        print(markdown)
+    word = os.urandom(16).hex()
+    # Notes are made of what others wrote: a line like "::add-mask::" must not command the runner.
+    quiet = f"::stop-commands::{word}\n{markdown}\n::{word}::"
+    print(quiet if os.environ.get("GITHUB_ACTIONS") == "true" else markdown, flush=True)
 
 
 def fenced(text: str) -> str:
@@ -137,7 +137,7 @@ def folded(text: str, first: str = "", rest: str = "  ", width: int = 80) -> lis
         words = WORDS.findall(part) if " " in part and len(rest + part) > width else [part]
         for n, word in enumerate(words, 1):
             room = width if n == len(words) else width - 2  # for the backslash
-            if lines[-1].rstrip() not in {"", rest.rstrip()} and len(lines[-1] + word) > room:
+            if not BARE.fullmatch(lines[-1]) and len(lines[-1] + word) > room:
                 lines[-1:] = [lines[-1] + "\\" * (n > 1), rest]
             lines[-1] += f"{word} "
     return [line.rstrip() for line in lines]
@@ -147,6 +147,9 @@ def append(variable: str, text: str) -> None:
     """Add a text to the file that a variable of GitHub's names, if there is one."""
     if path := os.environ.get(variable):
         with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            size = file.tell() + len(text.encode("utf-8", "backslashreplace"))
+            if variable == "GITHUB_STEP_SUMMARY" and size > 1_000_000:  # above 1 MiB GitHub shows nothing
+                text = "GitHub takes 1 MiB of a summary: a part of it is in the log of this step alone.\n\n"
             file.write(text)
 
 

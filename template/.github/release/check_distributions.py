@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["check-wheel-contents==0.6.3", "packaging==26.3", "twine==7.0.0"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Check that every place in the built distributions that names a version names the tag's, and list hashes.
 

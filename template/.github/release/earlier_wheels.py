@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Look for the wheels that an earlier attempt of this run has kept for a platform, so that none is built twice.
 
@@ -56,7 +55,7 @@ def look(platform: str, attempts: int) -> None:
         try:
             found = earlier_wheels(repository, os.environ.get("GITHUB_RUN_ID", ""), attempts, platform)
         except (ReleaseError, ValueError, KeyError, TypeError, AttributeError) as error:
-            annotate("warning", "Earlier wheels", f"GitHub did not say which wheels are there: {error}")
+            annotate("warning", "Earlier wheels", f"Which wheels are there is unknown: {error}")
         again = f"No earlier attempt has kept wheels for {platform}: they are built now"
         taken = f"The wheels for {platform} are those of an earlier attempt (artifact {found[0]})"
         annotate("notice", "Earlier wheels", taken if found[0] else again)

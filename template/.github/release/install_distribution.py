@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Install a built distribution into a fresh environment and test what was installed.
 
@@ -13,7 +12,6 @@ distributor builds it.
 import argparse
 import os
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
@@ -75,17 +73,6 @@ class Environment:
         """Install with ``uv pip install``; files of no project and no user change what it does."""
         command = (uv(), "pip", "install", "--no-config", "--python", self.python)
         run(*command, *arguments, env=self.variables)
-
-    def run_command(self, command: str, folder: Path) -> int | None:
-        """Run a command as in an activated environment; return its status, or None without such a program."""
-        path = os.pathsep.join([str(self.scripts), os.environ.get("PATH", "")])
-        words = shlex.split(command)
-        program = shutil.which(words[0], path=path)
-        if program is None:
-            return None
-        print(f"$ {command}", flush=True)
-        own = {"PATH": path, "UV_PYTHON": str(self.python), "VIRTUAL_ENV": str(self.scripts.parent)}
-        return subprocess.run([program, *words[1:]], cwd=folder, env=os.environ | own, check=False).returncode
 
     def fitting(self, wheels: list[Path]) -> Path:
         """The wheel that fits the environment's Python, which may be older than this one, and this system."""

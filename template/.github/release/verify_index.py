@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Verify that an index serves exactly what this workflow built and uploaded, and that it installs.
 

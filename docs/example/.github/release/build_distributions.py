@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Build the sdist, and the wheel from the sdist, so that the same commit gives the same files.
 
@@ -43,23 +42,23 @@ def build_distributions(source: Path, out: Path, *kinds: str) -> dict[str, str]:
 
 
 def check_shipped(sdist: Path, settings: Settings) -> None:
-    """Check that an sdist has what git has of the package: hatchling leaves out what .gitignore names.
+    """Check that an sdist has what git has of the package, as far as it is not left out on purpose.
 
-    An adopted package may have left it out before, on purpose: it is warned.
+    Hatchling leaves out what the .gitignore at the root names, or .hgignore. An adopted package is warned.
     """
-    hidden = git("ls-files", "-z", "--cached", "--ignored", "--exclude-standard").split("\0")
-    hidden += [
-        name for name in git("ls-files", "-z").split("\0") if Path(name).is_symlink() and Path(name).is_dir()
-    ]
+    adopted, names = settings.conventions == "RELEASING.md", git("ls-files", "-z").split("\0")
+    if adopted or re.search(r"(?m)^(exclude|only-include)\b", Path("pyproject.toml").read_text("utf-8")):
+        hidden = git("ls-files", "-z", "--cached", "--ignored", "--exclude-standard").split("\0")
+        names = [n for n in names if n in hidden or (Path(n).is_symlink() and Path(n).is_dir())]
     files = [f"{name.partition('/')[2]}/" for name in read_distribution(sdist).files]
     package = f"(src/)?{re.escape(settings.import_name.replace('.', '/'))}/"
-    ours = [name for name in hidden if re.match(package, name)]
+    ours = [name for name in names if re.match(package, name)]
     if absent := [name for name in ours if not any(file.startswith(f"{name}/") for file in files)]:
         problem = f"{sdist.name} lacks what git has of the package: {', '.join(absent[:NAMED])}"
-        if settings.conventions == "RELEASING.md":
+        if adopted:
             return annotate("warning", "Left out", problem)
         wanted = "every tracked file of the package: none that .gitignore names, or behind a link to a folder"
-        fix = f"a line !/{absent[0]} at the end of .gitignore; or the files in place of the link"
+        fix = f"a line !/{absent[0]} at the end of .gitignore, no .hgignore; or files in place of the link"
         raise refusal(problem, expected=wanted, fix=fix)
 
 

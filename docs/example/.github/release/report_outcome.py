@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3", "pypi-simple==1.8.0", "requests==2.34.2"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Open an issue when a release stopped: where, the state of each index, and what to do.
 
@@ -19,6 +18,7 @@ from release_lib.index import INDEXES, published
 from release_lib.settings import Settings, add_tag_argument, load_settings
 from release_lib.step import ReleaseError, annotate, as_code, run, step, summary
 
+NAMED = 50  # files of an index; GitHub takes 65,536 characters
 AUTHORS = {"app/github-actions", "github-actions[bot]"}  # as gh and as REST spell it
 
 
@@ -28,18 +28,18 @@ def stopped_at(needs: dict[str, Any]) -> str | None:
     return next((job for verdict in verdicts for job in needs if needs[job]["result"] == verdict), None)
 
 
-def index_states(settings: Settings, tag: str) -> list[str]:
+def index_states(settings: Settings, tag: str) -> str:
     """One line per index: the files of the version that it serves."""
-    version = settings.tagged_version(tag)
-    lines = []
+    version, lines = settings.tagged_version(tag), []
     for index in INDEXES.values():
         try:
-            files = published(index, settings.distribution, version) if version else {}
-            state = ", ".join(map(as_code, sorted(files))) or "no file of this version"
+            files = sorted(published(index, settings.distribution, version)) if version else []
+            more = [f"{len(files) - NAMED} more"] if len(files) > NAMED else []
+            state = ", ".join([*map(as_code, files[:NAMED]), *more]) or "no file of this version"
         except ReleaseError as stop:
             state = f"unknown: {as_code(str(stop))}"
         lines.append(f"- {index.title}: {state}")
-    return lines
+    return "\n".join(lines)
 
 
 def publisher_values(stage: str, settings: Settings) -> list[str]:
@@ -56,18 +56,14 @@ def publisher_values(stage: str, settings: Settings) -> list[str]:
 def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
     """The text of the issue, in Markdown."""
     recovery = f"https://github.com/{settings.repository}/blob/HEAD/.github/release/RECOVERY.md#{stage}"
-    return "\n".join(
-        [
-            f"The release `{tag}` stopped at **{stage}**: {run_url}",
-            "",
-            "State of the indexes:",
-            *index_states(settings, tag),
-            "",
-            *publisher_values(stage, settings),
-            f"What to do: [{stage} in RECOVERY.md]({recovery}).",
-            "Do not upload by hand, and do not delete the tag once a file is on PyPI.",
-        ]
-    )
+    values = "".join(f"{line}\n" for line in publisher_values(stage, settings))
+    return f"""The release `{tag}` stopped at **{stage}**: {run_url}
+
+State of the indexes:
+{index_states(settings, tag)}
+
+{values}What to do: [{stage} in RECOVERY.md]({recovery}).
+Do not upload by hand, and do not delete the tag once a file is on PyPI."""
 
 
 def find_issue(tag: str) -> str | None:

@@ -1,8 +1,7 @@
 # /// script
 # requires-python = ">=3.11.5"
 # dependencies = ["packaging==26.3"]
-# [tool.uv]
-# exclude-newer = "2026-11-15T00:00:00Z"
+# tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Run the project's checks, as settings.toml names them: lint, types, tests.
 
@@ -12,6 +11,10 @@ clone, as this project's own CI runs them.
 """
 
 import argparse
+import os
+import shlex
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -26,7 +29,7 @@ PIP = "pip<=26.3"  # some projects install with it, on an old Python with an old
 def run_commands(check: str, commands: tuple[str, ...], environment: Environment, folder: Path) -> None:
     """Run the commands of one check in a folder."""
     for command in commands:
-        status = environment.run_command(command, folder)
+        status = run_command(command, environment, folder)
         if status is None:
             program = command.split(maxsplit=1)[0]
             problem = f"The check {check!r} needs {program}, which is not installed"
@@ -37,6 +40,18 @@ def run_commands(check: str, commands: tuple[str, ...], environment: Environment
             problem = f"The check {check!r} failed: `{command}` ended with status {status}"
             fix = f"run `{command}` in a clone, and fix what it says"
             raise refusal(problem, expected="status 0; its report is in the log above", fix=fix)
+
+
+def run_command(command: str, environment: Environment, folder: Path) -> int | None:
+    """Run a command as in an activated environment; return its status, or None without such a program."""
+    path = os.pathsep.join([str(environment.scripts), os.environ.get("PATH", "")])
+    program, *arguments = shlex.split(command)
+    found = shutil.which(program, path=path)
+    if found is None:
+        return None
+    print(f"$ {command}", flush=True)
+    own = {"PATH": path, "UV_PYTHON": str(environment.python), "VIRTUAL_ENV": str(environment.scripts.parent)}
+    return subprocess.run([found, *arguments], cwd=folder, env=os.environ | own, check=False).returncode
 
 
 def run_in_clone(settings: Settings, clone: Path) -> None:

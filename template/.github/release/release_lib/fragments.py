@@ -47,9 +47,7 @@ def check(version: Version, settings: Settings) -> str:
     """Check that towncrier has joined every news fragment; return the commands that do."""
     table = configuration(Path()) or {}
     kinds, folder, waiting = kinds_of(table), folder_of(table), waiting_in(Path(), table)
-    runner = (
-        "uvx" if settings.conventions == "RELEASING.md" else "uv run"
-    )  # an adopted package may not have it
+    runner = "uvx" if settings.conventions == "RELEASING.md" else "uv run"  # an adopted package may lack it
     fix = (
         f"{runner} towncrier build --yes --version {version} && "
         f"git commit --all --message 'Release notes of {version}', then make the tag again"

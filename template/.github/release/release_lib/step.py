@@ -22,6 +22,7 @@ PARTS = re.compile(
     r"`[^`]*`\S*|(?:^|(?<=[:,;] )|(?<=[(])|(?<=then )|(?<=or )|(?<=&& ))(?:git|gh|uvx?|copier|adopt|cd|rm)[ -]"
     r".*?(?: &&(?= )|[,;](?= )|(?= [(])|$)|\S+"
 )
+BARE = re.compile(r"\s*(?:[-*>|•]|\d+[.)])?\s*")  # the begin of a line, where nothing stands alone
 WORDS = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\S)+")
 # Variables that a caller (a git hook, say) sets: they would point git at another repository, or colour gh's JSON.
 FOREIGN = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"}
@@ -136,7 +137,7 @@ def folded(text: str, first: str = "", rest: str = "  ", width: int = 80) -> lis
         words = WORDS.findall(part) if " " in part and len(rest + part) > width else [part]
         for n, word in enumerate(words, 1):
             room = width if n == len(words) else width - 2  # for the backslash
-            if lines[-1].rstrip() not in {"", rest.rstrip()} and len(lines[-1] + word) > room:
+            if not BARE.fullmatch(lines[-1]) and len(lines[-1] + word) > room:
                 lines[-1:] = [lines[-1] + "\\" * (n > 1), rest]
             lines[-1] += f"{word} "
     return [line.rstrip() for line in lines]
