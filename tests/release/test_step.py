@@ -184,7 +184,7 @@ def test_a_summary_cannot_command_the_runner(in_workflow: Path, capsys: pytest.C
     assert word not in capsys.readouterr().out
 
 
-@pytest.mark.requirement("P3.12")
+@pytest.mark.requirement("P5.3", "P8.7")
 def test_a_summary_that_is_too_long_for_github_keeps_what_fits(
     in_workflow: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
