@@ -31,6 +31,7 @@ from copier_pypi_release.release.following import Followed, Review, review, run_
 from copier_pypi_release.release.plan import Plan, show_plan
 from copier_pypi_release.release.publish import edited, finish, is_latest
 from copier_pypi_release.release.sizes import MIB, estimate, near_limits
+from copier_pypi_release.release_state import Tag
 from copier_pypi_release.workflow_files import STAGES, load_release
 from packaging.version import Version
 from pypi_simple import ProjectPage
@@ -1190,12 +1191,31 @@ def test_a_review_that_somebody_else_has_decided_is_no_error(
     at = desk(Decided(), settings, default_package)
     found = Review(7, "pypi", 1, "me", mine=True)
     monkeypatch.setattr("copier_pypi_release.release.following.find_runs", lambda *_: STATES[-1][1].runs)
+    here = Tag("v1.2.3", STATES[-1][1].runs[0].commit)
+    monkeypatch.setattr("copier_pypi_release.release.following.find_tag", lambda *_: here)
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\ny\n"))
     review(at, "v1.2.3", found)
     assert "Somebody else has decided on it meanwhile." in capsys.readouterr().out
     monkeypatch.setattr(Decided, "waits", ({"environment": {"id": 1}},))
     with pytest.raises(github.GitHubError, match="No pending deployment"):
         review(at, "v1.2.3", found)
+
+
+@pytest.mark.requirement("B8", "P3.2", "P3.6")
+@pytest.mark.parametrize("now", ["b" * 40, ""])
+def test_a_run_whose_tag_has_moved_is_not_approved(
+    default_package: Path, monkeypatch: pytest.MonkeyPatch, now: str
+) -> None:
+    """It would publish a commit that the tag is not on; nobody is asked."""
+    run = dataclasses.replace(STATES[-1][1].runs[0], commit=COMMIT)
+    at = desk(Releases(), load_settings(default_package / ".github/release/settings.toml"), default_package)
+    monkeypatch.setattr("copier_pypi_release.release.following.find_runs", lambda *_: [run])
+    monkeypatch.setattr("copier_pypi_release.release.following.find_tag", lambda *_: Tag("v1.2.3", now))
+    with pytest.raises(
+        ReleaseError, match=r"The tag v1.2.3 is (on bbbbbbbbbb now|gone from GitHub)"
+    ) as stopped:
+        review(at, "v1.2.3", Review(7, "pypi", 1, "me", mine=True))
+    assert stopped.value.fix.startswith(f"gh run cancel {run.id}, then ")
 
 
 @pytest.mark.requirement("B8", "P3.7")

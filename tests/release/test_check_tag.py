@@ -113,9 +113,10 @@ def test_the_prefix_of_the_settings_counts(
 
 
 @pytest.mark.requirement("X7")
-def test_the_step_checks_what_started_it(run_step: RunStep, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GITHUB_EVENT_NAME", "pull_request")
-    monkeypatch.setenv("GITHUB_REF", "refs/pull/1/merge")
+def test_the_step_checks_what_started_it(
+    run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started("pull_request", "refs/pull/1/merge", tmp_path, monkeypatch)
     done = run_step(check_tag, "v1.0")
     assert done.status == 1
     assert done.lines[0] == "This release was started by 'pull_request' from 'refs/pull/1/merge'"

@@ -84,6 +84,27 @@ def test_a_release_that_this_workflow_drafted_may_be_published_and_run_again(
     assert run_step(draft_release, "v0.1.0", "--check").status == 0
 
 
+@pytest.mark.requirement("P3.2", "P8.7")
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_tag_that_has_moved_since_the_build_gets_no_release(
+    gh: Gh, dist: Path, notes: Path, run_step: RunStep, monkeypatch: pytest.MonkeyPatch, *, moved: bool
+) -> None:
+    """PyPI has what was built from the commit of the gate; the release would show another one."""
+    built, now = "a" * 40, ("b" if moved else "a") * 40
+    monkeypatch.setenv("COMMIT", built)
+    gh.prints({"api_repos/{owner}/{repo}/commits/tags/v0.1.0": now})
+    done = draft(run_step, dist, notes)
+    assert done.status == moved
+    assert bool(created(gh)) is not moved
+    if moved:
+        assert done.lines == (
+            "The tag v0.1.0 has moved: this run was started for aaaaaaaaaaaa, now it is on bbbbbbbbbbbb",
+            "Expected: a tag that stays on its commit",
+            f"Fix: git tag -f v0.1.0 {built} && git push -f origin v0.1.0, or release a new version",
+            SEE,
+        )
+
+
 @pytest.mark.requirement("P8.3")
 @pytest.mark.parametrize("said", ["HTTP 503: Service Unavailable", "HTTP 403: Resource not accessible"])
 def test_an_answer_that_says_nothing_stops_a_release_before_it_begins(

@@ -270,14 +270,6 @@ def test_a_step_that_ends_otherwise_has_its_status(body: Callable[[], None], sta
     assert end.value.code == status
 
 
-def test_the_event_is_read_if_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert step.event() == {}
-    path = tmp_path / "event.json"
-    path.write_text(json.dumps({"repository": {"default_branch": "trünk"}}), encoding="utf-8")
-    monkeypatch.setenv("GITHUB_EVENT_PATH", str(path))
-    assert step.event() == {"repository": {"default_branch": "trünk"}}
-
-
 # ---- In a terminal ----------------------------------------------------------------------------------
 
 

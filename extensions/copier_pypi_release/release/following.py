@@ -16,8 +16,9 @@ from release_lib.step import ReleaseError
 from copier_pypi_release.console import counted, indented, lines, paragraph, waiting
 from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.github import GitHubError
+from copier_pypi_release.recovery import SHORT
 from copier_pypi_release.release.desk import SEE, UNTIL_IT_BEGINS, Desk, agrees, pauses
-from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages
+from copier_pypi_release.release_state import Run, find_built, find_runs, find_stages, find_tag
 from copier_pypi_release.workflow_files import in_order
 
 if TYPE_CHECKING:
@@ -154,9 +155,18 @@ def review(desk: Desk, tag: str, found: Review) -> None:
     """Show what waits, and approve it if this login may and somebody says yes.
 
     Raises:
-        ReleaseError: It has to wait for somebody else.
+        ReleaseError: It has to wait for somebody else, or the tag has moved since the run began.
     """
     run = find_runs(desk.github, desk.workflow, tag)[0]
+    now = find_tag(desk.github, desk.root, tag).commit
+    if run.commit and now != run.commit:  # approved, it would publish a commit that the tag is not on
+        where = f"is on {now[:SHORT]} now" if now else "is gone from GitHub"
+        raise ReleaseError(
+            f"The tag {tag} {where}, and the run that waits was started for {run.commit[:SHORT]}",
+            expected="the tag on the commit of the run that is approved",
+            fix=f"gh run cancel {run.id}, then {desk.again(tag)}",
+            see=".github/release/RECOVERY.md, 'Making a tag again'",
+        )
     show_review(desk.github, found, run, desk.to)
     if found.mine and agrees(f"Approve {found.environment}?", desk.again(tag)):
         try:

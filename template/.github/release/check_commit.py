@@ -15,10 +15,11 @@ import re
 from functools import partial
 from pathlib import Path
 
-from release_lib.settings import Settings, add_tag_argument, load_settings, untag
+from release_lib.settings import Settings, add_tag_argument, load_settings, refuse_moved, untag
 from release_lib.step import ReleaseError, git, output, step
 
-refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'gate'")
+SEE = ".github/release/RECOVERY.md, 'gate'"
+refusal = partial(ReleaseError, see=SEE)
 LFS, FAT = (b"version https://git-lfs", b"version https://hawser"), b"#$# git-fat "
 STAND_INS = (*LFS, FAT, b"/annex/objects/", b"\0GITCRYPT\0")  # how files begin instead
 NAMED = 20  # changed files that a message names; more would hide the message
@@ -85,12 +86,7 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
             expected=f"the commit that {tag} stands on",
             fix=f"git fetch --tags && git checkout {tag}",
         )
-    if pushed and pushed != head:
-        raise refusal(
-            f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is on {head[:12]}",
-            expected="a tag that stays on its commit",
-            fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
-        )
+    refuse_moved(tag, pushed or head, head, SEE)
     beside = set(git("tag", "--points-at", "HEAD").splitlines()) - {tag}
     if rivals := sorted(filter(settings.tagged_version, beside)):
         raise ReleaseError(

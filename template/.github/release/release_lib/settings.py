@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
+from packaging.version import VERSION_PATTERN, Version
 from release_lib.step import ReleaseError
 
 PATH = Path(__file__).resolve().parents[1] / "settings.toml"
@@ -157,12 +157,19 @@ def read_tag(tag: str, settings: Settings) -> Version:
 
 def version_at_end(tag: str) -> str:
     """The version that a tag of another convention ends with, like 1.2.3 in ``release-1.2.3``."""
-    for start in range(len(tag)):
-        try:
-            return Version(tag[start:]).public
-        except ValueError:
-            continue
-    return "1.2.3"
+    found = re.search(rf"{VERSION_PATTERN}\Z", tag, re.VERBOSE | re.IGNORECASE)
+    return Version(found[0]).public if found else "1.2.3"
+
+
+def refuse_moved(tag: str, began: str, now: str, see: str) -> None:
+    """Stop if a tag has left the commit that a run was started for."""
+    if now != began:
+        raise ReleaseError(
+            f"The tag {tag} has moved: this run was started for {began[:12]}, now it is on {now[:12]}",
+            expected="a tag that stays on its commit",
+            fix=f"git tag -f {tag} {began} && git push -f origin {tag}, or release a new version",
+            see=see,
+        )
 
 
 def version_word(title: str) -> str:
