@@ -59,7 +59,7 @@ def test_the_change_is_small_enough_to_review(target: Adoption, adoptions: Adopt
     git(root, "add", "--all")
     rows = [line.split("\t") for line in git(root, "diff", "--cached", "--numstat").splitlines()]
     assert len(rows) <= 26
-    assert sum(int(added) for added, _, _ in rows) <= 2965
+    assert sum(int(added) for added, _, _ in rows) <= 3030
 
     def files(sdist: Path) -> set[str]:
         with tarfile.open(sdist) as archive:
