@@ -113,7 +113,7 @@ ANOTHER = "TWINE_REPOSITORY_URL: ${CI_API_V4_URL}/pypi"
         ),
         (
             "Jenkinsfile",
-            "a {\n b {\n  environment { TWINE_REPOSITORY = 'testpypi' }\n  sh '{}'\n }\n c {\n  sh '{}'\n }\n}\n",
+            "a {\n b {\n  environment { TWINE_REPOSITORY = 'testpypi' }\n  sh '{}'\n }\n c {\n  sh '{}'",
             [7],
         ),
     ],
