@@ -206,6 +206,7 @@ def test_a_container_that_builds_without_git_is_named(
         ("./ci/setup.sh", False),
         ("scripts/install", False),
         ("scripts/prepare", True),
+        (f"echo {'x' * 300}", True),
     ],
 )
 def test_tests_of_a_checkout_that_nobody_installs_are_named(

@@ -17,6 +17,7 @@ from copier_pypi_release.adopt.programs import git, try_git
 from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.repository import is_changelog, read_text, versions_of
 from copier_pypi_release.outside import uploads_outside
+from copier_pypi_release.uploads import read
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -313,15 +314,16 @@ def _installs(workflow: Workflow, job: str) -> bool:
         return True
     root = workflow.root or Path()
     scripts = "\n".join(str(step.get("run", "")) for step in steps)
-    files = [root / word for word in re.findall(r"(?<!\S)(?:\./)?[\w./-]+", scripts)]
-    scripts += "".join(f"\n{read_text(file)}" for file in files if is_script(file))
+    words = re.findall(r"(?<!\S)(?!/|\.\.)[\w./-]+", scripts)
+    scripts += "".join(f"\n{script_at(root / word)}" for word in words)
     named = [read_text(root / name) for name in REQUIREMENTS.findall(scripts)]
     return bool(INSTALLS.search(scripts)) or any(OWN_SOURCE.search(text) for text in named)
 
 
-def is_script(path: Path) -> bool:
-    """Whether a path is a shell script, whatever its name."""
-    return path.is_file() and path.suffix in {"", ".sh", ".bash"} and path.read_bytes()[:2] == b"#!"
+def script_at(path: Path) -> str:
+    """The shell script at a path, whatever its name; empty if there is none."""
+    text = read(path) if path.suffix in {"", ".sh", ".bash"} else ""
+    return text if text.startswith("#!") else ""
 
 
 def _tracked(root: Path, *patterns: str) -> list[str]:
