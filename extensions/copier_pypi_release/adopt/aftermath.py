@@ -44,6 +44,7 @@ EXECUTED = (
 LOCKS = {"uv.lock": "uv lock", "poetry.lock": "poetry lock", "pdm.lock": "pdm lock --update-reuse"}
 OWN_LINE = re.compile(r"(?:version[-_]file|include)\s*[:=]")  # that adoption writes itself
 SHOWN = 8  # lines of one kind
+WIDEST = 1_000  # characters of a line that are read: what is longer is data
 HOOKS = ".pre-commit-config.yaml"
 # Programs that look at every Python file below a folder, hidden folders included.
 WHOLE_TREE = (
@@ -170,7 +171,7 @@ def documents(repository: Repository) -> list[str]:
         if is_changelog(name) and versions_of(repository.root / name, repository.tags):
             continue
         lines = read_text(repository.root / name).splitlines()
-        place = next((n for n, line in enumerate(lines, 1) if TELLS.search(line)), 0)
+        place = next((n for n, line in enumerate(lines, 1) if TELLS.search(line[:WIDEST])), 0)
         if place or RELEASING.fullmatch(name.rpartition("/")[2]):
             found.append(f"{name}:{place or 1}")
     return [f"Correct what tells how to release: {_listed(found)}."] if found else []
@@ -337,7 +338,7 @@ def _lines(root: Path, pattern: re.Pattern[str], *patterns: str, without: Collec
         f"{name}:{number} ({line.strip()[:60]})"
         for name in _tracked(root, *patterns)
         for number, line in enumerate(read_text(root / name).splitlines(), 1)
-        if pattern.search(words.sub("", line)) and not line.lstrip().startswith("#")
+        if pattern.search(words.sub("", line[:WIDEST])) and not line.lstrip().startswith("#")
     ]
 
 
