@@ -86,6 +86,7 @@ def test_what_another_service_uploads_is_found(
         ("tests/test_release.py", "import subprocess\nsubprocess.run(['twine', 'upload'])\n"),
         (".github/release/tool.py", "import subprocess\nsubprocess.run(['twine', 'upload'])\n"),
         ("release.py", "print('twine upload dist/*')\n"),
+        ("noxfile.py", "- " * 20_000),  # too deep for Python
     ],
 )
 def test_what_uploads_nothing_to_pypi_is_not_named(tmp_path: Path, file: str, text: str) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
+from copier_pypi_release.uploads import UNPARSABLE
+
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
@@ -23,7 +25,6 @@ PLACES = {
     "version.py",
     "_about.py",
 }
-UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # the last two: nested too deeply
 SHORT = 100  # bytes of a file that has a version and nothing else
 # A name for the package's version, and none for that of a Python or a protocol that it needs.
 OWN_VERSION = re.compile(r"(?!.*(?:python|min|max|protocol|schema)).*version", re.IGNORECASE)
