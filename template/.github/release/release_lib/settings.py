@@ -67,8 +67,7 @@ class Settings:
     def tagged_version(self, tag: str) -> Version | None:
         """The version that a tag stands for, in any spelling; None if it is no version tag."""
         rest = tag.removeprefix(self.tag_prefix)
-        # The prefix, then a digit: nothing else starts the release workflow.
-        if tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii():
+        if tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii():  # else no run starts
             with contextlib.suppress(ValueError):
                 return Version(rest)
         return None
