@@ -453,12 +453,12 @@ def steered(workflow: Any, job: str, what: str) -> None:  # noqa: ANN401  (YAML)
     step["run"] = step["run"].removeprefix(f"{UNSTEERED}\n")
 
 
-def ignored(end: str) -> Callable[[Any], None]:
-    """A change: a script's failure is ignored by what stands behind it."""
+def ignored(begin: str, end: str) -> Callable[[Any], None]:
+    """A change: a script's failure is ignored by what stands before or behind it."""
 
     def change(documents: Any) -> None:  # noqa: ANN401  (YAML)
         step = step_of(documents.release, "verify-testpypi", "verify_index")
-        step["run"] = step["run"].rstrip() + end
+        step["run"] = step["run"].rstrip().replace("uv run", f"{begin}uv run") + end
 
     return change
 
@@ -530,7 +530,10 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
             "continue",
             lambda d: step_of(d.release, "verify-pypi", "setup-uv").update({"continue-on-error": True}),
         ),
-        *((end, ignored(end)) for end in (" || true", " &")),
+        ("or true", ignored("", " || true")),
+        ("not waited for", ignored("", " &")),
+        ("no stop", ignored("set +e\n", "\ntrue")),
+        ("another end", ignored("trap 'exit 0' EXIT\n", "")),
     ],
     "fork-guard": [
         ("a fork releases", lambda d: d.release["jobs"]["gate"].pop("if")),
@@ -583,6 +586,7 @@ BREAKS: dict[str, list[tuple[str, Callable[[Draft], object]]]] = {
     ],
     "isolation": [
         ("what a container loads first", lambda d: d.release["env"].update(BASH_ENV="dist/x.sh")),
+        ("what Python loads first", lambda d: d.release["env"].update(PYTHONPATH="dist/x.whl")),
         ("whom it believes", lambda d: d.release["env"].update(REQUESTS_CA_BUNDLE="dist/x.pem")),
         (
             "a checkout",
@@ -835,6 +839,11 @@ def test_a_workflow_that_is_only_written_again_breaks_no_rule(whole: Package, co
     for package in (whole, compiled):
         context = broken(package, lambda _: None)
         assert [rule.name for rule in RULES if verdict(rule, context)] == []
+
+
+def test_a_script_whose_output_is_kept_stops_all_the_same(whole: Package) -> None:
+    context = broken(whole, ignored("", " 2>&1 | tee log.txt"))
+    assert [rule.name for rule in RULES if verdict(rule, context)] == []
 
 
 def two_of_one_name(draft: Draft) -> None:

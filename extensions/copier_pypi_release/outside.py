@@ -22,7 +22,7 @@ from copier_pypi_release.uploads import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 # Files that a service executes, by pattern from the root of the repository.
@@ -68,7 +68,7 @@ AFTER = " \"')]}"
 PART = re.compile(r"^\W*(?:-\s*)?[\"']?(?:uses|image|component|template|extends|jobs?)\b.*?:\s*(.+)$")
 PLUGIN = re.compile(r"plugins?[-/]pypi\b", re.IGNORECASE)
 TARGET = re.compile(r"^\s*-?\s*name:\s*[\"']?pypi\b")  # of Craft
-# An index that is named for all commands of a file.
+# An index that is named for all commands of a job, or of a file.
 WIDE_INDEX = re.compile(r"TWINE_REPOSITORY(?:_URL)?[\"']?\s*[:=]\s*[\"']?([^\s\"',}]+)")
 TESTS = {"tests", "test", "testing", "docs", "doc", "examples", "example", "vendor", "_vendor"}
 
@@ -124,12 +124,10 @@ def is_typed(path: str) -> bool:
 def by_service(root: Path, name: str, service: str) -> Iterator[Outside]:
     """What a service uploads, by itself or through a file of the repository."""
     reader, text = Reader(root, holder=True), read(root / name)
-    named = WIDE_INDEX.search(text)
-    if named and (TEST_INDEX.search(named[0]) or is_elsewhere(named[1], text)):
-        return
+    spared = lines_with_another_index(text)
     for line, command in commands_of(text):
         part = PART.search(command)
-        if command.startswith("//"):
+        if command.startswith("//") or line in spared:
             continue
         if (
             DEPLOYMENT.search(command)
@@ -143,6 +141,40 @@ def by_service(root: Path, name: str, service: str) -> Iterator[Outside]:
             if upload.index == "pypi" and upload.certain:
                 through = f": {upload.file}:{upload.line}" if upload.file else ""
                 yield Outside(name, line, f"{plain}{through}", service)
+
+
+def lines_with_another_index(text: str) -> set[int]:
+    """The lines of the jobs, by their indentation, whose variables name another index than PyPI."""
+    lines = text.splitlines()
+    named: list[tuple[range, bool]] = []
+    for number, line in enumerate(lines):
+        if not (index := WIDE_INDEX.search(line)) or line.lstrip().startswith(("#", "//")):
+            continue
+        table = number if "{" in line[: index.start()] else block_around(lines, number)[0]
+        first, last = block_around(lines, table)
+        another = bool(TEST_INDEX.search(index[0])) or is_elsewhere(index[1], text)
+        named.append((range(first + 1, last + 1), another))
+    found: set[int] = set()
+    for scope, another in sorted(named, key=lambda one: -len(one[0])):  # what is said further in counts
+        found = found | {*scope} if another else found - {*scope}
+    return found
+
+
+def block_around(lines: Sequence[str], number: int) -> tuple[int, int]:
+    """The line that a line stands below, by its indentation, and the end of that block; else all lines."""
+
+    def depth(line: str) -> int:
+        return len(line) - len(line.lstrip())
+
+    def is_above(place: int, inner: int) -> bool:
+        return bool(lines[place].strip()) and depth(lines[place]) < inner
+
+    inner = depth(lines[number])
+    first = next((n for n in range(number - 1, -1, -1) if is_above(n, inner)), None)
+    if first is None:
+        return 0, len(lines)
+    outer = depth(lines[first]) + 1
+    return first, next((n for n in range(number + 1, len(lines)) if is_above(n, outer)), len(lines))
 
 
 def by_person(root: Path, name: str) -> Iterator[Outside]:

@@ -180,8 +180,8 @@ def stopped(state: ReleaseState, stage: str, dispatch: str) -> NextStep:
         return NextStep(
             f"{state.tag.name} was skipped: a fork releases only for the owner that its workflow names",
             "gate",
-            advice="To release from this fork: copier update --data repository_owner=OWNER; then make the "
-            "tag again.",
+            advice="To release from this fork, name its owner, then make the tag again:\n"
+            "  uvx copier update --defaults --data repository_owner=OWNER",
         )
     if stage == "gate":
         return NextStep(

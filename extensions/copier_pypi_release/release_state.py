@@ -124,11 +124,14 @@ class ReleaseState:
 
     @property
     def is_out(self) -> bool:
-        """Whether PyPI and the GitHub Release have all of it; what a person makes has no SHA256SUMS."""
+        """Whether PyPI and the GitHub Release have all of it; what a person makes has no SHA256SUMS.
+
+        When what was built is no longer known, it is enough that both have something.
+        """
         names = {asset["name"] for asset in (self.release or {}).get("assets", [])}
         pypi = self.compared.get("pypi")
         whole = "SHA256SUMS" in names and not self.missing_assets
-        return whole and pypi is not None and pypi.state is State.IDENTICAL
+        return whole and (pypi.state is State.IDENTICAL if pypi else bool(self.served["pypi"]))
 
     @property
     def missing_assets(self) -> list[str]:

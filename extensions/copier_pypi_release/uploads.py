@@ -84,6 +84,7 @@ NO_UPLOAD = re.compile(
 CLIENT_MODULES = ("twine.commands", "twine.cli", "twine.__main__", "flit.upload", "poetry.publishing")
 TOX_FILES = ("pyproject.toml", "tox.toml", "tox.ini", "setup.cfg")
 OWN = ".github/release/"  # the release's own scripts check and never upload
+UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # the last two: nested too deeply
 DEEP = 6
 MANY, LONG = 50, 200_000  # files of an action, and their length
 
@@ -360,7 +361,7 @@ class Reader:
         """The uploads of Python code: commands in the arguments of calls."""
         try:
             tree: ast.AST = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError):
+        except UNPARSABLE:
             return [Upload("upload", file=file, line=1, certain=False)] if upload_command(text) else []
         nodes = list(ast.walk(tree))
         if wanted := set(functions):
@@ -670,7 +671,7 @@ def all_sessions(text: str) -> list[str]:
     """Every session of a noxfile."""
     try:
         nodes = ast.walk(ast.parse(text))
-    except (SyntaxError, ValueError):
+    except UNPARSABLE:
         return []
     functions = [n for n in nodes if isinstance(n, ast.FunctionDef)]
     return [f.name for f in functions if any("session" in ast.unparse(d) for d in f.decorator_list)]
@@ -683,7 +684,7 @@ def default_sessions(text: str) -> list[str]:
         return re.findall(r"[\"']([^\"']+)[\"']", listed[1])
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    except UNPARSABLE:
         return []
     off = {
         n.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import textwrap
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -206,6 +207,7 @@ def test_a_container_that_builds_without_git_is_named(
         ("./ci/setup.sh", False),
         ("scripts/install", False),
         ("scripts/prepare", True),
+        (f"echo {'x' * 300}", True),
     ],
 )
 def test_tests_of_a_checkout_that_nobody_installs_are_named(
@@ -264,6 +266,19 @@ def test_contents_that_dvc_keeps_are_named(tmp_path: Path) -> None:
     )
     found = SimpleNamespace(root=repository(tmp_path / "other", {"x.txt": "x"}, tags=()))
     assert aftermath.elsewhere_kept(found) == []
+
+
+def test_data_in_long_lines_takes_no_time(tmp_path: Path) -> None:
+    files = {"data.txt": "setup.py " * 20_000, "data.sh": "grep " * 20_000}
+    found: Any = SimpleNamespace(
+        root=repository(tmp_path / "demo-pkg", files, tags=()),
+        folder="",
+        name="demo-pkg",
+        tags=Tags("v", None, ()),
+    )
+    start = time.process_time()
+    assert aftermath.documents(found) == aftermath.readers(found, found.root) == []
+    assert time.process_time() - start < 5  # a minute, where each word begins the search anew
 
 
 def test_pages_that_tell_another_way_to_release_are_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from copier_pypi_release.adopt.ci import Gate, runs_tests, starts_for
+from copier_pypi_release.adopt.ci import Gate, runs_tests, starts_for, tasks_of
 from copier_pypi_release.adopt.repository import read_repository
 from copier_pypi_release.workflow_files import parse
 
@@ -246,6 +246,14 @@ def test_ci_that_tests_behind_a_target_or_a_task_counts(command: str, tmp_path: 
     }
     gate = gate_of(tmp_path, {**named(ci=workflow(command)), **files})
     assert gate.files == (("ci.yml",) if tests else ())
+
+
+@pytest.mark.parametrize(
+    "odd", ["tool = 1", "tool.poe.tasks = 'x'", "tool.pdm = ['x']", "tool.hatch.envs.a = 1"]
+)
+def test_tables_that_are_none_have_no_tasks(odd: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"{odd}\n")
+    assert tasks_of(tmp_path) == {}
 
 
 def test_ci_that_tests_through_what_it_calls_counts(tmp_path: Path) -> None:

@@ -86,10 +86,44 @@ def test_what_another_service_uploads_is_found(
         ("tests/test_release.py", "import subprocess\nsubprocess.run(['twine', 'upload'])\n"),
         (".github/release/tool.py", "import subprocess\nsubprocess.run(['twine', 'upload'])\n"),
         ("release.py", "print('twine upload dist/*')\n"),
+        ("noxfile.py", "- " * 20_000),  # too deep for Python
     ],
 )
 def test_what_uploads_nothing_to_pypi_is_not_named(tmp_path: Path, file: str, text: str) -> None:
     assert found(tmp_path, {file: text}) == []
+
+
+ANOTHER = "TWINE_REPOSITORY_URL: ${CI_API_V4_URL}/pypi"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "lines"),
+    [
+        (".gitlab-ci.yml", f"x:\n  variables:\n    {ANOTHER}\n  script: uv build\ny:\n  script: {{}}\n", [6]),
+        (".gitlab-ci.yml", f"y:\n  script: {{}}\nx:\n  script: {{}}\n  variables:\n    {ANOTHER}\n", [2]),
+        (".gitlab-ci.yml", f"y:\n  script: {{}}\nvariables:\n  {ANOTHER}\n", []),
+        (
+            ".gitlab-ci.yml",
+            f"y:\n  variables:\n    TWINE_REPOSITORY: pypi\n  script: {{}}\nvariables:\n  {ANOTHER}\n",
+            [4],
+        ),
+        (
+            ".circleci/config.yml",
+            f"jobs:\n  x:\n    environment:\n      {ANOTHER}\n    run: {{}}\n  y:\n    run: {{}}\n",
+            [7],
+        ),
+        (
+            "Jenkinsfile",
+            "a {\n b {\n  environment { TWINE_REPOSITORY = 'testpypi' }\n  sh '{}'\n }\n c {\n  sh '{}'",
+            [7],
+        ),
+    ],
+)
+def test_an_index_that_one_job_names_says_nothing_of_another(
+    tmp_path: Path, file: str, text: str, lines: list[int]
+) -> None:
+    upload = "twine upload dist/*"
+    assert [one.line for one in found(tmp_path, {file: text.replace("{}", upload)})] == lines
 
 
 @pytest.mark.parametrize(

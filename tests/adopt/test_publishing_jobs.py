@@ -183,6 +183,7 @@ def test_what_is_no_workflow_is_named_with_its_line(text: str, problem: str) -> 
         ("uses: changesets/action@v1", "changesets"),
         ("uses: commitizen-tools/commitizen-action@master", "commitizen"),
         ("run: cz bump --yes && git push --tags", "commitizen"),
+        ("run: cz bump --yes --version-scheme semver && git push --tags", "commitizen"),
         ("run: bump-my-version bump patch && git push --follow-tags", "a bump of the version"),
         ("uses: mathieudutour/github-tag-action@v6", "a tagging action"),
         ("run: git tag v1 && git push origin --tags", "a pushed tag"),

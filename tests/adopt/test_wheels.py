@@ -291,6 +291,7 @@ def test_a_version_is_stated_by_a_text_alone(code: bytes, expected: str) -> None
         (b"VERSION = (26, 2)\n", False),
         (b"version_info = tuple(map(int, __version__.split('.')))\n", False),
         (b"VERSIONS = ((26, 1),)\n", False),
+        (b"MIN_PYTHON_VERSION = (26, 1)\n", False),
         (b"SIZE = (26, 1)  # of any version\n", False),
         (b"version_info = (26, 1\n", False),
         (b"__version__ = '26.1.0'\n", True),

@@ -1107,7 +1107,7 @@ def test_a_network_that_stays_lost_ends_in_a_sentence(  # noqa: PLR0917  (fixtur
     assert (
         expected == "Expected: an answer of api.github.com; what has begun at GitHub goes on there meanwhile"
     )
-    assert fix.endswith("and your network, then go on with uv run .github/release/tool.py release 0.1.0")
+    assert fix.endswith("and your network, then uv run .github/release/tool.py release 0.1.0")
     assert see == "See: RELEASING.md, 'Steps'"
     assert done.printed.count("GitHub does not answer") == 1
     assert PATIENCE <= sum(ready.clock.pauses) < PATIENCE + UNTIL_IT_BEGINS

@@ -256,6 +256,13 @@ STATES: list[tuple[str, release_state.ReleaseState, str, str, str]] = [
         RERUN,
     ),
     (
+        "a second run, when the files of the first are gone",
+        state("gate", release=release_of(draft=False) | {"immutable": True}, compared={}, built={}),
+        "gate",
+        "v1.2.3 stopped at the gate",
+        "",
+    ),
+    (
         "an index is down",
         state("publish-pypi", served=TESTED, unknown={"pypi": "PyPI did not answer 5 times: reset"}),
         "when-it-stops",

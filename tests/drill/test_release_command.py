@@ -232,7 +232,7 @@ def test_the_network_is_lost_while_it_follows(ready: Maintainer) -> None:
     words = " ".join(said.split())
     assert "Approve pypi? [y/N] y GitHub does not answer: " in words, said
     assert "what has begun at GitHub goes on there meanwhile Fix: see https://www.githubstatus.com" in words
-    assert "then go on with uv run .github/release/tool.py release 0.1.0" in words
+    assert "your network, then uv run .github/release/tool.py release 0.1.0" in words
     ready.wait().is_released(twice=False)  # the review was approved, and its run has gone on
     ready.goes_on("y")
 

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tarfile
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ import check_commit
 import pytest
 import release_notes
 from release_lib.settings import PATH
+from release_lib.step import ReleaseError
 from support.archives import hashes_of
 from support.rendering import commit_all, git
 
@@ -202,6 +204,40 @@ def test_what_a_package_excludes_by_name_is_not_missed(clone: Path, run_step: Ru
     commit_all(clone)
     done = run_step(build_distributions, "--out", "../dist")
     assert done.status == 0, done.errors
+
+
+@pytest.mark.requirement("P3.11")
+@pytest.mark.parametrize(
+    ("line", "change", "is_missed"),
+    [
+        (
+            "[tool.hatch.build.targets.sdist]\n",
+            '[tool.hatch.build]\ntargets.sdist.exclude = ["a.md"]\n',
+            False,
+        ),
+        (
+            "[tool.hatch.build.targets.sdist]\n",
+            '[tool.hatch.build]\nexclude = ["a.md"]\ntargets.sdist.',
+            False,
+        ),
+        (
+            "[tool.hatch.build.targets.wheel]\n",
+            '[tool.hatch.build.targets.wheel]\nexclude = ["a.md"]\n',
+            True,
+        ),
+        ("[tool.ruff]\n", '[tool.ruff]\nexclude = ["a.md"]\n', True),
+    ],
+)
+def test_what_others_than_an_sdist_exclude_is_missed(
+    line: str, change: str, *, is_missed: bool, built: Path, clone: Path, settings: Settings
+) -> None:
+    project = clone / "pyproject.toml"
+    assert line in project.read_text()
+    project.write_text(project.read_text().replace(line, change))
+    (clone / "src/demo_pkg/a.md").write_text("For developers.\n")
+    git(clone, "add", "src/demo_pkg/a.md")
+    with pytest.raises(ReleaseError, match=r"src/demo_pkg/a\.md") if is_missed else nullcontext():
+        build_distributions.check_shipped(next(built.glob("*.tar.gz")), settings)
 
 
 @pytest.mark.requirement("P5.5", "B4")

@@ -17,6 +17,7 @@ from copier_pypi_release.adopt.programs import git, try_git
 from copier_pypi_release.adopt.publishing_jobs import members
 from copier_pypi_release.adopt.repository import is_changelog, read_text, versions_of
 from copier_pypi_release.outside import uploads_outside
+from copier_pypi_release.uploads import read
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -43,6 +44,7 @@ EXECUTED = (
 LOCKS = {"uv.lock": "uv lock", "poetry.lock": "poetry lock", "pdm.lock": "pdm lock --update-reuse"}
 OWN_LINE = re.compile(r"(?:version[-_]file|include)\s*[:=]")  # that adoption writes itself
 SHOWN = 8  # lines of one kind
+WIDEST = 1_000  # characters of a line that are read: what is longer is data
 HOOKS = ".pre-commit-config.yaml"
 # Programs that look at every Python file below a folder, hidden folders included.
 WHOLE_TREE = (
@@ -169,7 +171,7 @@ def documents(repository: Repository) -> list[str]:
         if is_changelog(name) and versions_of(repository.root / name, repository.tags):
             continue
         lines = read_text(repository.root / name).splitlines()
-        place = next((n for n, line in enumerate(lines, 1) if TELLS.search(line)), 0)
+        place = next((n for n, line in enumerate(lines, 1) if TELLS.search(line[:WIDEST])), 0)
         if place or RELEASING.fullmatch(name.rpartition("/")[2]):
             found.append(f"{name}:{place or 1}")
     return [f"Correct what tells how to release: {_listed(found)}."] if found else []
@@ -313,15 +315,16 @@ def _installs(workflow: Workflow, job: str) -> bool:
         return True
     root = workflow.root or Path()
     scripts = "\n".join(str(step.get("run", "")) for step in steps)
-    files = [root / word for word in re.findall(r"(?<!\S)(?:\./)?[\w./-]+", scripts)]
-    scripts += "".join(f"\n{read_text(file)}" for file in files if is_script(file))
+    words = re.findall(r"(?<!\S)(?!/|\.\.)[\w./-]+", scripts)
+    scripts += "".join(f"\n{script_at(root / word)}" for word in words)
     named = [read_text(root / name) for name in REQUIREMENTS.findall(scripts)]
     return bool(INSTALLS.search(scripts)) or any(OWN_SOURCE.search(text) for text in named)
 
 
-def is_script(path: Path) -> bool:
-    """Whether a path is a shell script, whatever its name."""
-    return path.is_file() and path.suffix in {"", ".sh", ".bash"} and path.read_bytes()[:2] == b"#!"
+def script_at(path: Path) -> str:
+    """The shell script at a path, whatever its name; empty if there is none."""
+    text = read(path) if path.suffix in {"", ".sh", ".bash"} else ""
+    return text if text.startswith("#!") else ""
 
 
 def _tracked(root: Path, *patterns: str) -> list[str]:
@@ -335,7 +338,7 @@ def _lines(root: Path, pattern: re.Pattern[str], *patterns: str, without: Collec
         f"{name}:{number} ({line.strip()[:60]})"
         for name in _tracked(root, *patterns)
         for number, line in enumerate(read_text(root / name).splitlines(), 1)
-        if pattern.search(words.sub("", line)) and not line.lstrip().startswith("#")
+        if pattern.search(words.sub("", line[:WIDEST])) and not line.lstrip().startswith("#")
     ]
 
 

@@ -168,13 +168,19 @@ def tasks_of(root: Path) -> dict[str, tuple[list[str], str]]:
         for file in ("Makefile", "makefile", "GNUmakefile", "justfile", "Justfile", ".justfile")
         for name, (needed, recipe) in make_rules(read(root / file)).items()
     }
-    tools = toml(read(root / "pyproject.toml")).get("tool", {})
-    hatch = {**tools.get("hatch", {}).get("envs", {}), **toml(read(root / "hatch.toml")).get("envs", {})}
-    tables = [tools.get("poe", {}).get("tasks"), tools.get("pdm", {}).get("scripts")]
-    tables += [one.get("scripts") for one in hatch.values() if isinstance(one, dict)]
-    for table in tables:
-        found |= {name: ([], "\n".join(leaves(value))) for name, value in dict(table or {}).items()}
+    project, hatch = toml(read(root / "pyproject.toml")), toml(read(root / "hatch.toml"))
+    environments = table_at(project, "tool", "hatch", "envs") | table_at(hatch, "envs")
+    tables = [table_at(project, "tool", "poe", "tasks"), table_at(project, "tool", "pdm", "scripts")]
+    for table in [*tables, *(table_at(environments, name, "scripts") for name in environments)]:
+        found |= {name: ([], "\n".join(leaves(value))) for name, value in table.items()}
     return found
+
+
+def table_at(found: Any, *keys: str) -> dict[str, Any]:  # noqa: ANN401  (TOML)
+    """The table below some keys; empty if there is none, or no table."""
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def testing_jobs(workflow: Workflow) -> list[str]:

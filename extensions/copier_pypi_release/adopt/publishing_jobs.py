@@ -342,7 +342,7 @@ BOTS = {
 }
 # A bot that is only asked what it would do.
 LOOKS = re.compile(
-    r"--(?:dry-run|dry|help|version|get-next|changelog-to-stdout|print\S*|noop|no-op)\b"
+    r"--(?:dry-run|dry|help|version|get-next|changelog-to-stdout|print\S*|noop|no-op)(?![\w-])"
     r"|\bcz\s+(?:\S+\s+)*(?:check|version|changelog|info)\b|^\W*(?:echo|printf)\s",
     re.IGNORECASE,
 )

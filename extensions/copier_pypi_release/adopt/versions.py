@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
+
+from copier_pypi_release.uploads import UNPARSABLE
 
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
@@ -22,8 +25,9 @@ PLACES = {
     "version.py",
     "_about.py",
 }
-UNPARSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)  # the last two: nested too deeply
 SHORT = 100  # bytes of a file that has a version and nothing else
+# A name for the package's version, and none for that of a Python or a protocol that it needs.
+OWN_VERSION = re.compile(r"(?!.*(?:python|min|max|protocol|schema)).*version", re.IGNORECASE)
 NAMES = {"__version__", "VERSION", "version", "__VERSION__"}
 
 
@@ -116,7 +120,7 @@ def has_parts(code: bytes, version: str) -> bool:
     release = (*Version(version).release, 0, 0)
     for statement in body:
         targets = statement.targets if isinstance(statement, ast.Assign) else []
-        named = any("version" in getattr(target, "id", "").lower() for target in targets)
+        named = any(OWN_VERSION.match(getattr(target, "id", "")) for target in targets)
         if named and isinstance(statement.value, ast.Tuple | ast.List):  # type: ignore[attr-defined]
             values = [getattr(one, "value", None) for one in statement.value.elts]  # type: ignore[attr-defined]
             numbers = tuple(takewhile(lambda one: type(one) is int, values))

@@ -16,6 +16,7 @@ from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.checks import CheckSkipped
 from copier_pypi_release.repository import SETTINGS, name_on_github, remotes
+from copier_pypi_release.uploads import UNPARSABLE
 from copier_pypi_release.workflow_files import PublishingJob, Workflow, load, pattern_of_tags, workflow_paths
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def find_name(project: Path) -> str:
 def _name_in_setup(path: Path) -> str:
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, *UNPARSABLE):
         return ""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):

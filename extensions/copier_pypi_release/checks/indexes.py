@@ -122,7 +122,9 @@ def publisher_on(key: str) -> Callable[[Context], str]:
             what = (
                 "nothing is published yet" if files(context, key) is None else "no file says who uploaded it"
             )
-            raise CheckSkipped(f"{what}: compare the index's form by hand", see=publishing_page(context, key))
+            raise CheckSkipped(
+                f"{what}, so compare the index's form by hand", see=publishing_page(context, key)
+            )
         expected = {
             "repository": context.repository,
             "workflow": jobs[0].file,

@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         raise ReleaseError(
             error.problem,
             expected="an answer of api.github.com; what has begun at GitHub goes on there meanwhile",
-            fix=f"see https://www.githubstatus.com and your network, then go on with {desk.again(tag)}",
+            fix=f"see https://www.githubstatus.com and your network, then {desk.again(tag)}",
             see=SEE,
         ) from error
     except KeyboardInterrupt:

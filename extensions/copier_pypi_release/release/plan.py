@@ -130,7 +130,7 @@ def catch_up(desk: Desk, branch: str) -> None:
         return
     if desk.options.dry_run or desk.git("rev-list", "--count", f"{remote}..HEAD") != "0":
         raise ReleaseError(
-            f"{branch} lacks {counted(int(behind), 'commit')} of GitHub's",
+            f"{branch} lacks {counted(int(behind), 'commit')} that GitHub has",
             expected="the newest commit",
             fix="git pull --rebase",
             see=SEE,

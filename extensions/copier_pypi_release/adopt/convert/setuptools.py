@@ -8,8 +8,9 @@ import re
 
 from copier_pypi_release.adopt.convert.conversion import Conversion, Project, refuse, static_keys
 from copier_pypi_release.adopt.repository import read_text
-from copier_pypi_release.adopt.versions import UNPARSABLE, read_code
+from copier_pypi_release.adopt.versions import read_code
 from copier_pypi_release.console import counted
+from copier_pypi_release.uploads import UNPARSABLE
 
 # Arguments of setup() that the version or the description come from; the wheel shows what they amount to.
 COMPUTED = {"version", "long_description", "use_scm_version"}

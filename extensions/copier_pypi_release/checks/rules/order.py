@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 # Functions that let a job run although one that it needs has failed.
 BYPASS = re.compile(r"\b(?:always|failure|cancelled)\s*\(")
-IGNORING = re.compile(r"\|\||;|(?<!&)&(?!&)")  # what lets a shell go on after a command that failed
+# What lets a shell go on after a command that failed; `2>&1` does not.
+IGNORING = re.compile(r"\|\||;|(?<![&>])&(?![&>])|\bset\s+\+|\btrap\s")
 
 
 @rule(

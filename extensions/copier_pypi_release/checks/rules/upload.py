@@ -18,7 +18,8 @@ PUBLISHING = {"publish-testpypi": "testpypi", "publish-pypi": "pypi"}  # stages,
 
 # What programs obey that no input of theirs names: where to upload, what to load first, whom to believe.
 STEERING = re.compile(
-    r"(TWINE|INPUT|ACTIONS|LD)_\w+|SSL_CERT_\w+|\w+_CA_BUNDLE|BASH_ENV|NODE_OPTIONS|PATH|HOME", re.IGNORECASE
+    r"(TWINE|INPUT|ACTIONS|LD)_\w+|SSL_CERT_\w+|\w+_CA_BUNDLE|BASH_ENV|NODE_OPTIONS|(PYTHON)?(PATH|HOME)",
+    re.IGNORECASE,
 )
 
 

@@ -1,6 +1,7 @@
 """What settings.toml says about the project, and how its release tags are written."""
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import re
@@ -66,12 +67,10 @@ class Settings:
     def tagged_version(self, tag: str) -> Version | None:
         """The version that a tag stands for, in any spelling; None if it is no version tag."""
         rest = tag.removeprefix(self.tag_prefix)
-        if not (tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii()):
-            return None  # it does not start the release workflow: the prefix, then a digit
-        try:
-            return Version(rest)
-        except ValueError:
-            return None
+        if tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii():  # else no run starts
+            with contextlib.suppress(ValueError):
+                return Version(rest)
+        return None
 
     def publish_command(self, tag: str, version: Version, tags: Iterable[str]) -> str:
         """What publishes a draft; it leaves "Latest" on GitHub to a higher final version among the tags."""
@@ -177,11 +176,9 @@ def version_word(title: str) -> str:
     words = [word.rstrip("_.!+/-") for word in re.findall(r"[\w.!+/-]+", title)]
     for place, word in enumerate(filter(None, words)):
         version = re.sub(r"^[A-Za-z_.-]*[-_/.](?=v?\d+\.)", "", word)  # of demo-pkg-1.2.3
-        try:
+        with contextlib.suppress(ValueError):
             if place == 0 or "." in version:
                 return str(Version(version)) and version
-        except ValueError:
-            continue
     return ""
 
 
