@@ -720,7 +720,7 @@ def test_contents_that_git_keeps_elsewhere_are_there_as_in_the_release(  # noqa:
 ) -> None:
     """Not fetched by the workflow, fetched, and fetched but not in this clone; `rehearse` says the same."""
     keep_elsewhere(ready, kind, tmp_path)
-    lacking = f"This checkout lacks the contents of 1 path(s): {named}"
+    lacking = f"This checkout lacks the contents of {named}"
     problem, _, fix, _ = stops(ready, capsys)
     assert (problem, fix.partition(" at ")[0]) == (lacking, "Fix: `submodules: recursive` or `lfs: true`")
     workflow = ".github/workflows/release.yml"

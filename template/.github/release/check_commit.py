@@ -42,7 +42,7 @@ def check_clean() -> None:
         names = ", ".join(line[3:] for line in changed[:NAMED])
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
         raise refusal(
-            f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
+            f"The tree differs from its commit: {names}{more}",
             expected="exactly the files of the commit",
             fix="git stash --include-untracked (or commit the changes and tag that commit)",
         )
@@ -68,7 +68,7 @@ def check_present() -> None:
             absent.append(f"{name} (git-lfs, git-crypt or git-fat)")
     if absent:
         raise refusal(
-            f"This checkout lacks the contents of {len(absent)} path(s): {', '.join(absent[:NAMED])}",
+            f"This checkout lacks the contents of {', '.join(absent[:NAMED])}{', ...' * (len(absent) > NAMED)}",
             expected="every file with its contents, because the distributions are built from them",
             fix="`submodules: recursive` or `lfs: true` at the checkouts of the source in gate, build and CI",
         )
