@@ -120,6 +120,13 @@ STATES: list[tuple[str, release_state.ReleaseState, str, str, str]] = [
         "in this clone only",
         "git push origin v1.2.3",
     ),
+    (
+        "in the clone only, beside a branch of its name",
+        state(**NO_RUN, tag=release_state.Tag(TAG, local=COMMIT, twin=True)),
+        "steps",
+        "in this clone only",
+        "git push origin tag v1.2.3",
+    ),
     ("no run", state(**NO_RUN), "no-run-was-created", "no run was created", DISPATCH),
     (
         "queued",
