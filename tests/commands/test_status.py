@@ -450,6 +450,22 @@ def many(*without: str) -> dict[str, DistributionPackage]:
     return {name: package(name, sha256) for name, sha256 in FILES.items() if name not in without}
 
 
+def test_long_words_of_others_are_brief_in_the_table(
+    settings: Settings, desk: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Why a version was yanked, and why an index did not answer, which stands whole below."""
+    name, (silent, why) = next(iter(BUILT)), ("TestPyPI did not answer 5 times: " + "no " * 99, "why " * 99)
+    served = {"testpypi": {}, "pypi": {name: package(name, BUILT[name], yanked=why.strip())}}
+    known = state(served=served, unknown={"testpypi": silent.strip()})
+    status.show(known, recovery.next_step(known, settings, "main"), desk.github.client, settings)
+    table, _, below = capsys.readouterr().out.partition("  | TestPyPI did not answer 5 times: no no")
+    words = " ".join(table.split())
+    assert "TestPyPI unknown TestPyPI did not answer 5 times ..." in words
+    assert words.count("why") < 50
+    assert "why ..." in words
+    assert below.count("no ") + below.count("no\n") >= 97
+
+
 @pytest.mark.requirement("B10", "P9.2")
 def test_many_files_are_few_lines_and_a_missing_one_is_named(
     settings: Settings, desk: Bench, capsys: pytest.CaptureFixture[str]
