@@ -147,8 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_tag_argument(parser)
     tag = parser.parse_args().tag
-    by_push = os.environ.get("GITHUB_EVENT_NAME") == "push"
-    pushed = os.environ.get("GITHUB_SHA") if by_push else os.environ.get("COMMIT")
+    pushed = os.environ.get("GITHUB_SHA" if os.environ.get("GITHUB_EVENT_NAME") == "push" else "COMMIT")
     output(commit=check_commit(tag, load_settings(), pushed))
 
 
