@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 WIDTH = 80  # characters, where there is no terminal to ask
+CELL = 160  # characters of a message in a table; a longer one would hide the other rows
 STYLES = {"pass": "green", "fail": "bold red", "unknown": "yellow", "create": "cyan", "change": "cyan"}
 # Control characters, and those that reorder, hide or break a line: a name from GitHub can have any of them.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -36,6 +37,15 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(
         lambda found: found[0] if found[0] == "\n" else found[0].encode("unicode_escape").decode(), text
     )
+
+
+def brief(text: str) -> str:
+    """A message for the cell of a table: of a long one what stands before its colon, or its first words."""
+    if len(text) <= CELL:
+        return text
+    first, colon, _ = text.partition(": ")
+    cut = first if colon and len(first) <= CELL else text[:CELL].rpartition(" ")[0] or text[:CELL]
+    return f"{cut} ..."
 
 
 def counted(number: int, noun: str) -> str:
@@ -90,6 +100,12 @@ def progress(to: Console) -> Iterator[Callable[[str], None]]:
             yield lambda text: say(f"{text} ...")
     else:
         yield lambda text: print(printable(f"{text} ..."), file=sys.stderr, flush=True)
+
+
+def quoted(to: Console, text: str, what: str = "") -> None:
+    """Print, below a table, a message that `brief` has cut in it."""
+    if brief(text) != text:
+        paragraph(to, what + text, first="  | ", rest="  |   ")
 
 
 def lines(to: Console, texts: Iterable[str], style: str = "") -> None:

@@ -144,11 +144,11 @@ def untagged(state: ReleaseState, settings: Settings, dispatch: str) -> NextStep
             return NextStep(
                 f"{settings.distribution} {state.version} is on PyPI, but its tag is gone",
                 "making-a-tag-again",
-                (f"git tag --force --annotate {tag} {pushed} --message {tag}", f"git push origin {tag}"),
+                (f"git tag --force --annotate {tag} {pushed} --message {tag}", state.tag.push),
                 "The same commit gets its tag back; the run that this starts uploads nothing twice.",
             )
         if state.tag.local and not state.runs:
-            return NextStep(f"{tag} is in this clone only", "steps", (f"git push origin {tag}",))
+            return NextStep(f"{tag} is in this clone only", "steps", (state.tag.push,))
         if state.runs:
             return NextStep(
                 f"{tag} is not on GitHub any more; nothing of it is on PyPI",

@@ -43,12 +43,19 @@ class Tag:
         commit: The commit on GitHub; empty if the tag is not there.
         signature: ``signed``, ``not signed``, or ``lightweight``.
         local: The commit in this clone; empty if the tag is not here.
+        twin: Whether a branch of its name is in this clone: git pushes neither by that name alone.
     """
 
     name: str
     commit: str = ""
     signature: str = ""
     local: str = ""
+    twin: bool = False
+
+    @property
+    def push(self) -> str:
+        """The command that pushes it."""
+        return f"git push origin {'tag ' if self.twin else ''}{self.name}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,10 +193,10 @@ def collect(github: GitHub, root: Path, settings: Settings, workflow: Workflow, 
 
 def find_tag(github: GitHub, root: Path, name: str) -> Tag:
     """A tag, on GitHub and in this clone."""
-    local = local_commit(root, name)
+    local, twin = local_commit(root, name), has_branch(root, name)
     found = github.get(f"git/ref/tags/{quoted(name)}")
     if found is None:
-        return Tag(name, local=local)
+        return Tag(name, local=local, twin=twin)
     target, signature = found["object"], "lightweight"
     while target["type"] == "tag":
         shown = github.get(f"git/tags/{target['sha']}") or {}
@@ -197,7 +204,7 @@ def find_tag(github: GitHub, root: Path, name: str) -> Tag:
         signed = check.get("verified") or check.get("reason") not in {"unsigned", None}
         signature = ("signed" if check.get("verified") else "signed, unverified") if signed else "not signed"
         target = shown["object"]
-    return Tag(name, target["sha"], signature, local)
+    return Tag(name, target["sha"], signature, local, twin)
 
 
 def local_commit(root: Path, name: str) -> str:
@@ -206,6 +213,15 @@ def local_commit(root: Path, name: str) -> str:
         return git("-C", str(root), "rev-parse", "--verify", "--quiet", f"refs/tags/{name}^{{commit}}")
     except ReleaseError:
         return ""
+
+
+def has_branch(root: Path, name: str) -> bool:
+    """Whether a branch of that name is in this clone."""
+    try:
+        git("-C", str(root), "rev-parse", "--verify", "--quiet", f"refs/heads/{name}")
+    except ReleaseError:
+        return False
+    return True
 
 
 def find_runs(github: GitHub, workflow: Workflow, tag: str) -> list[Run]:

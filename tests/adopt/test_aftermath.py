@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from copier_pypi_release.adopt import aftermath
 from copier_pypi_release.adopt.repository import Tags, read_repository
-from support.rendering import commit_all
+from support.rendering import commit_all, git
 from uv import find_uv_bin
 
 from adopt.adoption import run_adopt
@@ -100,7 +100,17 @@ filename = "CHANGELOG.md"
     # What the build writes has another name than a module of the package's own.
     assert "from ._scm_version import __version__" in (root / "demo_pkg/meta.py").read_text(encoding="utf-8")
     assert (root / "demo_pkg/_version.py").read_text(encoding="utf-8").startswith("def parts")
-    assert "/demo_pkg/_scm_version.py" in (root / ".gitignore").read_text(encoding="utf-8")
+    ignored = (root / ".gitignore").read_text(encoding="utf-8")
+    assert ignored == "*.mo\n/demo_pkg/_scm_version.py\n__pycache__/\n"
+    why = (
+        "the generated version file is not committed; what Python leaves beside the scripts is not committed"
+    )
+    assert f"- .gitignore: {why}" in " ".join(output.split())
+    left = root / ".github/release/release_lib/__pycache__/step.pyc"
+    left.parent.mkdir(exist_ok=True)
+    left.touch()
+    git(root, "add", "--all")
+    assert "__pycache__" not in git(root, "diff", "--cached", "--name-only")
     stale = "Take from importlib.metadata.version('demo-pkg') what demo_pkg/data/VERSION states"
     assert f"{stale}: as text it would go on to be 1.4.2, whatever is released." in output
     assert "No notes could be read" not in output

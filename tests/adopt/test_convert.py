@@ -7,13 +7,16 @@ import tarfile
 import tomllib
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from copier_pypi_release.adopt import plan
-from copier_pypi_release.adopt.convert.setuptools import read_setup
+from copier_pypi_release.adopt.convert.conversion import Project
+from copier_pypi_release.adopt.convert.setuptools import convert, read_setup
 from copier_pypi_release.adopt.package import read_package
 from copier_pypi_release.adopt.programs import AdoptionError
+from copier_pypi_release.adopt.pyproject import Pyproject
 from copier_pypi_release.adopt.repository import read_repository
 from copier_pypi_release.adopt.wheels import contents_of, read_sdist, read_wheel
 from copier_pypi_release.workflow_files import load
@@ -21,7 +24,7 @@ from support.archives import make_wheel
 from support.rendering import commit_all, git
 
 from adopt.adoption import adopt_repository, run_adopt
-from adopt.fixtures import PROJECT, UV_TABLE, common, repository
+from adopt.fixtures import PROJECT, UV_TABLE, common, make, repository, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -242,6 +245,49 @@ def test_metadata_and_sources_of_an_old_package_are_kept(tmp_path: Path, templat
     assert document["project"]["readme"] == {"file": "README", "content-type": "text/x-rst"}
     lists = document["tool"]["hatch"]["build"]["targets"]["sdist"]
     assert not {"/setup.py", "/setup.cfg"} & {*lists["include"], *lists["exclude"]}
+
+
+def test_a_description_that_is_written_out_in_setup_cfg_is_kept(
+    tmp_path: Path, template_repository: Path
+) -> None:
+    root = make("setuptools-cfg", tmp_path)
+    config = (root / "setup.cfg").read_text(encoding="utf-8")
+    text = '\n    Turns *timetables* into "calendars".\n\n    .. _a: https://demo.example.org/\\n\n'
+    config = config.replace("file: README.md", text).replace("text/markdown", "text/x-rst")
+    write(root, {"setup.cfg": config})
+    commit_all(root, "docs: short")
+    made = adopt_repository("setuptools-cfg", root, tmp_path, template_repository)
+    assert made.status == 0, made.output
+    before, after = (read_wheel(wheel).metadata for wheel in (made.before, made.after))
+    assert '*timetables* into "calendars".\n\n.. _a: https://demo.example.org/\\n' in before["description"]
+    assert before["description"] == after["description"]
+    assert before["description_content_type"] == after["description_content_type"] == "text/x-rst"
+
+
+@pytest.mark.parametrize(
+    ("config", "script", "kept"),
+    [
+        ("long_description = One.\n", "", True),
+        ("long-description =\n  One.\n", "", True),
+        ("description = One.\n", "", False),
+        ("long_description = Two.\n", "", False),
+        ("long_description = file: ONE, TWO\n", "", False),
+        ("", "TEXT = 'One.'\nsetup(long_description=TEXT)\n", True),
+        ("", "setup(long_description=open('ONE').read())\n", False),
+    ],
+)
+def test_only_a_description_that_is_written_out_is_taken_over(
+    config: str, script: str, *, kept: bool, tmp_path: Path
+) -> None:
+    """One that setuptools puts together would stay as it is today."""
+    script = f"from setuptools import setup\n{script or 'setup()'}"
+    root = write(
+        tmp_path / "demo", {"setup.cfg": f"[metadata]\nname = demo-pkg\n{config}", "setup.py": script}
+    )
+    metadata = {"description": "One.\n", "description_content_type": "text/x-rst; charset=UTF-8"}
+    wheel: Any = SimpleNamespace(metadata=metadata)
+    found = convert(Project(root, Pyproject(""), wheel, readme=None)).override
+    assert found == ({"readme": {"text": "One.\n", "content-type": "text/x-rst"}} if kept else {})
 
 
 @pytest.mark.parametrize(

@@ -64,5 +64,5 @@ def test_submodules_are_there_to_the_depth_of_the_release(
     assert [path.stem for path in sorted(tree.rglob("*.txt"), key=lambda p: len(p.parts))] == ["root", *there]
     update = "git submodule update --init --recursive, then run this again"
     for lacking, needs in (("outer (submodule)", 1), ("outer/inner (submodule)", ALL)):
-        said = f"This checkout lacks the contents of 1 path(s): {lacking}"
+        said = f"This checkout lacks the contents of {lacking}"
         assert fix_here(said, tree, fetched) == (update if depth >= needs else "")

@@ -92,6 +92,24 @@ def test_what_follows_a_failure_is_not_run(
     assert steps[1]["error_lines"] == list(outcome.error_lines[-4:])
 
 
+@pytest.mark.requirement("B8")
+def test_a_long_message_is_brief_in_the_table_and_whole_below(
+    desk: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As uv's is where it cannot fetch a Python: the first failure is the error, others stand below."""
+    problem = "install_distribution.py ended with status 1: " + " | ".join(["cannot fetch that Python"] * 20)
+    monkeypatch.setattr(Workbench, "script", scripts("install_distribution.py", problem))
+    outcome = desk.run("rehearse", "--offline", "--no-checks", capsys=capsys)
+    table, _, below = outcome.printed.partition("  | Sdist installed: ")
+    assert "fetch" not in table
+    assert len(table.partition("Wheel installed")[2].splitlines()) <= 8
+    assert " ".join(f"Sdist installed: {below}".replace("\n  |   ", " ").split()).count(problem) == 1
+    assert outcome.error_lines[-4] == problem
+    assert [s["found"] for s in rehearse(desk, capsys, "--offline", "--no-checks")["steps"][-2:]] == [
+        problem
+    ] * 2
+
+
 @pytest.mark.parametrize("committed", [True, False], ids=["adopted-not-committed", "no-commit"])
 def test_what_is_not_committed_is_not_rehearsed(
     desk: Bench, capsys: pytest.CaptureFixture[str], *, committed: bool

@@ -504,7 +504,9 @@ def test_a_branch_that_moved_while_it_asked_is_not_overwritten(
 def test_a_push_that_github_does_not_take_says_what_to_do(
     ready: Bench, capsys: pytest.CaptureFixture[str], why: str
 ) -> None:
-    """The tag stays in this clone; the same command offers to push it."""
+    """The tag stays here; the same command offers to push it, and names it so that no branch is meant."""
+    if why == "no right":
+        git(ready.clone, "branch", "v0.1.0")
     if why == "offline":
         meanwhile(ready, f"-C {ready.clone} remote set-url --push origin /nowhere")
     else:
@@ -521,7 +523,8 @@ def test_a_push_that_github_does_not_take_says_what_to_do(
     assert git(ready.clone, "tag") == "v0.1.0"
     assert git(ready.github.bare, "tag") == ""
     done = ready.run("release", capsys=capsys)
-    assert "Run it now: git push origin v0.1.0? [y/N] " in done.errors
+    named = "tag v0.1.0" if why == "no right" else "v0.1.0"
+    assert f"Run it now: git push origin {named}? [y/N] " in done.errors
 
 
 @pytest.mark.requirement("B8", "R9")
@@ -558,6 +561,8 @@ def test_what_the_last_release_has_left_is_in_the_plan(
     assert draft == f"The GitHub Release of v0.0.8 is a draft still; {again} goes on with it"
     how = "git push origin v0.0.9, or git tag --delete v0.0.9"
     assert tag == f"v0.0.9 is in this clone only, and its version counts as taken; {how}"
+    git(ready.clone, "branch", "v0.0.9")
+    assert "; git push origin tag v0.0.9, or" in planned(ready, capsys)["warnings"][1]
 
 
 @pytest.mark.requirement("B8", "R9")
@@ -721,7 +726,7 @@ def test_contents_that_git_keeps_elsewhere_are_there_as_in_the_release(  # noqa:
 ) -> None:
     """Not fetched by the workflow, fetched, and fetched but not in this clone; `rehearse` says the same."""
     keep_elsewhere(ready, kind, tmp_path)
-    lacking = f"This checkout lacks the contents of 1 path(s): {named}"
+    lacking = f"This checkout lacks the contents of {named}"
     problem, _, fix, _ = stops(ready, capsys)
     assert (problem, fix.partition(" at ")[0]) == (lacking, "Fix: `submodules: recursive` or `lfs: true`")
     workflow = ".github/workflows/release.yml"

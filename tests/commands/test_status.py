@@ -120,6 +120,13 @@ STATES: list[tuple[str, release_state.ReleaseState, str, str, str]] = [
         "in this clone only",
         "git push origin v1.2.3",
     ),
+    (
+        "in the clone only, beside a branch of its name",
+        state(**NO_RUN, tag=release_state.Tag(TAG, local=COMMIT, twin=True)),
+        "steps",
+        "in this clone only",
+        "git push origin tag v1.2.3",
+    ),
     ("no run", state(**NO_RUN), "no-run-was-created", "no run was created", DISPATCH),
     (
         "queued",
@@ -448,6 +455,22 @@ def test_the_error_lines_are_those_of_the_first_failed_job(
 def many(*without: str) -> dict[str, DistributionPackage]:
     """The files of a compiled package, as an index serves them."""
     return {name: package(name, sha256) for name, sha256 in FILES.items() if name not in without}
+
+
+def test_long_words_of_others_are_brief_in_the_table(
+    settings: Settings, desk: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Why a version was yanked, and why an index did not answer, which stands whole below."""
+    name, (silent, why) = next(iter(BUILT)), ("TestPyPI did not answer 5 times: " + "no " * 99, "why " * 99)
+    served = {"testpypi": {}, "pypi": {name: package(name, BUILT[name], yanked=why.strip())}}
+    known = state(served=served, unknown={"testpypi": silent.strip()})
+    status.show(known, recovery.next_step(known, settings, "main"), desk.github.client, settings)
+    table, _, below = capsys.readouterr().out.partition("  | TestPyPI did not answer 5 times: no no")
+    words = " ".join(table.split())
+    assert "TestPyPI unknown TestPyPI did not answer 5 times ..." in words
+    assert words.count("why") < 50
+    assert "why ..." in words
+    assert below.count("no ") + below.count("no\n") >= 97
 
 
 @pytest.mark.requirement("B10", "P9.2")

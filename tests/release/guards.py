@@ -308,8 +308,8 @@ REMOVALS = (
     Removal(
         "a file that an index lists twice",
         f"{SCRIPTS}/release_lib/index.py",
-        "dataclasses.replace(package, digests={}) if twice else package",
-        "package",
+        "dataclasses.replace(file, digests={}) if file.filename in found else file",
+        "file",
         "tests/release/test_index.py",
     ),
     Removal(

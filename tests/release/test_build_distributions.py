@@ -131,7 +131,7 @@ def test_contents_that_git_keeps_elsewhere_are_not_built_in_ci_either(clone: Pat
     (clone / "src/demo_pkg/zones").write_text("version https://git-lfs.github.com/spec/v1\n")
     commit_all(clone)
     lines = run_step(build_distributions, "--out", "../dist").lines
-    assert lines[0].startswith("This checkout lacks the contents of 1 path(s): src/demo_pkg/zones (")
+    assert lines[0].startswith("This checkout lacks the contents of src/demo_pkg/zones (")
     assert not (clone.parent / "dist").exists()
 
 
@@ -314,7 +314,7 @@ def test_a_changed_tree_is_not_built(
         monkeypatch.setenv("TAG", tag)
     (clone / "src/demo_pkg/forgotten.py").touch()
     done = run_step(build_distributions)
-    assert done.lines[0] == "The tree differs from its commit in 1 file(s): src/demo_pkg/forgotten.py"
+    assert done.lines[0] == "The tree differs from its commit: src/demo_pkg/forgotten.py"
     assert not (clone / "dist").exists()
 
 

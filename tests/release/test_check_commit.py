@@ -347,7 +347,7 @@ def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_fixed
         repository.git("add", "--all")
     done = run_step(check_commit, "v1.0.0")
     assert done.lines == (
-        f"The tree differs from its commit in 1 file(s): {named}",
+        f"The tree differs from its commit: {named}",
         "Expected: exactly the files of the commit",
         "Fix: git stash --include-untracked (or commit the changes and tag that commit)",
         SEE,
@@ -357,7 +357,7 @@ def test_a_tree_that_differs_from_its_commit_is_refused_by_name_and_can_be_fixed
 
 
 @pytest.mark.requirement("P3.8")
-def test_many_changed_files_are_counted_and_the_first_ones_named(
+def test_of_many_changed_files_the_first_ones_are_named_and_the_rest_is_counted(
     repository: Repository, run_step: RunStep
 ) -> None:
     repository.tag("v1.0.0")
@@ -365,7 +365,7 @@ def test_many_changed_files_are_counted_and_the_first_ones_named(
         (repository.folder / f"file{number:02}").touch()
     names = ", ".join(f"file{number:02}" for number in range(20))
     assert run_step(check_commit, "v1.0.0").lines[0] == (
-        f"The tree differs from its commit in 25 file(s): {names} and 5 more"
+        f"The tree differs from its commit: {names} and 5 more"
     )
 
 
@@ -419,7 +419,7 @@ def test_the_checks_can_be_called_one_by_one(repository: Repository, settings: S
     (repository.folder / "new.txt").touch()
     check_commit.check_complete(settings)
     check_commit.check_branch(settings)
-    assert refusal(check_commit.check_clean)[0] == "The tree differs from its commit in 1 file(s): new.txt"
+    assert refusal(check_commit.check_clean)[0] == "The tree differs from its commit: new.txt"
 
 
 OLD_GIT = """
@@ -497,7 +497,7 @@ def test_contents_that_git_keeps_elsewhere_are_named(
         repository.git("checkout", "--", "zones")
     assert repository.git("status", "--porcelain") == ""
     lines = run_step(check_commit, "v1.0.0").lines
-    assert lines[0].startswith("This checkout lacks the contents of 1 path(s): zones (")
+    assert lines[0].startswith("This checkout lacks the contents of zones (")
     assert len(lines) == 4
 
 
@@ -510,7 +510,19 @@ def test_contents_that_git_keeps_elsewhere_are_named_whatever_their_name(
     repository.git("push", "--quiet", "origin", "main")
     repository.tag("v1.0.0")
     lines = run_step(check_commit, "v1.0.0").lines
-    assert lines[0].startswith("This checkout lacks the contents of 1 path(s): ")
+    assert lines[0].startswith("This checkout lacks the contents of ")
+
+
+@pytest.mark.requirement("P3.11")
+def test_of_many_files_without_their_contents_the_first_ones_are_named(
+    repository: Repository, run_step: RunStep
+) -> None:
+    zones = [f"zone{number:02}" for number in range(21)]
+    repository.commit(**dict.fromkeys(zones, "version https://git-lfs.github.com/spec/v1\n"))
+    repository.git("push", "--quiet", "origin", "main")
+    repository.tag("v1.0.0")
+    named = ", ".join(f"{zone} (git-lfs, git-crypt or git-fat)" for zone in zones[:20])
+    assert run_step(check_commit, "v1.0.0").lines[0] == f"This checkout lacks the contents of {named}, ..."
 
 
 @pytest.mark.requirement("P1.6")
@@ -532,7 +544,7 @@ def test_a_submodule_of_a_submodule_that_was_not_fetched_is_named(
     repository.git("push", "--quiet", "origin", "main")
     repository.tag("v1.0.0")
     lines = run_step(check_commit, "v1.0.0").lines
-    assert lines[0] == "This checkout lacks the contents of 1 path(s): zones/inner (submodule)"
+    assert lines[0] == "This checkout lacks the contents of zones/inner (submodule)"
     repository.git(*allowed, "submodule", "--quiet", "update", "--init", "--recursive")
     assert run_step(check_commit, "v1.0.0").status == 0
 

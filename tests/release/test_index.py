@@ -174,6 +174,18 @@ def test_what_is_served_is_compared_with_what_was_built(
 
 
 @pytest.mark.requirement("P5.2")
+def test_an_upload_time_without_a_zone_is_in_utc(
+    indexes: dict[str, LocalIndex], wheel: Path, sdist: Path
+) -> None:
+    """As a proxy may say it, beside one that PEP 700 has right."""
+    local = indexes["pypi"]
+    local.add(wheel, sdist)
+    local.uploaded |= {wheel.name: "2026-11-20T10:00:00", sdist.name: "2026-11-20T09:30:00-01:00"}
+    found = index.compare(hashes_of(wheel, sdist), index.published(local.index, "demo-pkg", V))
+    assert found.first_upload == dt.datetime(2026, 11, 20, 10, tzinfo=dt.UTC)
+
+
+@pytest.mark.requirement("P5.2")
 def test_a_file_without_a_sha256_is_a_conflict(
     indexes: dict[str, LocalIndex], wheel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,8 +71,15 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     document = Pyproject(read_text(project / "pyproject.toml"))
     if kept:
         return _as_it_is(project, wheel, tracked)
-    readme = _find_readme(project, tracked, wheel, document)
+    readme = _find_readme(project, tracked, wheel)
     conversion = converter_for(repository.backend)(Project(project, document, wheel, readme))
+    known = readme is not None or "readme" in conversion.override or document.get("project") is not None
+    if _description(wheel) and not known:
+        raise AdoptionError(
+            "The description of the package is no file of the repository, and not written out",
+            expected="one file, such as README.md, whose text is the description",
+            fix="let the description be one file as it is, commit, run this again",
+        )
     written = [name for name in wheel.files if not is_native(name)]
     tops = sorted({name.split("/")[0] for name in written if not name.split("/")[0].endswith(".pth")})
     if odd := [name for name in wheel.files if ".data/" in name.split("/")[0] + "/" or name.endswith(".pth")]:
@@ -88,8 +95,8 @@ def read_package(repository: Repository, project: Path, wheel: Wheel, *, kept: b
     if generated in tracked and not only_version(read_code(project / generated)[0]):
         generated = generated.replace("/_version.py", "/_scm_version.py")
     version_file = conversion.version_file or generated
-    known = {*tracked, version_file, *(f"{prefix}{name}" for name in written if _is_forced(name, document))}
-    missing = [name for name in written if f"{prefix}{name}" not in known]
+    there = {*tracked, version_file, *(f"{prefix}{name}" for name in written if _is_forced(name, document))}
+    missing = [name for name in written if f"{prefix}{name}" not in there]
     compiled = any(map(is_native, wheel.files))
     if missing and (compiled or not _has_hooks(document)):  # hooks make them afterwards, too
         says = "Compiled: the" if compiled else "The"
@@ -227,27 +234,22 @@ def _hatch(document: Pyproject, *path: str) -> dict[str, Any]:
     return document.get("tool", "hatch", "build", *path) or {}
 
 
-def _find_readme(project: Path, tracked: list[str], wheel: Wheel, document: Pyproject) -> str | None:
-    """The tracked file that the wheel's description is.
-
-    Raises:
-        AdoptionError: There is a description that is no such file, and no [project] that names one.
-    """
+def _description(wheel: Wheel) -> str:
+    """The wheel's description; what older backends write of none is none."""
     text = wheel.metadata.get("description", "").strip()
-    if not text or text == "UNKNOWN":
+    return "" if text == "UNKNOWN" else text
+
+
+def _find_readme(project: Path, tracked: list[str], wheel: Wheel) -> str | None:
+    """The tracked file that the wheel's description is, if there is one."""
+    lines = [line.strip() for line in _description(wheel).splitlines()]
+    if not lines:
         return None
-    lines = [line.strip() for line in text.splitlines()]
     for name in sorted(tracked, key=lambda n: (not n.lower().startswith("readme"), n.count("/"), n)):
         if name.lower().endswith((".md", ".rst", ".txt")) or name.lower() == "readme":
             found = [line.strip() for line in read_text(project / name).strip().splitlines()]
             if found == lines:
                 return name
-    if document.get("project") is None:
-        raise AdoptionError(
-            "The description of the package is no file of the repository",
-            expected="one file, such as README.md, whose text is the description",
-            fix="let the description be one file as it is, commit, run this again",
-        )
     return None
 
 

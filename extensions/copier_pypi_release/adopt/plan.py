@@ -531,14 +531,30 @@ def _replace_publishers(work: _Work, choice: Choice) -> None:
 def _ignore_generated(work: _Work, version_file: str) -> None:
     """Keep the generated version file out of git."""
     full = PurePosixPath(work.repository.folder) / version_file
-    if try_git(work.root, "check-ignore", "--quiet", "--no-index", str(full)) is not None:
-        return
-    path = work.project / ".gitignore"
-    text = read_text(path)
+    if not _is_ignored(work, str(full)):
+        _ignore(work, work.project, [f"/{version_file}"], "the generated version file is not committed")
+
+
+def _ignore_caches(work: _Work) -> None:
+    """Keep out of git what Python leaves beside the release's scripts when a person runs one."""
+    if not _is_ignored(work, ".github/release/release_lib/__pycache__/step.pyc"):
+        _ignore(work, work.root, ["__pycache__/"], "what Python leaves beside the scripts is not committed")
+
+
+def _is_ignored(work: _Work, path: str) -> bool:
+    """Whether the repository ignores a path; what is ignored on one machine alone does not count."""
+    how = ("-c", "core.excludesFile=", "check-ignore", "--quiet", "--no-index")
+    return try_git(work.root, *how, path) is not None
+
+
+def _ignore(work: _Work, folder: Path, patterns: Sequence[str], reason: str) -> None:
+    """Add patterns to the .gitignore of a folder."""
+    path = folder / ".gitignore"
+    text, name = read_text(path), str(path.relative_to(work.root))
     newline = "\r\n" if "\r\n" in text else "\n"
     lead = newline if text and not text.endswith("\n") else ""
-    write_text(path, f"{text}{lead}/{version_file}{newline}")
-    work.reasons[str(path.relative_to(work.root))] = "the generated version file is not committed"
+    write_text(path, text + lead + "".join(f"{pattern}{newline}" for pattern in patterns))
+    work.reasons[name] = f"{work.reasons[name]}; {reason}" if name in work.reasons else reason
 
 
 def _archive_versions(work: _Work, prefix: str) -> None:
@@ -602,6 +618,7 @@ def _render(work: _Work, answers: dict[str, Any], source: Source) -> None:
     _unignore(
         work, [".github/release", ".github/rulesets", f".github/workflows/{answers['release_workflow']}"]
     )
+    _ignore_caches(work)
     work.reasons["RELEASING.md"] = "how to release"
     work.reasons["cliff.toml"] = "which commits the release notes say, and under which heading"
     work.reasons[".github/release/"] = "the scripts that the release runs; RECOVERY.md for when it stops"
@@ -654,12 +671,7 @@ def _unignore(work: _Work, paths: list[str]) -> None:
     """Make sure that git sees what was rendered, whatever a pattern like ``release/`` says."""
     hidden = [p for p in paths if try_git(work.root, "check-ignore", "--quiet", "--no-index", p) is not None]
     if hidden:
-        path = work.root / ".gitignore"
-        text = read_text(path)
-        newline = "\r\n" if "\r\n" in text else "\n"
-        lead = newline if text and not text.endswith("\n") else ""
-        write_text(path, text + lead + "".join(f"!/{p}{newline}" for p in hidden))
-        work.reasons[".gitignore"] = "a pattern in it would hide the release's files"
+        _ignore(work, work.root, [f"!/{p}" for p in hidden], "a pattern in it would hide the release's files")
 
 
 def _build_after(

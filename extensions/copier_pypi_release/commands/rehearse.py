@@ -21,12 +21,14 @@ from release_lib.settings import read_tag
 from release_lib.step import ReleaseError, git
 
 from copier_pypi_release.console import (
+    brief,
     console,
     indented,
     lines,
     marked,
     paragraph,
     progress,
+    quoted,
     table,
 )
 from copier_pypi_release.next_version import Suggestion
@@ -295,8 +297,10 @@ def show(to: Console, rehearsal: Rehearsal, rows: list[Row], seconds: float) -> 
     shown = table(f"Rehearsal of {settings.distribution}{version}", "Step", "", "Seconds", "Found")
     for row in rows:
         took = "" if row.result == LEFT else f"{row.seconds:.1f}"
-        shown.add_row(row.title, marked(row.result), took, row.found)
+        shown.add_row(row.title, marked(row.result), took, brief(row.found) if row.error else row.found)
     to.print(shown)
+    for row in [row for row in rows if row.error][1:]:  # the first one ends the command
+        quoted(to, row.found, f"{row.title}: ")
     planned = any(row.title == "Wheels planned" for row in rows)
     if all(row.result == PASS for row in rows):
         paragraph(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from release_lib.index import INDEXES
 from release_lib.step import ReleaseError, git
 
-from copier_pypi_release.console import console, counted, lines, paragraph, table
+from copier_pypi_release.console import brief, console, counted, lines, paragraph, quoted, table
 from copier_pypi_release.distributions_shown import FEW, told
 from copier_pypi_release.distributions_shown import details as distributions
 from copier_pypi_release.github import GitHub, check_origin, find_token
@@ -57,14 +57,15 @@ def rows(state: ReleaseState) -> Iterator[tuple[str, str, str]]:
         )
     for key, files in state.served.items():
         found = state.compared.get(key)
-        details = [f"yanked: {p.yanked_reason or 'no reason'}" for p in files.values() if p.is_yanked][:1]
+        yanked = [p.yanked_reason or "no reason" for p in files.values() if p.is_yanked]
+        details = [f"yanked: {brief(reason)}" for reason in yanked[:1]]
         details += distributions(
             {n: ((package.digests or {}).get("sha256") or "?")[:SHORT] for n, package in files.items()}
         )
         details += lacking(found.missing) if found and files else []
         known = found.state.value if found else ("there" if files else "absent")
         if key in state.unknown:
-            known, details = "unknown", [state.unknown[key]]
+            known, details = "unknown", [brief(state.unknown[key])]
         yield INDEXES[key].title, known, "\n".join(details)
     if state.release is None:
         yield "GitHub Release", "none", ""
@@ -102,6 +103,8 @@ def show(state: ReleaseState, step: NextStep, github: GitHub, settings: Settings
     for row in rows(state):
         shown.add_row(*row)
     to.print(shown)
+    for reason in state.unknown.values():
+        quoted(to, reason)
     if state.runs:
         lines(to, [github.page(f"actions/runs/{state.runs[0].id}"), ""])
     paragraph(to, f"{step.state.rstrip('.')}.", style="bold")
@@ -198,10 +201,11 @@ def show_overview(found: Overview, settings: Settings) -> None:
     since = " since then" if found.newest else ""
     shown.add_row("Unreleased", counted(found.commits, "commit") + since)
     if found.unreleased:
-        shown.add_row("Next version", found.unreleased)
+        shown.add_row("Next version", brief(found.unreleased))
     for tag, state in found.waits.items():
         shown.add_row("Not published", f"{tag}: {state}")
     to.print(shown)
+    quoted(to, found.unreleased)
     commands = [f"{TOOL} status {tag}" for tag in found.waits]
     if found.commits and not found.unreleased.startswith("unknown"):
         commands.append(f"{TOOL} release")

@@ -20,6 +20,7 @@ from copier_pypi_release.github import quoted
 from copier_pypi_release.release.ci import check_ci
 from copier_pypi_release.release.desk import AGAIN, SEE, Desk
 from copier_pypi_release.release.sizes import estimate, near_limits
+from copier_pypi_release.release_state import Tag, has_branch
 from copier_pypi_release.workbench import current_branch, history_of, newest_tag, workbench
 
 if TYPE_CHECKING:
@@ -152,7 +153,8 @@ def left_over(desk: Desk) -> Iterator[str]:
             yield f"The GitHub Release of {release['tag_name']} is a draft still; {how}"
     newest = newest_tag(desk.root, desk.settings)
     if newest and not desk.git("ls-remote", "origin", f"refs/tags/{newest}"):
-        how = f"git push origin {newest}, or git tag --delete {newest}"
+        tag = Tag(newest, twin=has_branch(desk.root, newest))
+        how = f"{tag.push}, or git tag --delete {newest}"
         yield f"{newest} is in this clone only, and its version counts as taken; {how}"
 
 

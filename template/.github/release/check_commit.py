@@ -43,7 +43,7 @@ def check_clean() -> None:
         names = ", ".join(line[3:] for line in changed[:NAMED])
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
         raise refusal(
-            f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
+            f"The tree differs from its commit: {names}{more}",
             expected="exactly the files of the commit",
             fix="git stash --include-untracked (or commit the changes and tag that commit)",
         )
@@ -69,7 +69,7 @@ def check_present() -> None:
             absent.append(f"{name} (git-lfs, git-crypt or git-fat)")
     if absent:
         raise refusal(
-            f"This checkout lacks the contents of {len(absent)} path(s): {', '.join(absent[:NAMED])}",
+            f"This checkout lacks the contents of {', '.join(absent[:NAMED])}{', ...' * (len(absent) > NAMED)}",
             expected="every file with its contents, because the distributions are built from them",
             fix="`submodules: recursive` or `lfs: true` at the checkouts of the source in gate, build and CI",
         )
@@ -143,8 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_tag_argument(parser)
     tag = parser.parse_args().tag
-    by_push = os.environ.get("GITHUB_EVENT_NAME") == "push"
-    pushed = os.environ.get("GITHUB_SHA") if by_push else os.environ.get("COMMIT")
+    pushed = os.environ.get("GITHUB_SHA" if os.environ.get("GITHUB_EVENT_NAME") == "push" else "COMMIT")
     output(commit=check_commit(tag, load_settings(), pushed))
 
 

@@ -6,6 +6,8 @@ import ast
 import configparser
 import re
 
+import tomlkit
+
 from copier_pypi_release.adopt.convert.conversion import Conversion, Project, refuse, static_keys
 from copier_pypi_release.adopt.repository import read_text
 from copier_pypi_release.adopt.versions import read_code
@@ -41,6 +43,7 @@ def convert(project: Project) -> Conversion:
             fix="remove versioneer and what it has written",
         )
     script, config = project.folder / "setup.py", project.folder / "setup.cfg"
+    written: list[object] = []
     if script.is_file():
         arguments = read_setup(read_code(script)[0])
         scm_options = arguments.get("use_scm_version")
@@ -48,10 +51,11 @@ def convert(project: Project) -> Conversion:
             conversion.version_file = str(
                 scm_options.get("write_to") or scm_options.get("version_file") or ""
             )
+        written.append(arguments.get("long_description"))
         conversion.files["setup.py"] = None
     if config.is_file():
         text = read_text(config)
-        check_config(text)
+        written.append(check_config(text))
         rest = without_sections(text)
         if rest != text:
             conversion.files["setup.cfg"] = rest if rest.strip() else None
@@ -60,11 +64,29 @@ def convert(project: Project) -> Conversion:
         conversion.static = static_keys(project, {"description", "readme", "classifiers"})
     else:
         conversion.whole = True
+        if not project.readme and (readme := written_readme(project, written)):
+            conversion.override["readme"] = readme
     if (project.folder / "MANIFEST.in").is_file():
         conversion.notes.append(
             "Delete MANIFEST.in: it is not read any more, and [tool.hatch.build.targets.sdist] says the same."
         )
     return conversion
+
+
+def written_readme(project: Project, written: list[object]) -> dict[str, str]:
+    """The readme of a description that is written out for setuptools; empty if the wheel's is not."""
+    fields = project.wheel.metadata
+    text, kind = fields.get("description", ""), fields.get("description_content_type", "")
+    if not text.strip() or _plain(text) not in [_plain(each) for each in written if isinstance(each, str)]:
+        return {}
+    # What says nothing is shown as reStructuredText by the index; parameters say what is so anyway.
+    kind = kind.partition(";")[0].strip().lower() or "text/x-rst"
+    return {"text": tomlkit.string(text, multiline="\n" in text), "content-type": kind}
+
+
+def _plain(text: str) -> list[str]:
+    """The lines of a text as any configuration can say them."""
+    return [line.strip() for line in text.strip().splitlines()]
 
 
 def refuse_files(project: Project) -> None:
@@ -194,8 +216,8 @@ def literal(value: ast.expr, names: dict[str, object]) -> object:
         return Ellipsis
 
 
-def check_config(text: str) -> None:
-    """Check that setup.cfg has no value that only setuptools can find.
+def check_config(text: str) -> str | None:
+    """Check that setup.cfg has no value that only setuptools can find; return the description if it has it.
 
     Raises:
         AdoptionError: It cannot be read, or has one.
@@ -221,6 +243,8 @@ def check_config(text: str) -> None:
                     expected="values that are written out",
                     fix=f"write {key} out in setup.cfg or pyproject.toml",
                 )
+    stated = parser["metadata"] if parser.has_section("metadata") else {}
+    return next((stated[key] for key in ("long_description", "long-description") if key in stated), None)
 
 
 def without_sections(text: str) -> str:
