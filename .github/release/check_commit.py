@@ -15,10 +15,11 @@ import re
 from functools import partial
 from pathlib import Path
 
-from release_lib.settings import Settings, add_tag_argument, load_settings, untag
+from release_lib.settings import Settings, add_tag_argument, load_settings, refuse_moved, untag
 from release_lib.step import ReleaseError, git, output, step
 
-refusal = partial(ReleaseError, see=".github/release/RECOVERY.md, 'gate'")
+SEE = ".github/release/RECOVERY.md, 'gate'"
+refusal = partial(ReleaseError, see=SEE)
 LFS, FAT = (b"version https://git-lfs", b"version https://hawser"), b"#$# git-fat "
 STAND_INS = (*LFS, FAT, b"/annex/objects/", b"\0GITCRYPT\0")  # how files begin instead
 NAMED = 20  # changed files that a message names; more would hide the message
@@ -42,7 +43,7 @@ def check_clean() -> None:
         names = ", ".join(line[3:] for line in changed[:NAMED])
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
         raise refusal(
-            f"The tree differs from its commit in {len(changed)} file(s): {names}{more}",
+            f"The tree differs from its commit: {names}{more}",
             expected="exactly the files of the commit",
             fix="git stash --include-untracked (or commit the changes and tag that commit)",
         )
@@ -68,7 +69,7 @@ def check_present() -> None:
             absent.append(f"{name} (git-lfs, git-crypt or git-fat)")
     if absent:
         raise refusal(
-            f"This checkout lacks the contents of {len(absent)} path(s): {', '.join(absent[:NAMED])}",
+            f"This checkout lacks the contents of {', '.join(absent[:NAMED])}{', ...' * (len(absent) > NAMED)}",
             expected="every file with its contents, because the distributions are built from them",
             fix="`submodules: recursive` or `lfs: true` at the checkouts of the source in gate, build and CI",
         )
@@ -85,12 +86,7 @@ def check_tagged(tag: str, settings: Settings, pushed: str | None) -> str:
             expected=f"the commit that {tag} stands on",
             fix=f"git fetch --tags && git checkout {tag}",
         )
-    if pushed and pushed != head:
-        raise refusal(
-            f"The tag {tag} has moved: this run was started for {pushed[:12]}, now it is on {head[:12]}",
-            expected="a tag that stays on its commit",
-            fix=f"git tag -f {tag} {pushed} && git push -f origin {tag}, or release a new version",
-        )
+    refuse_moved(tag, pushed or head, head, SEE)
     beside = set(git("tag", "--points-at", "HEAD").splitlines()) - {tag}
     if rivals := sorted(filter(settings.tagged_version, beside)):
         raise ReleaseError(
@@ -147,8 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_tag_argument(parser)
     tag = parser.parse_args().tag
-    by_push = os.environ.get("GITHUB_EVENT_NAME") == "push"
-    pushed = os.environ.get("GITHUB_SHA") if by_push else os.environ.get("COMMIT")
+    pushed = os.environ.get("GITHUB_SHA" if os.environ.get("GITHUB_EVENT_NAME") == "push" else "COMMIT")
     output(commit=check_commit(tag, load_settings(), pushed))
 
 

@@ -1,6 +1,7 @@
 """What settings.toml says about the project, and how its release tags are written."""
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
+from packaging.version import VERSION_PATTERN, Version
 from release_lib.step import ReleaseError
 
 PATH = Path(__file__).resolve().parents[1] / "settings.toml"
@@ -66,12 +67,10 @@ class Settings:
     def tagged_version(self, tag: str) -> Version | None:
         """The version that a tag stands for, in any spelling; None if it is no version tag."""
         rest = tag.removeprefix(self.tag_prefix)
-        if not (tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii()):
-            return None  # it does not start the release workflow: the prefix, then a digit
-        try:
-            return Version(rest)
-        except ValueError:
-            return None
+        if tag.startswith(self.tag_prefix) and rest[:1].isdecimal() and rest.isascii():  # else no run starts
+            with contextlib.suppress(ValueError):
+                return Version(rest)
+        return None
 
     def publish_command(self, tag: str, version: Version, tags: Iterable[str]) -> str:
         """What publishes a draft; it leaves "Latest" on GitHub to a higher final version among the tags."""
@@ -157,12 +156,19 @@ def read_tag(tag: str, settings: Settings) -> Version:
 
 def version_at_end(tag: str) -> str:
     """The version that a tag of another convention ends with, like 1.2.3 in ``release-1.2.3``."""
-    for start in range(len(tag)):
-        try:
-            return Version(tag[start:]).public
-        except ValueError:
-            continue
-    return "1.2.3"
+    found = re.search(rf"{VERSION_PATTERN}\Z", tag, re.VERBOSE | re.IGNORECASE)
+    return Version(found[0]).public if found else "1.2.3"
+
+
+def refuse_moved(tag: str, began: str, now: str, see: str) -> None:
+    """Stop if a tag has left the commit that a run was started for."""
+    if now != began:
+        raise ReleaseError(
+            f"The tag {tag} has moved: this run was started for {began[:12]}, now it is on {now[:12]}",
+            expected="a tag that stays on its commit",
+            fix=f"git tag -f {tag} {began} && git push -f origin {tag}, or release a new version",
+            see=see,
+        )
 
 
 def version_word(title: str) -> str:
@@ -170,11 +176,9 @@ def version_word(title: str) -> str:
     words = [word.rstrip("_.!+/-") for word in re.findall(r"[\w.!+/-]+", title)]
     for place, word in enumerate(filter(None, words)):
         version = re.sub(r"^[A-Za-z_.-]*[-_/.](?=v?\d+\.)", "", word)  # of demo-pkg-1.2.3
-        try:
+        with contextlib.suppress(ValueError):
             if place == 0 or "." in version:
                 return str(Version(version)) and version
-        except ValueError:
-            continue
     return ""
 
 

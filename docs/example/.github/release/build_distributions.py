@@ -17,6 +17,7 @@ import os
 import re
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path
 
 from check_commit import NAMED, check_clean, check_commit, check_complete, check_present
@@ -47,7 +48,9 @@ def check_shipped(sdist: Path, settings: Settings) -> None:
     Hatchling leaves out what the .gitignore at the root names, or .hgignore. An adopted package is warned.
     """
     adopted, names = settings.conventions == "RELEASING.md", git("ls-files", "-z").split("\0")
-    if adopted or re.search(r"(?m)^(exclude|only-include)\b", Path("pyproject.toml").read_text("utf-8")):
+    tool = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
+    build = tool.get("hatch", {}).get("build", {})
+    if adopted or {"exclude", "only-include"} & {*build, *build.get("targets", {}).get("sdist", {})}:
         hidden = git("ls-files", "-z", "--cached", "--ignored", "--exclude-standard").split("\0")
         names = [n for n in names if n in hidden or (Path(n).is_symlink() and Path(n).is_dir())]
     files = [f"{name.partition('/')[2]}/" for name in read_distribution(sdist).files]

@@ -29,9 +29,7 @@ from release_lib.settings import Settings, load_settings, read_tag
 from release_lib.step import annotate, fenced, output, run, step, summary, visible
 
 SHOWN_FILES = 1000  # of one distribution; a summary takes 1 MiB
-STATED = re.compile(
-    rf"__version__\s=\s(?:version\s=\s)?(['\"])({VERSION_PATTERN})\1", re.VERBOSE | re.IGNORECASE
-)
+STATED = re.compile(rf"__version__\s=\s(?:version\s=\s)?(['\"])({VERSION_PATTERN})\1", re.X | re.I)
 
 
 def versions_of(path: Path, settings: Settings) -> dict[str, str]:

@@ -9,10 +9,12 @@ The first step of a release: it needs nothing but the name of the tag.
 """
 
 import argparse
+import json
 import os
+from pathlib import Path
 
 from release_lib.settings import Settings, add_tag_argument, load_settings, read_tag
-from release_lib.step import ReleaseError, event, step
+from release_lib.step import ReleaseError, step
 
 RUNBOOK = ".github/release/RECOVERY.md"
 
@@ -33,7 +35,8 @@ def check_trigger(tag: str, settings: Settings) -> None:
         fix = f"uvx copier update --defaults {data}, then make the tag again"
         raise ReleaseError(problem, expected=wanted, fix=fix, see=f"{RUNBOOK}, 'Making a tag again'")
     ref = os.environ.get("GITHUB_REF", "")
-    default = event().get("repository", {}).get("default_branch", "main")
+    event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
+    default = event["repository"]["default_branch"]
     allowed = {"push": f"refs/tags/{tag}", "workflow_dispatch": f"refs/heads/{default}"}
     if ref != allowed.get(kind):
         problem = f"This release was started by {kind!r} from {ref!r}"

@@ -16,11 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from packaging.version import Version
 from release_lib import distributions
 from release_lib.distributions import asset_name, hashes_of, write_checksums
-from release_lib.settings import add_tag_argument, load_settings, read_tag
+from release_lib.settings import add_tag_argument, load_settings, read_tag, refuse_moved
 from release_lib.step import ReleaseError, run, step, summary
 
 SEE = ".github/release/RECOVERY.md, 'github-release'"
@@ -70,13 +70,6 @@ def refuse_handmade(tag: str) -> None:
             fix=anew if release["isImmutable"] else again,
             see=".github/release/RECOVERY.md, 'The GitHub Release was published too early'",
         )
-
-
-def create_draft(tag: str, version: Version, title: str, notes: Path, files: list[Path]) -> None:
-    """Create the draft with its files; pre-releases (PEP 440) are marked and never become "latest"."""
-    options = ["--draft", "--verify-tag", "--title", title, "--notes-file", str(notes)]
-    options += ["--prerelease", "--latest=false"] if version.is_prerelease else []
-    run("gh", "release", "create", tag, *files, *options)
 
 
 def upload_missing(tag: str, release: dict[str, Any], files: list[Path], hashes: dict[str, str]) -> None:
@@ -131,8 +124,14 @@ def main() -> None:
     hashes = built | hashes_of([checksums])
     files = [*(options.dist / name for name in built), checksums]
     releases = find_releases(options.tag)
+    if commit := os.environ.get("COMMIT"):
+        now = run("gh", "api", f"repos/{{owner}}/{{repo}}/commits/tags/{quote(options.tag)}", "--jq", ".sha")
+        refuse_moved(options.tag, commit, now, SEE)
     if options.tag not in releases:
-        create_draft(options.tag, version, f"{settings.distribution} {version}", options.notes, files)
+        how = ["--draft", "--verify-tag", "--title", f"{settings.distribution} {version}", "--notes-file"]
+        # Pre-releases (PEP 440) are marked, and never become "latest".
+        marked = ["--prerelease", "--latest=false"] if version.is_prerelease else []
+        run("gh", "release", "create", options.tag, *files, *how, options.notes, *marked)
     release = json.loads(look_up("view", options.tag, "--json", "isDraft,assets,url"))
     upload_missing(options.tag, release, files, hashes)
     check_assets(options.tag, hashes)

@@ -124,8 +124,7 @@ def sections(text: str, level: int) -> list[tuple[str, str]]:
 
 def version_in(title: str) -> Version | None:
     """The version that a heading names; see `version_word`."""
-    word = version_word(title)
-    return Version(word) if word else None
+    return Version(word) if (word := version_word(title)) else None
 
 
 def arrange(text: str) -> str:

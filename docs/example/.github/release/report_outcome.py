@@ -42,27 +42,26 @@ def index_states(settings: Settings, tag: str) -> str:
     return "\n".join(lines)
 
 
-def publisher_values(stage: str, settings: Settings) -> list[str]:
+def publisher_values(stage: str, settings: Settings) -> str:
     """The values of the trusted publisher, if it was a publishing job that failed."""
     key = stage.removeprefix("publish-")
     if key not in INDEXES:
-        return []
+        return ""
     values = [*settings.repository.split("/"), settings.release_workflow, settings.environments[key]]
     fields = ("Owner", "Repository name", "Workflow name", "Environment name")
     said = f"If the log says `invalid-publisher`: the form on {INDEXES[key].title} must have these values:"
-    return [said, *(f"- {field}: `{value}`" for field, value in zip(fields, values, strict=True)), ""]
+    return said + "".join(f"\n- {f}: `{value}`" for f, value in zip(fields, values, strict=True)) + "\n\n"
 
 
 def body_of(stage: str, tag: str, settings: Settings, run_url: str) -> str:
     """The text of the issue, in Markdown."""
     recovery = f"https://github.com/{settings.repository}/blob/HEAD/.github/release/RECOVERY.md#{stage}"
-    values = "".join(f"{line}\n" for line in publisher_values(stage, settings))
     return f"""The release `{tag}` stopped at **{stage}**: {run_url}
 
 State of the indexes:
 {index_states(settings, tag)}
 
-{values}What to do: [{stage} in RECOVERY.md]({recovery}).
+{publisher_values(stage, settings)}What to do: [{stage} in RECOVERY.md]({recovery}).
 Do not upload by hand, and do not delete the tag once a file is on PyPI."""
 
 

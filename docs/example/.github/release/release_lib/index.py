@@ -105,6 +105,9 @@ def page_of(index: Index, project: str) -> ProjectPage | None:
             raise ValueError(str(error)) from error
     if page.repository_version is None:  # a page for people, which has no files: a proxy's, for example
         raise ValueError("the answer is not a list of files (PEP 691)")
+    for file in page.packages:
+        if file.upload_time and not file.upload_time.tzinfo:  # a proxy that leaves the Z of PEP 700 out
+            file.upload_time = file.upload_time.replace(tzinfo=dt.UTC)
     return page
 
 
@@ -127,9 +130,8 @@ def refuse_closed(index: Index, page: ProjectPage | None, project: str) -> None:
 def files_in(page: ProjectPage | None, version: Version) -> dict[str, DistributionPackage]:
     """The files of one version (by PEP 440 equality), by file name; one listed twice has no known contents."""
     found: dict[str, DistributionPackage] = {}
-    for package in (p for p in (page.packages if page else ()) if version_of(p.filename) == version):
-        twice = package.filename in found
-        found[package.filename] = dataclasses.replace(package, digests={}) if twice else package
+    for file in (p for p in (page.packages if page else ()) if version_of(p.filename) == version):
+        found[file.filename] = dataclasses.replace(file, digests={}) if file.filename in found else file
     return found
 
 
@@ -166,8 +168,7 @@ def publishers_in(package: DistributionPackage, found: dict[str, Any]) -> list[P
     """The publishers that the attestations of a file name."""
     try:
         named = [b["publisher"] for b in found["attestation_bundles"] if b["attestations"]]
-        fields = [field.name for field in dataclasses.fields(Publisher)]
-        return [Publisher(**{name: str(p.get(name) or "") for name in fields}) for p in named]
+        return [Publisher(*(str(p.get(name) or "") for name in Publisher.__match_args__)) for p in named]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the provenance of {package.filename} is not readable (PEP 740)") from error
 
@@ -182,8 +183,7 @@ def compare(built: dict[str, str], served: dict[str, DistributionPackage]) -> Co
     missing = tuple(sorted(set(built) - set(served)))
     listed = {name: (p.digests or {}).get("sha256") for name, p in served.items()}
     differing = tuple(sorted(name for name in served if listed[name] != built.get(name, "-")))
-    state = State.PARTIAL if missing else State.IDENTICAL
-    if differing or not served:
-        state = State.CONFLICT if differing else State.ABSENT
+    there = State.PARTIAL if missing else State.IDENTICAL
+    state = State.CONFLICT if differing else there if served else State.ABSENT
     times = [p.upload_time for p in served.values() if p.upload_time]
     return Comparison(state, missing, differing, min(times, default=None))

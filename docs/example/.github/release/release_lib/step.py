@@ -4,7 +4,6 @@ In a workflow the four lines appear as an annotation and in the job summary.
 """
 
 import io
-import json
 import os
 import re
 import subprocess
@@ -13,7 +12,6 @@ from collections.abc import Callable, Mapping
 from itertools import chain
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any
 
 WHEN_IT_STOPS = "RELEASING.md, 'When it stops'"
 LAST_LINES = 12  # of a failed program's output, in a message
@@ -161,12 +159,6 @@ def annotate(kind: str, title: str, text: str) -> None:
     else:
         lines = f"{kind}: {shown(text)}".splitlines()
         print(*(chain(*map(folded, lines)) if sys.stderr.isatty() else lines), sep="\n", file=sys.stderr)
-
-
-def event() -> dict[str, Any]:
-    """The event that started the workflow run; empty outside a workflow."""
-    path = os.environ.get("GITHUB_EVENT_PATH")
-    return json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
 
 
 def step(body: Callable[[], None]) -> None:
