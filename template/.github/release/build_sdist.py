@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11.5"
-# dependencies = ["packaging==26.3"]
+# dependencies = ["packaging==26.3", "tomlkit==0.15.2"]
 # tool.uv.exclude-newer = "2026-11-15T00:00:00Z"
 # ///
 """Build the sdist of a compiled package, and plan the wheels that runners of every platform build from it.
