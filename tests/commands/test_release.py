@@ -703,6 +703,7 @@ def keep_elsewhere(ready: Bench, kind: str, folder: Path) -> None:
         git(ready.clone, "lfs", "install", "--global")
         (ready.clone / ".gitattributes").write_text(f"{INSIDE} filter=lfs\n", encoding="utf-8")
         path.write_text("Europe", encoding="utf-8")
+        os.utime(path, (10**9, 10**9))  # as new as the index, git would filter it again and store it anew
     push(ready, "feat: zones")
 
 
