@@ -226,6 +226,7 @@ def test_files_of_the_user_are_unchanged(adoption: Adoption) -> None:
         ".github/rulesets/",
         ".github/workflows/",
         ".copier-answers.yml",
+        ".gitignore",  # of the repository; Python's caches beside the scripts
         "RELEASING.md",
         "cliff.toml",
     )

@@ -48,8 +48,8 @@ def check_shipped(sdist: Path, settings: Settings) -> None:
     Hatchling leaves out what the .gitignore at the root names, or .hgignore. An adopted package is warned.
     """
     adopted, names = settings.conventions == "RELEASING.md", git("ls-files", "-z").split("\0")
-    tool = tomllib.loads(Path("pyproject.toml").read_text("utf-8")).get("tool", {})
-    build = tool.get("hatch", {}).get("build", {})
+    table = {} if adopted else tomllib.loads(Path("pyproject.toml").read_text("utf-8"))
+    build = table.get("tool", {}).get("hatch", {}).get("build", {})
     if adopted or {"exclude", "only-include"} & {*build, *build.get("targets", {}).get("sdist", {})}:
         hidden = git("ls-files", "-z", "--cached", "--ignored", "--exclude-standard").split("\0")
         names = [n for n in names if n in hidden or (Path(n).is_symlink() and Path(n).is_dir())]
