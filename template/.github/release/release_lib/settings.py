@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from packaging.version import VERSION_PATTERN, Version
+from packaging.version import Version
 from release_lib.step import ReleaseError
 
 PATH = Path(__file__).resolve().parents[1] / "settings.toml"
@@ -156,8 +156,10 @@ def read_tag(tag: str, settings: Settings) -> Version:
 
 def version_at_end(tag: str) -> str:
     """The version that a tag of another convention ends with, like 1.2.3 in ``release-1.2.3``."""
-    found = re.search(rf"{VERSION_PATTERN}\Z", tag, re.VERBOSE | re.IGNORECASE)
-    return Version(found[0]).public if found else "1.2.3"
+    for start in range(len(tag)):
+        with contextlib.suppress(ValueError):
+            return Version(tag[start:]).public
+    return "1.2.3"
 
 
 def refuse_moved(tag: str, began: str, now: str, see: str) -> None:
